@@ -1,0 +1,1 @@
+"""AniSora without any host."""

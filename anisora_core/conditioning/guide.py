@@ -1,0 +1,106 @@
+"""The guide: keyframes and motion area painted on a canvas, encoded once by the causal VAE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ..domain.conditions import Canvas, Guide, Hold, MotionArea, MotionWay, PlacedKeyframe, Timeline
+from ..domain.geometry import LatentGrid
+from .masks import fit_area, latent_area, pack_mask
+from .timeline import holding_keyframe, place_keyframes
+
+#: video_BCFHW in -1..1 -> normalised latent_BCTHW.
+Encoder = Callable[[Tensor], Tensor]
+
+
+def canvas_of_keyframes(placed: Sequence[PlacedKeyframe], timeline: Timeline) -> Canvas:
+    """Each keyframe on its frame, mixed with grey by 1 - strength; its mask carries the strength."""
+    video = torch.zeros(3, timeline.num_frames, timeline.height, timeline.width)
+    mask = torch.zeros(timeline.num_frames, timeline.height, timeline.width)
+    for key in placed:
+        video[:, key.frame] = key.strength * centred(key.image_HWC)
+        mask[key.frame] = key.strength
+    return Canvas(video, mask)
+
+
+def give_outside(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW: Tensor) -> Canvas:
+    """Way `condition`: outside the area every frame is given, from the keyframe in force there."""
+    video, mask = canvas.video_CFHW.clone(), canvas.given_mask_FHW.clone()
+    keyed = {key.frame for key in placed}
+    for frame in range(mask.shape[0]):
+        if frame in keyed:
+            continue
+        key = holding_keyframe(placed, frame)
+        given = (1.0 - area_FHW[frame]) * key.strength
+        video[:, frame] = given * centred(key.image_HWC)
+        mask[frame] = given
+    return Canvas(video, mask)
+
+
+def area_on_keyframes(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW: Tensor) -> Canvas:
+    """Way `paper`: a guide frame's mask is the area itself (M_F of the AniSora paper, section 4.2.2), not 1."""
+    mask = canvas.given_mask_FHW.clone()
+    for key in placed:
+        mask[key.frame] = area_FHW[key.frame] * key.strength
+    return Canvas(canvas.video_CFHW, mask)
+
+
+def held_video(placed: Sequence[PlacedKeyframe], timeline: Timeline) -> Tensor:
+    """video_CFHW in which every frame shows the keyframe in force."""
+    frames = [centred(holding_keyframe(placed, f).image_HWC) for f in range(timeline.num_frames)]
+    return torch.stack(frames, dim=1)
+
+
+def disagreement(placed: Sequence[PlacedKeyframe], area_FHW: Tensor, *, threshold: float = 0.1) -> float:
+    """Largest share of pixels outside the area where two consecutive keyframes differ by more than `threshold`."""
+    shares = [0.0]
+    for earlier, later in zip(placed, placed[1:], strict=False):
+        outside = area_FHW[later.frame] < 0.5
+        differs = (earlier.image_HWC - later.image_HWC).abs().amax(-1) > threshold
+        shares.append(float((differs & outside).sum() / outside.sum().clamp_min(1)))
+    return max(shares)
+
+
+def centred(image_HWC: Tensor) -> Tensor:
+    """HWC 0..1 -> CHW -1..1."""
+    return image_HWC.movedim(2, 0) * 2.0 - 1.0
+
+
+def encode_guide(
+    timeline: Timeline,
+    grid: LatentGrid,
+    encode: Encoder,
+    *,
+    motion_area: MotionArea | None = None,
+    default_way: MotionWay = "condition",
+    key_multiple: int | None = 1,
+) -> Guide:
+    """Timeline and motion area -> what the transformer sees. `default_way` is what `auto` means for the release."""
+    grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
+    placed, report = place_keyframes(timeline, key_multiple)
+    canvas = canvas_of_keyframes(placed, timeline)
+    hold: Hold | None = None
+    if motion_area is not None:
+        if not placed:
+            raise ValueError("a motion area needs at least one keyframe to take the still part from; add one")
+        way = default_way if motion_area.way == "auto" else motion_area.way
+        area = fit_area(motion_area, timeline.num_frames, timeline.height, timeline.width)
+        share = disagreement(placed, area)
+        if share > 0.01:
+            report += (
+                f"keyframes disagree on {share:.0%} of the pixels outside the motion area; "
+                "each holds until the next one's frame",
+            )
+        if way == "condition":
+            canvas = give_outside(canvas, placed, area)
+        elif way == "paper":
+            canvas = area_on_keyframes(canvas, placed, area)
+        else:
+            hold = Hold(encode(held_video(placed, timeline)[None]), 1.0 - latent_area(area, grid)[None])
+    latent = encode(canvas.video_CFHW[None])
+    if not torch.isfinite(latent).all():
+        raise ValueError("the VAE made values that are not numbers from the keyframes; load it in float32")
+    return Guide(latent, pack_mask(canvas.given_mask_FHW, grid)[None], hold, report)

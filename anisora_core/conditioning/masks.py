@@ -1,0 +1,66 @@
+"""Masks over space and time: the artist's motion area, the given mask, and its packing into latent channels."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..domain.conditions import MotionArea
+from ..domain.geometry import LatentGrid
+
+
+def fit_area(area: MotionArea, num_frames: int, height: int, width: int) -> Tensor:
+    """Area of any size -> area_FHW of the clip: covering resize and centre crop as drawings get, then feathered.
+
+    Raises ValueError when it has neither one frame nor one per clip frame, or is not a mask.
+    """
+    mask = area.area_FHW.float()
+    if mask.ndim == 2:
+        mask = mask[None]
+    if mask.ndim != 3 or mask.shape[0] not in (1, num_frames):
+        raise ValueError(
+            f"motion mask has shape {tuple(area.area_FHW.shape)}; use one frame or {num_frames}, one per frame"
+        )
+    if not torch.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
+        raise ValueError("motion mask has values outside 0..1; use white for what may move, black for the rest")
+    source_h, source_w = mask.shape[1:]
+    if abs(source_w / source_h - width / height) > 0.02 * width / height:
+        raise ValueError(
+            f"motion mask is {source_w}x{source_h}, another shape than the clip's {width}x{height}; "
+            f"paint it on the resized keyframe or choose a size of the same aspect"
+        )
+    if (source_h, source_w) != (height, width):
+        mask = F.interpolate(mask[:, None], (height, width), mode="bilinear", antialias=True)[:, 0]
+    return feather(mask, area.feather).expand(num_frames, -1, -1)
+
+
+def feather(mask_FHW: Tensor, radius: float) -> Tensor:
+    """Soften the edge inwards and outwards by about `radius` pixels (Gaussian); 0 leaves it as it is."""
+    if radius <= 0:
+        return mask_FHW
+    reach = max(1, round(2 * radius))
+    steps = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    kernel = torch.exp(-0.5 * (steps / radius) ** 2)
+    kernel = kernel / kernel.sum()
+    x = F.pad(mask_FHW[:, None], (reach,) * 4, mode="replicate")
+    x = F.conv2d(F.conv2d(x, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
+    return x[:, 0].clamp(0.0, 1.0)
+
+
+def pack_mask(given_mask_FHW: Tensor, grid: LatentGrid) -> Tensor:
+    """Given mask per pixel frame -> mask_MTHW at latent size, M = frames per latent.
+
+    The first frame is a latent of its own and fills all channels; frame i >= 1 is channel (i - 1) % M of latent
+    1 + (i - 1) // M (Wan2.1 image2video). Space is averaged over each latent's pixels, so edges are fractional.
+    """
+    per_latent = grid.frames_per_latent
+    small = F.avg_pool2d(given_mask_FHW[:, None], grid.pixels_per_latent)[:, 0]
+    head = small[:1].expand(per_latent, -1, -1)
+    return torch.cat([head, small[1:]]).unflatten(0, (-1, per_latent)).transpose(0, 1)
+
+
+def latent_area(area_FHW: Tensor, grid: LatentGrid) -> Tensor:
+    """Area per pixel frame -> 1THW over latents, 1 where most of a latent's pixels may move in any of its frames."""
+    packed = pack_mask(area_FHW, grid)
+    return (packed.amax(0, keepdim=True) > 0.5).float()

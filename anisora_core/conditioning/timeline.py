@@ -1,0 +1,115 @@
+"""Positions, the legal keyframe grid of a release, and drawings brought to the clip's size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..domain.conditions import Keyframe, PlacedKeyframe, Timeline
+
+
+def parse_position(text: str, num_frames: int, fps: float) -> int:
+    """`12` frames, `0.5s`, `50%`, `first`, `last` -> frame index in 0..num_frames - 1. ValueError otherwise.
+
+    Per cent follow upstream: int((F - 1) * p) (Index-anisora V3, image2video_any).
+    """
+    word = text.strip().lower()
+    try:
+        frame = _frame_of(word, num_frames, fps)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"position {text!r} is not one of: a frame (12), seconds (0.5s), per cent (50%), first, last"
+        ) from None
+    if not 0 <= frame < num_frames:
+        raise ValueError(
+            f"position {text!r} is frame {frame}, outside the clip of {num_frames} frames; "
+            f"use 0 to {num_frames - 1}"
+        )
+    return frame
+
+
+def _frame_of(word: str, num_frames: int, fps: float) -> int:
+    if word in ("first", "last"):
+        return 0 if word == "first" else num_frames - 1
+    if word.endswith("%"):
+        return math.floor((num_frames - 1) * float(word[:-1]) / 100.0)
+    if word.endswith("s"):
+        return round(float(word[:-1]) * fps)
+    return int(word)
+
+
+def snap_to_grid(frame: int, num_frames: int, key_multiple: int | None) -> int:
+    """The legal frame a release takes instead of `frame`; None: the first frame only.
+
+    Upstream rounds to multiples of 8 with Python's rule for halves: round(i / 8) * 8.
+    """
+    if key_multiple is None:
+        return 0
+    snapped = round(frame / key_multiple) * key_multiple
+    last_legal = (num_frames - 1) // key_multiple * key_multiple
+    return min(snapped, last_legal)
+
+
+def place_keyframes(
+    timeline: Timeline, key_multiple: int | None
+) -> tuple[tuple[PlacedKeyframe, ...], tuple[str, ...]]:
+    """Keyframes in order of frame, pictures resized, and a sentence for each that was moved or cropped.
+
+    Raises ValueError for a position outside the clip, a strength outside (0, 1], or two on one frame.
+    """
+    placed: dict[int, PlacedKeyframe] = {}
+    report: list[str] = []
+    for number, keyframe in enumerate(timeline.keyframes, start=1):
+        asked = parse_position(keyframe.position, timeline.num_frames, timeline.fps)
+        frame = snap_to_grid(asked, timeline.num_frames, key_multiple)
+        if frame != asked:
+            grid = "only the first frame" if key_multiple is None else f"every {key_multiple}th frame"
+            report.append(f"keyframe {number} moved from frame {asked} to {frame}: this release takes {grid}")
+        if not 0.0 < keyframe.strength <= 1.0:
+            raise ValueError(f"keyframe {number}: strength {keyframe.strength} must be above 0 and at most 1")
+        if frame in placed:
+            raise ValueError(
+                f"keyframe {number}: two keyframes on frame {frame} (position {keyframe.position!r}); move one"
+            )
+        image, sentence = fit_picture(keyframe.image_HWC, timeline.height, timeline.width)
+        if sentence:
+            report.append(f"keyframe {number} {sentence}")
+        placed[frame] = PlacedKeyframe(frame, image, keyframe.strength)
+    return tuple(placed[frame] for frame in sorted(placed)), tuple(report)
+
+
+def fit_picture(image_HWC: Tensor, height: int, width: int) -> tuple[Tensor, str]:
+    """Resize to cover height x width, crop the centre (never stretch) -> (HWC 0..1, sentence or '')."""
+    if image_HWC.ndim != 3 or image_HWC.shape[2] not in (3, 4) or 0 in image_HWC.shape:
+        raise ValueError(f"image has shape {tuple(image_HWC.shape)}; use one RGB picture (height, width, 3)")
+    if not torch.isfinite(image_HWC).all():
+        raise ValueError("image has values that are not numbers; load it again from the file")
+    image = flatten_alpha(image_HWC.float())
+    source_h, source_w = image.shape[:2]
+    if (source_h, source_w) == (height, width):
+        return image, ""
+    scale = max(height / source_h, width / source_w)
+    new_h, new_w = max(height, round(source_h * scale)), max(width, round(source_w * scale))
+    grown = F.interpolate(image.movedim(2, 0)[None], (new_h, new_w), mode="bicubic", antialias=True)[0]
+    top, left = (new_h - height) // 2, (new_w - width) // 2
+    cropped = grown[:, top : top + height, left : left + width].clamp(0.0, 1.0).movedim(0, 2)
+    lost = 1.0 - height * width / (new_h * new_w)
+    return cropped, f"cropped: {lost:.0%} of the picture lies outside {width}x{height}" if lost > 0.02 else ""
+
+
+def flatten_alpha(image_HWC: Tensor) -> Tensor:
+    """RGBA over white, as paper is; RGB unchanged."""
+    if image_HWC.shape[2] == 3:
+        return image_HWC
+    alpha = image_HWC[:, :, 3:]
+    return image_HWC[:, :, :3] * alpha + (1.0 - alpha)
+
+
+def holding_keyframe(placed: Sequence[PlacedKeyframe], frame: int) -> PlacedKeyframe:
+    """The keyframe in force at `frame`: the last one at or before it, else the first one."""
+    earlier = [key for key in placed if key.frame <= frame]
+    return earlier[-1] if earlier else placed[0]

@@ -1,0 +1,1 @@
+"""Training data: what is rendered, read from disk or cached."""

@@ -1,0 +1,133 @@
+"""What is behind: a far layer and a near one that a pan moves faster (parallax). Both are wider than the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from .drawing import Points, ellipse, opencv, paint, rounded
+from .styles import Line, Palette, line_colour
+
+ART = Path(__file__).parent / "art"
+MARGIN = 1.4  # layers are this much larger than the picture
+
+
+@dataclass(frozen=True)
+class Background:
+    """`far` RGB and `near` RGBA, uint8, both `MARGIN` times the picture; `name` for captions."""
+
+    name: str
+    far: np.ndarray
+    near: np.ndarray | None
+
+
+def make_background(
+    rng: np.random.Generator, palette: Palette, line: Line, height: int, width: int, *, may_use_art: bool
+) -> Background:
+    tall, wide = int(height * MARGIN), int(width * MARGIN)
+    kinds = ["plain", "meadow", "city", "room", "sea"]
+    art = sorted(ART.glob("tq_*.jpg")) if may_use_art else []
+    kind = str(rng.choice([*kinds, "photo"], p=[0.24, 0.2, 0.16, 0.14, 0.11, 0.15]))
+    if kind == "photo" and art:
+        path = art[int(rng.integers(len(art)))]
+        return Background(path.stem.removeprefix("tq_bg_"), cover_with(read_picture(path), tall, wide), None)
+    kind = "plain" if kind == "photo" else kind
+    top, bottom = (np.array(palette.colour(float(rng.random()), rng), np.float32) for _ in range(2))
+    if kind == "plain" and rng.random() < 0.5:
+        bottom = top
+    blend = np.linspace(0.0, 1.0, tall, dtype=np.float32)[:, None, None]
+    far = np.broadcast_to(top * (1 - blend) + bottom * blend, (tall, wide, 3)).astype(np.uint8).copy()
+    near = None
+    if kind != "plain":
+        near = np.zeros((tall, wide, 4), np.uint8)
+        _LAYERS[kind](far, near, rng, palette, line)
+    return Background(kind, far, near)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    return _read(path)
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path) -> np.ndarray:
+    cv2 = opencv()
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise ValueError(f"art file {path.name} cannot be read; restore the folder {path.parent.name}")
+    return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+
+
+def cover_with(picture: np.ndarray, tall: int, wide: int) -> np.ndarray:
+    scale = max(tall / picture.shape[0], wide / picture.shape[1])
+    size = (max(wide, round(picture.shape[1] * scale)), max(tall, round(picture.shape[0] * scale)))
+    return opencv().resize(picture, size, interpolation=3 if scale < 1 else 1)[:tall, :wide].copy()
+
+
+def blob(image: np.ndarray, points: Points, rng: np.random.Generator, palette: Palette, line: Line) -> None:
+    """Paint on RGB, or on RGBA with full cover."""
+    fill = palette.colour(float(rng.random()), rng)
+    outline = line_colour(line, fill) if line.width else None
+    if image.shape[2] == 3:
+        paint(image, points, fill, outline, line.width * image.shape[0] / MARGIN)
+        return
+    rgb, alpha = np.ascontiguousarray(image[..., :3]), np.ascontiguousarray(image[..., 3])
+    paint(rgb, points, fill, outline, line.width * image.shape[0] / MARGIN)
+    opencv().fillPoly(alpha, np.round(points).astype(np.int32)[None], 255)
+    image[..., :3], image[..., 3] = rgb, alpha
+
+
+def hills(image: np.ndarray, level: float, rng: np.random.Generator, palette: Palette, line: Line) -> None:
+    tall, wide = image.shape[:2]
+    x = np.linspace(-5, wide + 5, 24)
+    waves = np.sin(x / wide * rng.uniform(4, 12) + rng.uniform(0, 6)) * rng.uniform(0.02, 0.06) * tall
+    ridge = np.stack([x, level * tall + waves], axis=1)
+    blob(image, np.concatenate([ridge, [[wide + 5, tall + 5], [-5, tall + 5]]]), rng, palette, line)
+
+
+def meadow(far: np.ndarray, near: np.ndarray, rng: np.random.Generator, palette: Palette, line: Line) -> None:
+    tall, wide = far.shape[:2]
+    for _ in range(int(rng.integers(1, 4))):
+        cx, cy = rng.uniform(0, wide), rng.uniform(0.05, 0.35) * tall
+        blob(far, ellipse(cx, cy, rng.uniform(0.06, 0.14) * wide, 0.04 * tall), rng, palette, line)
+    hills(far, rng.uniform(0.45, 0.6), rng, palette, line)
+    hills(near, rng.uniform(0.66, 0.78), rng, palette, line)
+    for _ in range(int(rng.integers(1, 4))):
+        x, y, size = rng.uniform(0, wide), rng.uniform(0.55, 0.7) * tall, rng.uniform(0.06, 0.12) * tall
+        trunk = np.array([[x - 0.2 * size, y], [x + 0.2 * size, y], [x + 0.25 * size, y + 2 * size], [x - 0.25 * size, y + 2 * size]])
+        blob(near, trunk, rng, palette, line)
+        blob(near, ellipse(x, y - 0.3 * size, size, 1.2 * size), rng, palette, line)
+
+
+def city(far: np.ndarray, near: np.ndarray, rng: np.random.Generator, palette: Palette, line: Line) -> None:
+    tall, wide = far.shape[:2]
+    for layer, count, low in ((far, 7, 0.25), (near, 4, 0.4)):
+        for i in range(count):
+            left = (i + rng.uniform(-0.2, 0.2)) * wide / count
+            right, top = left + wide / count * rng.uniform(0.5, 0.95), rng.uniform(low, 0.6) * tall
+            blob(layer, np.array([[left, top], [right, top], [right, tall], [left, tall]]), rng, palette, line)
+    hills(near, 0.8, rng, palette, line)
+
+
+def room(far: np.ndarray, near: np.ndarray, rng: np.random.Generator, palette: Palette, line: Line) -> None:
+    tall, wide = far.shape[:2]
+    left, top, right, bottom = (np.array([0.15, 0.15, 0.45, 0.5]) + rng.uniform(-0.08, 0.2, 4)) * [wide, tall, wide, tall]
+    blob(far, np.array([[left, top], [right, top], [right, bottom], [left, bottom]]), rng, palette, line)
+    blob(far, np.array([[-5, 0.76 * tall], [wide + 5, 0.76 * tall], [wide + 5, tall + 5], [-5, tall + 5]]), rng, palette, line)
+    table_x = rng.uniform(0.1, 0.7) * wide
+    table = np.array([[0, 0.62], [0.3, 0.62], [0.3, 0.86], [0, 0.86]]) * [wide, tall] + [table_x, 0]
+    blob(near, table, rng, palette, line)
+
+
+def sea(far: np.ndarray, near: np.ndarray, rng: np.random.Generator, palette: Palette, line: Line) -> None:
+    tall, wide = far.shape[:2]
+    blob(far, ellipse(rng.uniform(0.2, 0.8) * wide, 0.25 * tall, 0.1 * tall, 0.1 * tall), rng, palette, line)
+    blob(far, np.array([[-5, 0.55 * tall], [wide + 5, 0.55 * tall], [wide + 5, tall + 5], [-5, tall + 5]]), rng, palette, line)
+    isle = np.array([[0.1, 0.56], [0.3, 0.44], [0.5, 0.5], [0.62, 0.56]]) * [wide, tall] + [rng.uniform(-0.1, 0.3) * wide, 0]
+    blob(far, rounded(isle, 1), rng, palette, line)
+    hills(near, 0.8, rng, palette, line)
+
+
+_LAYERS = {"meadow": meadow, "city": city, "room": room, "sea": sea}

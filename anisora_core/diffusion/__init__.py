@@ -1,0 +1,1 @@
+"""Sampling. Knows callables, never models."""

@@ -1,0 +1,84 @@
+"""Value types of what the artist says and what the model is told.
+
+Shapes: image_HWC float 0..1 RGB; area_FHW float 0..1, 1 = may move; given_mask_FHW float 0..1, 1 = given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import Tensor
+
+MotionWay = Literal["auto", "condition", "paper", "hold"]
+MOTION_WAYS: tuple[MotionWay, ...] = ("auto", "condition", "paper", "hold")
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """A drawing pinned to a position: a frame number `12`, seconds `0.5s`, per cent `50%`, `first` or `last`.
+
+    `strength` in (0, 1]: 1 is kept, less is a suggestion.
+    """
+
+    image_HWC: Tensor
+    position: str = "first"
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A clip to be made: its length, speed, size and the drawings on it."""
+
+    num_frames: int
+    fps: float
+    height: int
+    width: int
+    keyframes: tuple[Keyframe, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlacedKeyframe:
+    """A keyframe on the clip's own grid: frame index, picture of the clip's size, strength."""
+
+    frame: int
+    image_HWC: Tensor
+    strength: float
+
+
+@dataclass(frozen=True)
+class MotionArea:
+    """Where motion may happen. One frame or one per clip frame; `feather` softens its edge by that many pixels."""
+
+    area_FHW: Tensor
+    way: MotionWay = "auto"
+    feather: float = 0.0
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Pixels the artist gives (grey, 0, where nothing is) and how much of each is given."""
+
+    video_CFHW: Tensor
+    given_mask_FHW: Tensor
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Latents kept fixed while sampling: `latent_BCTHW` where `keep_BCTHW` (0..1, one channel) is 1."""
+
+    latent_BCTHW: Tensor
+    keep_BCTHW: Tensor
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What the transformer sees besides noise, and what was changed or is worth knowing, in sentences.
+
+    `latent_BCTHW`: the encoded canvas, normalised. `mask_BMTHW`: the packed given mask, M = frames per latent.
+    """
+
+    latent_BCTHW: Tensor
+    mask_BMTHW: Tensor
+    hold: Hold | None = None
+    report: tuple[str, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""Building blocks of the networks; weighted layers come from the injected `ops`."""

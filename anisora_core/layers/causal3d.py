@@ -1,0 +1,66 @@
+"""Causal 3-D convolution as plain functions over ordinary convolutions, with the past passed in and out.
+
+`Past` is what a layer must remember of earlier chunks: None before the first one. Feeding a clip in chunks and
+passing each returned past to the next call gives the same result as feeding it whole.
+Shapes: x_BCTHW.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+#: A tensor of trailing frames, a tuple of pasts (a block), or None (nothing seen yet).
+Past = Any
+
+
+@runtime_checkable
+class Streamed(Protocol):
+    """A layer with memory: forward(x, past) -> (y, past)."""
+
+    is_streamed: bool
+
+    def __call__(self, x: Tensor, past: Past) -> tuple[Tensor, Past]: ...
+
+
+def causal_conv(conv: nn.Module, x: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Convolve with frames before the clip taken from `past`, or zeros at its start.
+
+    `conv` is a Conv3d whose spatial padding is its own and whose temporal padding is 0.
+    """
+    keep = int(conv.kernel_size[0]) - 1  # type: ignore[index]
+    if keep == 0:
+        return conv(x), None
+    if past is None and x.shape[2] == 1 and type(conv) is nn.Conv3d:
+        # A single first frame meets only the last temporal tap: a third of the work, same numbers.
+        y = F.conv3d(x, conv.weight[:, :, -1:], conv.bias, conv.stride, conv.padding)  # type: ignore[arg-type]
+        return y, F.pad(x, (0, 0, 0, 0, keep - 1, 0))
+    x = F.pad(x, (0, 0, 0, 0, keep, 0)) if past is None else torch.cat([past, x], dim=2)
+    return conv(x), x[:, :, x.shape[2] - keep :]
+
+
+def run(layers: Iterable[nn.Module], x: Tensor, past: Past) -> tuple[Tensor, Past]:
+    """Apply layers in order; those with memory get their part of `past` and return the next one."""
+    after: list[Past] = []
+    layers = list(layers)
+    pasts: tuple[Past, ...] = past if past is not None else (None,) * len(layers)
+    for layer, layer_past in zip(layers, pasts, strict=True):
+        if getattr(layer, "is_streamed", False):
+            x, kept = layer(x, layer_past)
+        elif isinstance(layer, nn.Conv3d):
+            x, kept = causal_conv(layer, x, layer_past)
+        else:
+            x, kept = layer(x), None
+        after.append(kept)
+    return x, tuple(after)
+
+
+def per_frame(layer: nn.Module, x: Tensor) -> Tensor:
+    """Apply a 2-D layer to every frame of x_BCTHW."""
+    batch = x.shape[0]
+    y = layer(x.transpose(1, 2).flatten(0, 1))
+    return y.unflatten(0, (batch, -1)).transpose(1, 2)

@@ -1,0 +1,1 @@
+"""Networks, one folder per family. A model file is its forward pass and nothing else."""

@@ -1,0 +1,79 @@
+"""Named initialisations for training from scratch. Randomness comes from the generator given."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .transformer import WanTransformer
+from .vae import AttentionBlock, Downsample, ResidualBlock, Upsample, WanVAE
+
+
+def fan_in_normal_(weight: Tensor, rng: torch.Generator, *, gain: float = 1.0) -> None:
+    fan_in = weight[0].numel()
+    weight.copy_(torch.randn(weight.shape, generator=rng) * gain * fan_in**-0.5)
+
+
+def frame_conv_(conv: nn.Conv3d, rng: torch.Generator) -> None:
+    """A 2-D convolution on the newest frame: older temporal taps start at zero and grow on clips."""
+    last = conv.weight[:, :, -1]
+    fan_in_normal_(last, rng)
+    conv.weight[:, :, :-1] = 0.0
+
+
+@torch.no_grad()
+def init_vae_frames_first(vae: WanVAE, rng: torch.Generator) -> None:
+    """Residual branches start at zero, time layers copy frames: a 2-D autoencoder until clips teach it more.
+
+    Zero residual branches: Zhang et al. 2019 (Fixup, arXiv 1901.09321), section 3.
+    """
+    for module in vae.modules():
+        if isinstance(module, nn.Conv3d) and module.kernel_size[1] > 0:
+            frame_conv_(module, rng)
+        elif isinstance(module, nn.Conv2d):
+            fan_in_normal_(module.weight, rng)
+        if isinstance(module, nn.Conv2d | nn.Conv3d) and module.bias is not None:
+            module.bias.zero_()
+    for conv in (vae.encoder.conv1, vae.decoder.conv1):
+        # Norms keep directions only: without a bias, a bright and a dark flat patch would look the same.
+        conv.bias.copy_(0.5 * torch.randn(conv.bias.shape, generator=rng))
+    for module in vae.modules():
+        if isinstance(module, ResidualBlock):
+            module.residual[6].weight.zero_()  # type: ignore[union-attr]
+        elif isinstance(module, AttentionBlock):
+            module.proj.weight.zero_()
+        elif isinstance(module, Downsample) and hasattr(module, "time_conv"):
+            copy_frames_(module.time_conv, taps=(0.0, 0.5, 0.5))
+        elif isinstance(module, Upsample) and hasattr(module, "time_conv"):
+            copy_frames_(module.time_conv, taps=(0.0, 0.0, 1.0))
+
+
+def copy_frames_(conv: nn.Conv3d, *, taps: tuple[float, float, float]) -> None:
+    """Each output channel is its own input channel (repeated when there are more outputs) over time `taps`."""
+    eye = torch.eye(conv.in_channels).repeat(conv.out_channels // conv.in_channels, 1)
+    conv.weight.copy_(eye[:, :, None, None, None] * torch.tensor(taps)[:, None, None])
+
+
+@torch.no_grad()
+def init_transformer_zero_gates(model: WanTransformer, rng: torch.Generator) -> None:
+    """Fan-in normal everywhere; gates and head start at zero, so each block starts as the identity.
+
+    adaLN-Zero: Peebles and Xie 2023 (DiT, arXiv 2212.09748), section 3.2.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv3d):
+            fan_in_normal_(module.weight, rng)
+            if module.bias is not None:
+                module.bias.zero_()
+        elif isinstance(module, nn.LayerNorm | nn.RMSNorm) and module.elementwise_affine:
+            module.reset_parameters()
+    model.time_projection[1].weight.mul_(0.1)
+    for block in model.blocks:
+        block.modulation.zero_()  # type: ignore[operator]
+        block.cross_attn.o.weight.zero_()  # type: ignore[union-attr]
+        projection = model.time_projection[1]
+    dim = model.config.dim
+    for gate in (2, 5):
+        projection.weight[gate * dim : (gate + 1) * dim] = 0.0
+    model.head.modulation.zero_()
+    model.head.head.weight.zero_()

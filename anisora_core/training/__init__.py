@@ -1,0 +1,1 @@
+"""Training: one loop, objectives beside it, recipes that put them in order."""

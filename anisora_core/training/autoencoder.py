@@ -1,0 +1,108 @@
+"""Training the causal VAE on rendered clips: single frames first, then short clips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from ..data.cartoons import make_shot, render
+from ..models.wan.vae import WanVAE
+
+Size = tuple[int, int]  # height, width
+
+
+def to_video(frames_FHWC: np.ndarray) -> Tensor:
+    """uint8 frames -> video_CFHW in -1..1."""
+    return torch.from_numpy(np.ascontiguousarray(frames_FHWC)).permute(3, 0, 1, 2).float() / 127.5 - 1.0
+
+
+@lru_cache(maxsize=64)
+def rendered(seed: int, number: int, size: Size) -> np.ndarray:
+    """Frames of training clip `number`; neighbours in time share clips, so each is drawn once in a worker."""
+    torch.set_num_threads(1)  # beside a trainer that wants the cores
+    rng = np.random.default_rng((seed, number))
+    shot = make_shot(int(rng.integers(1 << 31)), split="train")
+    return render(shot, num_frames=33, height=size[0], width=size[1]).frames_FHWC
+
+
+@dataclass(frozen=True)
+class CartoonBatches(Dataset[Tensor]):
+    """Item i is video_BCFHW: `batch` runs of `num_frames`, from clips that stay in use for some steps.
+
+    A new clip comes every `steps_per_clip` items; an item draws from the last `batch` clips of its size.
+    """
+
+    batch: int
+    num_frames: int
+    sizes: tuple[Size, ...]
+    seed: int
+    steps_per_clip: int = 2
+
+    def __getitem__(self, index: int) -> Tensor:
+        rng = np.random.default_rng((self.seed, index))
+        which = index % len(self.sizes)
+        newest = index // (self.steps_per_clip * len(self.sizes)) + self.batch
+        crops: list[Tensor] = []
+        for number in range(newest - self.batch, newest):
+            frames = rendered(self.seed, number * len(self.sizes) + which, self.sizes[which])
+            start = int(rng.integers(33 - self.num_frames + 1))
+            run = frames[start : start + self.num_frames]
+            crops.append(to_video(run[:, :, ::-1] if rng.random() < 0.5 else run))
+        return torch.stack(crops)
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """MSE with a little L1; latents pulled to unit variance and jittered, so that small errors decode to small errors."""
+
+    l1_weight: float = 0.1
+    variance_weight: float = 0.01
+    jitter: float = 0.05
+
+    def __call__(
+        self, model: nn.Module, video_BCFHW: Tensor, rng: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        assert isinstance(model, WanVAE)
+        latent = model.encode(video_BCFHW).mode()
+        noise = torch.randn(latent.shape, generator=rng).to(latent)
+        decoded = model.decode(latent + self.jitter * noise).float()
+        error = decoded - video_BCFHW
+        mse = error.square().mean()
+        spread = latent.float().std(dim=(0, 2, 3, 4)) - 1.0
+        loss = mse + self.l1_weight * error.abs().mean() + self.variance_weight * spread.square().mean()
+        return loss, {"psnr": float(10 * torch.log10(4.0 / mse.detach()))}
+
+
+def latent_statistics(vae: WanVAE, videos: list[Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Per-channel mean and standard deviation of raw latents over `videos` (each BCFHW)."""
+    with torch.inference_mode():
+        flat = torch.cat([vae.encode(v).mode().float().transpose(0, 1).flatten(1) for v in videos], dim=1)
+    return rounded(flat.mean(1)), rounded(flat.std(1))
+
+
+def rounded(values: Tensor) -> tuple[float, ...]:
+    return tuple(round(float(v), 4) for v in values)
+
+
+def psnr(error_mse: float, peak: float = 2.0) -> float:
+    """dB for values spanning `peak`; infinite for equal pictures."""
+    return float("inf") if error_mse == 0 else 10.0 * float(np.log10(peak**2 / error_mse))
+
+
+def held_out_psnr(vae: WanVAE, *, clips: int, seed: int, size: Size, num_frames: int = 33) -> dict[str, Any]:
+    """Pooled PSNR of whole true clips the recipe never trains on (held-out styles)."""
+    device = next(vae.parameters()).device
+    total = 0.0
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+        for index in range(clips):
+            shot = make_shot(seed + index, split="heldout")
+            frames = render(shot, num_frames=num_frames, height=size[0], width=size[1]).frames_FHWC
+            video = to_video(frames)[None].to(device)
+            total += float((vae.decode(vae.encode(video).mode()).float().clamp(-1, 1) - video).square().mean())
+    return {"psnr": psnr(total / clips), "clips": clips}

@@ -1,0 +1,87 @@
+"""What is given in a training clip: random keyframes anywhere, random motion areas (AniSora paper, section 4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..conditioning.guide import canvas_of_keyframes, give_outside
+from ..conditioning.masks import feather
+from ..domain.conditions import Canvas, PlacedKeyframe, Timeline
+
+
+@dataclass(frozen=True)
+class ConditionMix:
+    """Probabilities of what is given; the rest is keyframes at 2 to `max_keyframes` uniformly drawn frames."""
+
+    nothing: float = 0.08
+    first: float = 0.24
+    first_and_last: float = 0.22
+    last: float = 0.06
+    motion_area: float = 0.20
+    max_keyframes: int = 6
+    weak_keyframe: float = 0.15
+
+
+def random_canvas(
+    frames_FHWC: np.ndarray, moving_FHW: np.ndarray, mix: ConditionMix, rng: np.random.Generator
+) -> Canvas:
+    """Draw a canvas for a true clip (uint8 frames). Areas cover all true motion, so that what is given is true."""
+    num_frames, height, width, _ = frames_FHWC.shape
+    timeline = Timeline(num_frames, 1.0, height, width)
+    kind = rng.choice(
+        ["nothing", "first", "first_and_last", "last", "motion_area", "any"],
+        p=_probabilities(mix),
+    )
+    area = random_area(moving_FHW, rng) if kind == "motion_area" else None
+    if kind == "motion_area" and float(area.mean()) > 0.8:  # type: ignore[union-attr]
+        kind = "first"  # the camera moves, or nearly all does: an area would say nothing
+    chosen = _frames(str(kind), num_frames, mix, rng)
+    placed = [_keyframe(frames_FHWC, frame, mix, rng) for frame in chosen]
+    canvas = canvas_of_keyframes(placed, timeline)
+    if kind == "motion_area" and area is not None:
+        canvas = give_outside(canvas, placed, area.expand(num_frames, -1, -1))
+    return canvas
+
+
+def _probabilities(mix: ConditionMix) -> list[float]:
+    named = [mix.nothing, mix.first, mix.first_and_last, mix.last, mix.motion_area]
+    return [*named, 1.0 - sum(named)]
+
+
+def _frames(kind: str, num_frames: int, mix: ConditionMix, rng: np.random.Generator) -> list[int]:
+    last = num_frames - 1
+    if kind == "nothing":
+        return []
+    if kind == "last":
+        return [last]
+    if kind == "first_and_last":
+        return sorted({0, last})
+    if kind == "any":
+        count = int(rng.integers(2, mix.max_keyframes + 1))
+        return sorted({int(f) for f in rng.integers(num_frames, size=count)})
+    return [0, last] if kind == "motion_area" and last and rng.random() < 0.3 else [0]
+
+
+def _keyframe(
+    frames_FHWC: np.ndarray, frame: int, mix: ConditionMix, rng: np.random.Generator
+) -> PlacedKeyframe:
+    image = torch.from_numpy(np.ascontiguousarray(frames_FHWC[frame])).float() / 255.0
+    strength = float(rng.uniform(0.3, 1.0)) if rng.random() < mix.weak_keyframe else 1.0
+    return PlacedKeyframe(frame, image, strength)
+
+
+def random_area(moving_FHW: np.ndarray, rng: np.random.Generator) -> Tensor:
+    """area_1HW that contains all motion of the clip: its shape grown by a random margin, or the box around it."""
+    union = torch.from_numpy(moving_FHW.any(axis=0)).float()
+    margin = int(rng.integers(2, 13))
+    grown = F.max_pool2d(union[None, None], 2 * margin + 1, stride=1, padding=margin)[0, 0]
+    if rng.random() < 0.4 and bool(grown.any()):
+        rows, columns = grown.any(1).nonzero().flatten(), grown.any(0).nonzero().flatten()
+        grown = torch.zeros_like(grown)
+        grown[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1] = 1.0
+    return feather(grown[None], float(rng.uniform(0.0, 3.0)) if rng.random() < 0.7 else 0.0).maximum(union)

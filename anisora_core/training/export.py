@@ -1,0 +1,77 @@
+"""A trained mini as files: fp16 safetensors and a card that says how to make them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ..checkpoints.files import write_beside
+from ..models.wan.vae import WanVAE
+from .text_to_video import TextToVideo
+
+if TYPE_CHECKING:
+    from .recipes.mini import Recipe
+
+
+def export_mini(vae: WanVAE, model: TextToVideo, recipe: Recipe, run_dir: Path, folder: Path) -> None:
+    """Write {transformer,vae,text_encoder}.safetensors and card.json into `folder`, each whole or not at all."""
+    networks: dict[str, nn.Module] = {
+        "transformer": model.transformer,
+        "vae": vae,
+        "text_encoder": model.text_encoder,
+    }
+    card: dict[str, Any] = {
+        "transformer": asdict(recipe.transformer),
+        "vae": asdict(vae.config),
+        "text_encoder": asdict(recipe.text),
+        "recipe": asdict(recipe),
+        "commit": commit(),
+        "data": data_hash(),
+        "stages": stage_logs(run_dir),
+        "sha256": {},
+        "parameters": {},
+    }
+    for name, network in networks.items():
+        path = folder / f"{name}.safetensors"
+        tensors = {key: value.to(torch.float16).contiguous() for key, value in unique_tensors(network).items()}
+        with write_beside(path) as part:
+            save_file(tensors, part)
+        card["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        card["parameters"][name] = sum(value.numel() for value in tensors.values())
+    with write_beside(folder / "card.json") as part:
+        part.write_text(json.dumps(card, indent=1) + "\n")
+
+
+def unique_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
+    """State without second names of shared tensors (T5 ties its embedding to itself)."""
+    return {name: parameter.detach().cpu() for name, parameter in network.named_parameters()}
+
+
+def stage_logs(run_dir: Path) -> dict[str, Any]:
+    """The last line of each stage's log: how far it got."""
+    logs = sorted(run_dir.glob("*/loss.jsonl"))
+    return {path.parent.name: json.loads(path.read_text().splitlines()[-1]) for path in logs}
+
+
+def commit() -> str:
+    """The commit the code stands on, or "unknown" outside a checkout."""
+    here = Path(__file__).parent
+    result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"
+
+
+def data_hash() -> str:
+    """sha256 over the renderer's sources and art: the data are a function of them and the seed."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parent.parent / "data" / "cartoons").rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,127 @@
+"""Clips encoded once: latents, several random guides each, token ids; read back as batches for the transformer."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ..checkpoints.files import write_beside
+from ..conditioning.masks import pack_mask
+from ..conditioning.prompt import compose_prompt
+from ..data.cartoons import make_shot, render
+from ..models.text import ByteTextEncoder
+from ..models.wan.vae import WanVAE
+from .autoencoder import Size, to_video
+from .conditions import ConditionMix, random_canvas
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Clips of one length and size; `share` of the clips of a stage."""
+
+    num_frames: int
+    size: Size
+    share: float
+    batch: int = 16
+
+    @property
+    def name(self) -> str:
+        return f"{self.num_frames}x{self.size[1]}x{self.size[0]}"
+
+
+@dataclass(frozen=True)
+class RenderedClips(Dataset[dict[str, Any]]):
+    """Item i: a true clip and `conditions` canvases for it, made in the worker; encoding is the caller's."""
+
+    bucket: Bucket
+    conditions: int
+    mix: ConditionMix
+    seed: int
+    prompt_tail: str
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        torch.set_num_threads(1)
+        rng = np.random.default_rng((self.seed, self.bucket.num_frames, *self.bucket.size, index))
+        shot = make_shot(int(rng.integers(1 << 31)), split="train")
+        clip = render(shot, num_frames=33, height=self.bucket.size[0], width=self.bucket.size[1])
+        frames, moving = clip.frames_FHWC[: self.bucket.num_frames], clip.moving_FHW[: self.bucket.num_frames]
+        canvases = [random_canvas(frames, moving, self.mix, rng) for _ in range(self.conditions)]
+        score = clip.motion_score if self.bucket.num_frames > 1 else 0.0
+        return {
+            "videos": torch.stack([to_video(frames), *(c.video_CFHW for c in canvases)]).half(),
+            "given": torch.stack([c.given_mask_FHW for c in canvases]).half(),
+            "prompt": compose_prompt(clip.caption, self.prompt_tail, score),
+        }
+
+
+def encode_bucket(
+    vae: WanVAE, text_encoder: ByteTextEncoder, clips: RenderedClips, count: int, folder: Path, *, workers: int = 1
+) -> Iterator[int]:
+    """Write shards of 64 clips under `folder`, skipping those already there; yields clips done."""
+    shard_size = 64
+    device = next(vae.parameters()).device
+    for first in range(0, count, shard_size):
+        path = folder / f"{clips.bucket.name}_{first:06d}.safetensors"
+        if path.exists():
+            continue
+        wanted = range(first, min(count, first + shard_size))
+        loader = DataLoader(clips, batch_size=None, sampler=wanted, num_workers=workers, prefetch_factor=2)
+        rows: list[dict[str, Tensor]] = []
+        prompts: list[str] = []
+        for item in loader:
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+                latents = vae.normalize(vae.encode(item["videos"].float().to(device)).mode().float())
+            masks = torch.stack([pack_mask(given.float(), vae.grid) for given in item["given"]])
+            row = {"latent": latents[0], "guide": latents[1:], "mask": masks}
+            rows.append({key: value.half().cpu() for key, value in row.items()})
+            prompts.append(item["prompt"])
+        ids, mask = text_encoder.tokenize(prompts)
+        stacked = {key: torch.stack([row[key] for row in rows]).contiguous() for key in rows[0]}
+        stacked |= {"ids": ids.to(torch.int16), "text_mask": mask.to(torch.bool)}
+        with write_beside(path) as part:
+            save_file(stacked, part, metadata={"prompts": json.dumps(prompts)})
+        yield first + len(rows)
+
+
+class LatentBatches(Dataset[dict[str, Tensor]]):
+    """Item i is a batch of one bucket, drawn by share; everything is held in memory."""
+
+    def __init__(self, folder: Path, buckets: Sequence[Bucket], *, seed: int) -> None:
+        self.buckets, self.seed = list(buckets), seed
+        self.tensors = [self._read(folder, bucket) for bucket in self.buckets]
+        shares = np.array([bucket.share for bucket in self.buckets])
+        self.shares = shares / shares.sum()
+
+    @staticmethod
+    def _read(folder: Path, bucket: Bucket) -> dict[str, Tensor]:
+        shards = [load_file(path) for path in sorted(folder.glob(f"{bucket.name}_*.safetensors"))]
+        if not shards:
+            raise ValueError(f"no latents for {bucket.name} in {folder}; run the cache stage first")
+        return {key: torch.cat([shard[key] for shard in shards]) for key in shards[0]}
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng((self.seed, index))
+        which = int(rng.choice(len(self.buckets), p=self.shares))
+        bucket, tensors = self.buckets[which], self.tensors[which]
+        rows = torch.from_numpy(rng.integers(len(tensors["latent"]), size=bucket.batch))
+        draw = torch.from_numpy(rng.integers(tensors["guide"].shape[1], size=bucket.batch))
+        ids, text_mask = tensors["ids"][rows].long(), tensors["text_mask"][rows].long()
+        return {
+            "latent": tensors["latent"][rows].float(),
+            "guide": tensors["guide"][rows, draw].float(),
+            "mask": tensors["mask"][rows, draw].float(),
+            "ids": ids,
+            "text_mask": text_mask,
+        }

@@ -1,0 +1,1 @@
+"""Recipes: which stages a model is trained through, and at what settings."""

@@ -1,0 +1,244 @@
+"""How `mini` is made: VAE on frames, VAE on clips, latents, transformer weak to strong, export.
+
+Two sizes of the same recipe: `cpu` for a few hours on two cores, `gpu` for half an hour on a large card. Every stage
+resumes from its folder; `--warm` starts from the shipped weights instead of from nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ...checkpoints.load import MINI_DIR, load_mini
+from ...models.text import ByteTextEncoder, TextConfig
+from ...models.wan.config import MINI, MINI_LARGE, MINI_VAE, WanConfig, WanVAEConfig
+from ...models.wan.init import init_transformer_zero_gates, init_vae_frames_first
+from ...models.wan.transformer import WanTransformer
+from ...models.wan.vae import WanVAE
+from ...releases import MINI_NAME, RELEASES
+from ..autoencoder import CartoonBatches, Reconstruction, latent_statistics
+from ..conditions import ConditionMix
+from ..export import export_mini
+from ..latents import Bucket, LatentBatches, RenderedClips, encode_bucket
+from ..loop import Report, Settings, train
+from ..text_to_video import FlowMatching, TextToVideo
+
+log = logging.getLogger(__name__)
+STAGES = ("vae-frames", "vae-clips", "latents", "weak", "strong", "export")
+SIZES = ((128, 128), (128, 160), (160, 128))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the result, besides the code."""
+
+    transformer: WanConfig
+    vae: WanVAEConfig
+    text: TextConfig
+    frames: Settings
+    frames_batch: int
+    clips: Settings
+    clips_batch: int
+    clips_length: int
+    weak_buckets: tuple[Bucket, ...]
+    strong_buckets: tuple[Bucket, ...]
+    cached_clips: int
+    conditions_per_clip: int
+    weak: Settings
+    strong: Settings
+    mix: ConditionMix = ConditionMix()
+    seed: int = 1
+
+
+def buckets(low: bool, batch: int) -> tuple[Bucket, ...]:
+    """Images and clips mixed, several lengths; low resolution first (paper, section 4.3: weak to strong)."""
+    if low:
+        return (
+            Bucket(33, (96, 96), 0.70, batch),
+            Bucket(17, (96, 96), 0.18, batch * 2),
+            Bucket(1, (96, 96), 0.12, batch * 4),
+        )
+    return (
+        Bucket(33, (128, 128), 0.60, batch),
+        Bucket(33, (128, 160), 0.12, batch),
+        Bucket(33, (160, 128), 0.12, batch),
+        Bucket(17, (128, 128), 0.10, batch * 2),
+        Bucket(1, (128, 128), 0.06, batch * 4),
+    )
+
+
+CPU = Recipe(
+    transformer=MINI,
+    vae=MINI_VAE,
+    text=TextConfig(),
+    frames=Settings(steps=3300, learning_rate=1e-3, warmup=50, ema_decay=0.997, log_every=100, save_every=500),
+    frames_batch=6,
+    clips=Settings(steps=4600, learning_rate=8e-4, warmup=50, ema_decay=0.998, log_every=50),
+    clips_batch=1,
+    clips_length=17,
+    weak_buckets=buckets(True, 16),
+    strong_buckets=buckets(False, 16),
+    cached_clips=4000,
+    conditions_per_clip=3,
+    weak=Settings(steps=1500, learning_rate=1.5e-3, warmup=200, ema_decay=0.998, num_workers=0),
+    strong=Settings(steps=1500, learning_rate=1e-3, warmup=50, ema_decay=0.998, num_workers=0),
+)
+GPU = replace(
+    CPU,
+    transformer=MINI_LARGE,
+    frames=Settings(steps=4000, learning_rate=1.5e-3, num_workers=12),
+    frames_batch=48,
+    clips=Settings(steps=4600, learning_rate=8e-4, num_workers=12),
+    clips_batch=8,
+    weak_buckets=buckets(True, 64),
+    strong_buckets=buckets(False, 64),
+    cached_clips=12000,
+    conditions_per_clip=4,
+    weak=Settings(steps=6000, learning_rate=1e-3, num_workers=2),
+    strong=Settings(steps=8000, learning_rate=8e-4, num_workers=2),
+)
+RECIPES = {"cpu": CPU, "gpu": GPU}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recipe, where it runs and when it must stop."""
+
+    recipe: Recipe
+    run_dir: Path
+    device: torch.device
+    warm: bool = False
+    deadline: float | None = None
+
+    def rng(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self.recipe.seed)
+
+
+def train_vae(job: Job, *, clips: bool) -> Iterator[Report]:
+    recipe = job.recipe
+    vae = new_vae(job)
+    folder = job.run_dir / ("vae-clips" if clips else "vae-frames")
+    if clips and not (folder / "state.pt").exists():
+        load_average(vae, job.run_dir / "vae-frames")
+    batch, length = (recipe.clips_batch, recipe.clips_length) if clips else (recipe.frames_batch, 1)
+    data = CartoonBatches(batch, length, SIZES, seed=recipe.seed + clips)
+    settings = recipe.clips if clips else recipe.frames
+    yield from train(vae, data, Reconstruction(), settings, folder, job.device, job.deadline)
+
+
+def new_vae(job: Job) -> WanVAE:
+    vae = WanVAE(job.recipe.vae)
+    if job.warm:
+        vae.load_state_dict(load_mini().vae.state_dict())
+    else:
+        init_vae_frames_first(vae, job.rng())
+    return vae.requires_grad_(True)
+
+
+def load_average(model: torch.nn.Module, folder: Path) -> None:
+    path = folder / "state.pt"
+    if not path.exists():
+        raise ValueError(f"{path} is missing; run the stage {folder.name} first")
+    model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["ema"])
+
+
+def trained_vae(job: Job) -> WanVAE:
+    """The averaged VAE of this run, its latents normalised by statistics of its own training clips."""
+    vae = WanVAE(job.recipe.vae)
+    load_average(vae, job.run_dir / "vae-clips")
+    vae.to(job.device).eval()
+    data = CartoonBatches(2, 33, SIZES, seed=job.recipe.seed + 7, steps_per_clip=1)
+    with torch.autocast(job.device.type, torch.bfloat16):
+        mean, std = latent_statistics(vae, [data[index].to(job.device) for index in range(24)])
+    vae.config = replace(vae.config, latent_mean=mean, latent_std=std)
+    return vae
+
+
+def cache_latents(job: Job) -> Iterator[Report]:
+    recipe, vae = job.recipe, trained_vae(job)
+    text_encoder = ByteTextEncoder(recipe.text)
+    tail = RELEASES[MINI_NAME].prompt_tail
+    for bucket in (*recipe.weak_buckets, *recipe.strong_buckets):
+        count = max(128, round(recipe.cached_clips * bucket.share))
+        conditions = recipe.conditions_per_clip if bucket.num_frames > 1 else 1
+        clips = RenderedClips(bucket, conditions, recipe.mix, recipe.seed, tail)
+        since = time.monotonic()
+        for done in encode_bucket(vae, text_encoder, clips, count, job.run_dir / "latents"):
+            yield Report(done, count, 0.0, (time.monotonic() - since) / done, {})
+
+
+def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
+    recipe = job.recipe
+    model = new_text_to_video(job)
+    folder = job.run_dir / ("strong" if strong else "weak")
+    if strong and not (folder / "state.pt").exists():
+        load_average(model, job.run_dir / "weak")
+    ids, mask = model.text_encoder.tokenize([""])
+    chosen = recipe.strong_buckets if strong else recipe.weak_buckets
+    data = LatentBatches(job.run_dir / "latents", chosen, seed=recipe.seed + strong)
+    settings = recipe.strong if strong else recipe.weak
+    yield from train(model, data, FlowMatching(ids[0], mask[0]), settings, folder, job.device, job.deadline)
+
+
+def new_text_to_video(job: Job) -> TextToVideo:
+    model = TextToVideo(WanTransformer(job.recipe.transformer), ByteTextEncoder(job.recipe.text))
+    if job.warm:
+        shipped = load_mini()
+        model.transformer.load_state_dict(shipped.transformer.state_dict())
+        model.text_encoder.load_state_dict(shipped.text_encoder.state_dict())
+    else:
+        init_transformer_zero_gates(model.transformer, job.rng())
+    return model.requires_grad_(True)
+
+
+def export(job: Job) -> Iterator[Report]:
+    model = new_text_to_video(job)
+    last = "strong" if (job.run_dir / "strong" / "state.pt").exists() else "weak"
+    load_average(model, job.run_dir / last)
+    export_mini(trained_vae(job), model, job.recipe, job.run_dir, job.run_dir / "mini")
+    yield Report(1, 1, 0.0, 0.0, {})
+
+
+def run_stage(stage: str, job: Job) -> Iterator[Report]:
+    if stage in ("vae-frames", "vae-clips"):
+        return train_vae(job, clips=stage == "vae-clips")
+    if stage == "latents":
+        return cache_latents(job)
+    if stage in ("weak", "strong"):
+        return train_transformer(job, strong=stage == "strong")
+    return export(job)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`anisora train mini`: run the stages asked for, in order; each continues where it stopped."""
+    parser = argparse.ArgumentParser(prog="anisora train mini", description=__doc__)
+    parser.add_argument("--recipe", choices=RECIPES, default="gpu" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--run", type=Path, default=Path("runs/mini"), help="folder of the run")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--warm", action="store_true", help=f"start from the shipped weights in {MINI_DIR.name}")
+    parser.add_argument("--minutes", type=float, help="stop each stage, saved, after this long")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    for stage in options.stages:
+        deadline = time.monotonic() + options.minutes * 60 if options.minutes else None
+        job = Job(RECIPES[options.recipe], options.run, device, options.warm, deadline)
+        for report in run_stage(stage, job):
+            figures = " ".join(f"{key} {value:.3f}" for key, value in report.metrics.items())
+            log.info(
+                "%s %d/%d loss %.4f %.2f s/step %s",
+                stage, report.step, report.total, report.loss, report.seconds_per_step, figures,
+            )  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    import sys
+
+    raise SystemExit(main(sys.argv[1:]))

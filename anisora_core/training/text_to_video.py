@@ -1,0 +1,53 @@
+"""Training the transformer and its text encoder together on cached latents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..diffusion.prediction import Flow
+from ..diffusion.schedules import shift_sigma
+from ..models.text import ByteTextEncoder
+from ..models.wan.transformer import WanTransformer
+
+
+class TextToVideo(nn.Module):
+    """The two networks that learn together, as one module."""
+
+    def __init__(self, transformer: WanTransformer, text_encoder: ByteTextEncoder) -> None:
+        super().__init__()
+        self.transformer, self.text_encoder = transformer, text_encoder
+
+
+@dataclass(frozen=True)
+class FlowMatching:
+    """Flow-matching loss (Lipman et al. 2022, arXiv 2210.02747): MSE to noise - x0 at shifted uniform noise levels.
+
+    With probability `text_dropout` a clip's prompt is replaced by the empty one, which classifier-free guidance needs.
+    """
+
+    empty_ids_L: Tensor
+    empty_mask_L: Tensor
+    shift: float = 2.0
+    text_dropout: float = 0.12
+
+    def __call__(
+        self, model: nn.Module, batch: dict[str, Tensor], rng: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        assert isinstance(model, TextToVideo)
+        x0 = batch["latent"]
+        device, count = x0.device, len(x0)
+        noise = torch.randn(x0.shape, generator=rng).to(device)
+        even = (torch.arange(count) + torch.rand(count, generator=rng)) / count  # stratified over the batch
+        sigma_B = torch.tensor([shift_sigma(float(u), self.shift) for u in even], device=device)
+        x = Flow().add_noise(x0, noise, sigma_B.view(-1, 1, 1, 1, 1))
+        dropped = (torch.rand(count, 1, generator=rng) < self.text_dropout).to(device)
+        ids = torch.where(dropped, self.empty_ids_L.to(device), batch["ids"])
+        mask = torch.where(dropped, self.empty_mask_L.to(device), batch["text_mask"])
+        text = model.text_encoder(ids, mask)
+        x = torch.cat([x, batch["mask"], batch["guide"]], dim=1)
+        out = model.transformer(x, sigma_B * 1000.0, text).float()
+        error = (out - Flow().target(x0, noise)).square().mean(dim=(1, 2, 3, 4))
+        return error.mean(), {"low_noise": float(error[: count // 2].mean()), "high_noise": float(error[count // 2 :].mean())}

@@ -1,0 +1,145 @@
+"""The transformer against diffusers' on small random weights, and every full-size name and shape."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from comfyui_anisora.anisora_core.checkpoints.keymaps import inverted, rename
+from comfyui_anisora.anisora_core.checkpoints.keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
+from comfyui_anisora.anisora_core.models.wan.config import (
+    DEBUG,
+    WAN21_I2V_1_3B,
+    WAN21_I2V_14B,
+    WAN21_VAE,
+    WAN22_I2V_A14B,
+)
+from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
+
+MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
+IMAGE = replace(DEBUG, has_image_branch=True)
+
+
+def theirs_for(config):
+    from diffusers import WanTransformer3DModel
+
+    model = WanTransformer3DModel(
+        patch_size=config.patch_size,
+        num_attention_heads=config.num_heads,
+        attention_head_dim=config.head_dim,
+        in_channels=config.in_channels,
+        out_channels=config.out_channels,
+        text_dim=config.text_dim,
+        freq_dim=config.freq_dim,
+        ffn_dim=config.ffn_dim,
+        num_layers=config.num_layers,
+        cross_attn_norm=True,
+        eps=config.eps,
+        image_dim=config.image_dim if config.has_image_branch else None,
+        added_kv_proj_dim=config.dim if config.has_image_branch else None,
+        rope_max_seq_len=64,
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.2 + (1.0 if parameter.ndim == 1 else 0.0) * 0.3)
+    return model.float().eval()
+
+
+def ours_like(theirs, config):
+    with torch.device("meta"):
+        model = WanTransformer(config)
+    renamed = {rename(key, WAN_FROM_DIFFUSERS): value.clone() for key, value in theirs.state_dict().items()}
+    model.load_state_dict(renamed, assign=True, strict=True)
+    return model
+
+
+def inputs(config, shape=(2, 3, 4, 6)):
+    batch, frames, height, width = shape
+    x = torch.randn(batch, config.in_channels, frames, height, width)
+    text = torch.randn(batch, config.text_len, config.text_dim)
+    image = torch.randn(batch, 257, config.image_dim) if config.has_image_branch else None
+    return x, torch.tensor([999.0, 416.0]), text, image
+
+
+def run_theirs(model, x, timestep, text, image):
+    return model(x, timestep, text, encoder_hidden_states_image=image, return_dict=False)[0]
+
+
+@pytest.mark.parametrize("config", [DEBUG, IMAGE], ids=["text", "image"])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 6), (2, 1, 8, 4), (2, 5, 2, 2)])
+def test_forward_equals_diffusers(config, shape):
+    theirs = theirs_for(config)
+    ours = ours_like(theirs, config)
+    x, timestep, text, image = inputs(config, shape)
+    with torch.no_grad():
+        difference = (ours(x, timestep, text, image) - run_theirs(theirs, x, timestep, text, image)).abs().max()
+    assert difference < 1e-5
+
+
+@pytest.mark.parametrize("config", [DEBUG, IMAGE], ids=["text", "image"])
+def test_gradients_equal_diffusers(config):
+    theirs = theirs_for(config)
+    ours = ours_like(theirs, config)
+    x, timestep, text, image = inputs(config)
+    weight = torch.randn(2, config.out_channels, *x.shape[2:])
+    (ours(x, timestep, text, image) * weight).sum().backward()
+    (run_theirs(theirs, x, timestep, text, image) * weight).sum().backward()
+    mine = dict(ours.named_parameters())
+    for key, parameter in theirs.named_parameters():
+        gradient = mine[rename(key, WAN_FROM_DIFFUSERS)].grad
+        scale = parameter.grad.abs().max().clamp_min(1e-3)
+        assert (gradient - parameter.grad).abs().max() / scale < 1e-5, key
+
+
+def test_one_timestep_per_token_equals_a_scalar_when_all_are_equal():
+    model = ours_like(theirs_for(DEBUG), DEBUG)
+    x, timestep, text, _ = inputs(DEBUG)
+    tokens = 3 * 2 * 3
+    with torch.no_grad():
+        scalar, per_token = model(x, timestep, text), model(x, timestep[:, None].expand(-1, tokens), text)
+    assert (scalar - per_token).abs().max() < 1e-5
+
+
+def test_per_token_timesteps_equal_diffusers():
+    theirs = theirs_for(DEBUG)
+    ours = ours_like(theirs, DEBUG)
+    x, _, text, _ = inputs(DEBUG)
+    timestep = torch.rand(2, 18) * 1000
+    with torch.no_grad():
+        difference = (ours(x, timestep, text) - run_theirs(theirs, x, timestep, text, None)).abs().max()
+    assert difference < 1e-5
+
+
+def test_sizes_off_the_patch_are_padded_and_cropped_back():
+    model = ours_like(theirs_for(DEBUG), DEBUG)
+    x, timestep, text, _ = inputs(DEBUG, (2, 2, 5, 7))
+    assert model(x, timestep, text).shape == (2, 16, 2, 5, 7)
+
+
+def test_the_key_table_is_a_bijection():
+    keys = theirs_for(IMAGE).state_dict()
+    there = {key: rename(key, WAN_FROM_DIFFUSERS) for key in keys}
+    assert None not in there.values()
+    assert {rename(value, inverted(WAN_FROM_DIFFUSERS)) for value in there.values()} == set(keys)
+
+
+@pytest.mark.parametrize(
+    ("config", "network", "name"),
+    [
+        (WAN21_I2V_14B, WanTransformer, "v2_wan21_i2v_14B_dit"),
+        (WAN21_I2V_14B, WanTransformer, "anymask_dit"),
+        (WAN21_I2V_1_3B, WanTransformer, "anymask_i2v_1_3B_dit"),
+        (WAN22_I2V_A14B, WanTransformer, "v3_2_wan22_i2v_A14B_dit"),
+        (WAN21_VAE, WanVAE, "wan21_vae"),
+    ],
+)
+def test_full_size_names_and_shapes_equal_the_published_ones(config, network, name):
+    with torch.device("meta"):
+        model = network(config)
+    manifest = json.loads(gzip.decompress((MANIFESTS / f"{name}.json.gz").read_bytes()))
+    assert {key: list(value.shape) for key, value in model.state_dict().items()} == manifest
