@@ -18,6 +18,7 @@ from .diffusion.schedules import flow_sigmas
 from .domain.conditions import Guide, MotionArea, Timeline
 from .domain.noise import seeded_noise
 from .domain.protocols import Denoiser, Step
+from .models.wan.transformer import WanTransformer
 from .models.wan.vae import WanVAE
 from .releases import Release
 
@@ -121,14 +122,13 @@ def sample(
             yield step
 
 
-def guided_model(
-    transformer: Callable[[Tensor, Tensor, Tensor], Tensor], guide: Guide, text_BLD: Tensor
-) -> VelocityModel:
+def guided_model(transformer: WanTransformer, guide: Guide, text_BLD: Tensor) -> VelocityModel:
     """Concatenate noise, packed mask and guide, in that order (AniSora paper, section 4.1; Wan2.1 I2V)."""
     condition = torch.cat([guide.mask_BMTHW.to(guide.latent_BCTHW), guide.latent_BCTHW], dim=1)
 
     def velocity(x_BCTHW: Tensor, timestep_B: Tensor) -> Tensor:
-        return transformer(torch.cat([x_BCTHW, condition.to(x_BCTHW)], dim=1), timestep_B, text_BLD)
+        x = torch.cat([x_BCTHW, condition.to(x_BCTHW)], dim=1)
+        return transformer(x.to(transformer.dtype), timestep_B, text_BLD)
 
     return velocity
 

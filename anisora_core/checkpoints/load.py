@@ -34,18 +34,24 @@ class Components:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file. Raises ValueError naming the file when it is missing or damaged."""
-    if not path.is_file():
-        raise ValueError(f"weights file {path.name} is missing from {path.parent}; restore or download it again")
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"weights file {path} is damaged ({error}); download it again") from None
+    """Tensors of a safetensors file, or of its shards `NAME-00001-of-00002`. ValueError names what is missing or damaged."""
+    shards = [path] if path.is_file() else sorted(path.parent.glob(f"{path.stem}-*-of-*{path.suffix}"))
+    if not shards or (len(shards) > 1 and not shards[-1].stem.endswith(f"-of-{len(shards):05d}")):
+        raise ValueError(
+            f"weights file {path.name} is missing from {path.parent}; restore or download it again"
+        )
+    weights: dict[str, Tensor] = {}
+    for shard in shards:
+        try:
+            weights |= load_file(shard)
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"weights file {shard} is damaged ({error}); download it again") from None
+    return weights
 
 
 def assign(model: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
     """Give a `meta` model its tensors. Every name and shape must match; ValueError says how many do not."""
-    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    expected = {key: tuple(value.shape) for key, value in model.named_parameters()}  # tied ones once
     missing = sorted(expected.keys() - weights.keys())
     unexpected = sorted(weights.keys() - expected.keys())
     unfit = sorted(k for k in expected.keys() & weights.keys() if expected[k] != tuple(weights[k].shape))
@@ -53,10 +59,23 @@ def assign(model: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
     summary = f"{name}: {matched} tensors matched, {len(missing)} missing, {len(unexpected)} unexpected"
     if missing or unexpected or unfit:
         example = (missing + unfit + unexpected)[0]
-        raise ValueError(f"{summary}, {len(unfit)} of another shape (first: {example}); pick the file of this model")
-    model.load_state_dict(dict(weights), assign=True)
+        raise ValueError(
+            f"{summary}, {len(unfit)} of another shape (first: {example}); pick the file of this model"
+        )
+    for names in names_of_parameters(model):
+        parameter = nn.Parameter(weights[names[0]], requires_grad=False)
+        for path, _, leaf in (name.rpartition(".") for name in names):
+            setattr(model.get_submodule(path), leaf, parameter)
     model.eval().requires_grad_(False)
     log.info("%s", summary)
+
+
+def names_of_parameters(model: nn.Module) -> list[list[str]]:
+    """Names grouped by parameter: tied ones (T5's embedding) have several."""
+    groups: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        groups.setdefault(id(parameter), []).append(name)
+    return list(groups.values())
 
 
 def config_from(kind: type[Config], values: Mapping[str, Any]) -> Config:
@@ -64,7 +83,9 @@ def config_from(kind: type[Config], values: Mapping[str, Any]) -> Config:
     known = {field.name for field in fields(kind)}
     unknown = sorted(values.keys() - known)
     if unknown:
-        raise ValueError(f"model card: {kind.__name__} has no {', '.join(unknown)}; use a card of this version")
+        raise ValueError(
+            f"model card: {kind.__name__} has no {', '.join(unknown)}; use a card of this version"
+        )
     return kind(**{key: _tuples(value) for key, value in values.items()})
 
 
@@ -73,15 +94,20 @@ def _tuples(value: Any) -> Any:
 
 
 def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Components:
-    """The model in the box (or another folder made by `anisora train mini`), as `dtype`."""
+    """The model in the box (or another folder made by `anisora train mini`), as `dtype`; its small text encoder float32."""
     card = read_card(folder)
     with torch.device("meta"):
         transformer = WanTransformer(config_from(WanConfig, card["transformer"]))
         vae = WanVAE(config_from(WanVAEConfig, card["vae"]))
-    text_encoder = ByteTextEncoder(config_from(TextConfig, card["text_encoder"]))
-    for network, name in ((transformer, "transformer"), (vae, "vae"), (text_encoder, "text_encoder")):
+        text_encoder = ByteTextEncoder(config_from(TextConfig, card["text_encoder"]))
+    networks = (
+        (transformer, "transformer", dtype),
+        (vae, "vae", dtype),
+        (text_encoder, "text_encoder", torch.float32),
+    )
+    for network, name, kind in networks:
         weights = read_weights(folder / f"{name}.safetensors")
-        assign(network, {key: value.to(dtype) for key, value in weights.items()}, f"mini {name}")
+        assign(network, {key: value.to(kind) for key, value in weights.items()}, f"mini {name}")
     return Components(transformer, vae, text_encoder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -57,7 +58,7 @@ def held_video(placed: Sequence[PlacedKeyframe], timeline: Timeline) -> Tensor:
 def disagreement(placed: Sequence[PlacedKeyframe], area_FHW: Tensor, *, threshold: float = 0.1) -> float:
     """Largest share of pixels outside the area where two consecutive keyframes differ by more than `threshold`."""
     shares = [0.0]
-    for earlier, later in zip(placed, placed[1:], strict=False):
+    for earlier, later in pairwise(placed):
         outside = area_FHW[later.frame] < 0.5
         differs = (earlier.image_HWC - later.image_HWC).abs().amax(-1) > threshold
         shares.append(float((differs & outside).sum() / outside.sum().clamp_min(1)))

@@ -23,7 +23,9 @@ def fit_area(area: MotionArea, num_frames: int, height: int, width: int) -> Tens
             f"motion mask has shape {tuple(area.area_FHW.shape)}; use one frame or {num_frames}, one per frame"
         )
     if not torch.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
-        raise ValueError("motion mask has values outside 0..1; use white for what may move, black for the rest")
+        raise ValueError(
+            "motion mask has values outside 0..1; use white for what may move, black for the rest"
+        )
     source_h, source_w = mask.shape[1:]
     if abs(source_w / source_h - width / height) > 0.02 * width / height:
         raise ValueError(

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..domain.conditions import Keyframe, PlacedKeyframe, Timeline
+from ..domain.conditions import PlacedKeyframe, Timeline
 
 
 def parse_position(text: str, num_frames: int, fps: float) -> int:
@@ -36,7 +36,8 @@ def _frame_of(word: str, num_frames: int, fps: float) -> int:
     if word in ("first", "last"):
         return 0 if word == "first" else num_frames - 1
     if word.endswith("%"):
-        return math.floor((num_frames - 1) * float(word[:-1]) / 100.0)
+        share = float(word[:-1])
+        return math.floor((num_frames - 1) * share / 100.0) if share <= 100.0 else num_frames
     if word.endswith("s"):
         return round(float(word[:-1]) * fps)
     return int(word)

@@ -44,7 +44,11 @@ class LatentGrid:
     def latent_shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int]:
         """(T, H, W) of the latent. Raises ValueError when length or size are off the grid."""
         self.check_size(height, width)
-        return self.latent_frames(num_frames), height // self.pixels_per_latent, width // self.pixels_per_latent
+        return (
+            self.latent_frames(num_frames),
+            height // self.pixels_per_latent,
+            width // self.pixels_per_latent,
+        )
 
     def check_size(self, height: int, width: int) -> None:
         step = self.size_multiple

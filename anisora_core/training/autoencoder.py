@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -43,6 +42,7 @@ class CartoonBatches(Dataset[Tensor]):
     sizes: tuple[Size, ...]
     seed: int
     steps_per_clip: int = 2
+    crop: int | None = None  # side of a random square, for more steps in the same time
 
     def __getitem__(self, index: int) -> Tensor:
         rng = np.random.default_rng((self.seed, index))
@@ -53,6 +53,9 @@ class CartoonBatches(Dataset[Tensor]):
             frames = rendered(self.seed, number * len(self.sizes) + which, self.sizes[which])
             start = int(rng.integers(33 - self.num_frames + 1))
             run = frames[start : start + self.num_frames]
+            if self.crop is not None:
+                top, left = (int(rng.integers(side - self.crop + 1)) for side in run.shape[1:3])
+                run = run[:, top : top + self.crop, left : left + self.crop]
             crops.append(to_video(run[:, :, ::-1] if rng.random() < 0.5 else run))
         return torch.stack(crops)
 
@@ -86,23 +89,21 @@ def latent_statistics(vae: WanVAE, videos: list[Tensor]) -> tuple[tuple[float, .
     return rounded(flat.mean(1)), rounded(flat.std(1))
 
 
+def fit_latent_rgb(vae: WanVAE, videos: list[Tensor]) -> list[list[float]]:
+    """Least-squares map from a normalised latent to its pixels' mean colour, 3 rows of channels + bias, for previews."""
+    stride_t, stride_s = vae.grid.frames_per_latent, vae.grid.pixels_per_latent
+    latents: list[Tensor] = []
+    colours: list[Tensor] = []
+    with torch.inference_mode():
+        for video in videos:
+            latent = vae.normalize(vae.encode(video).mode().float()).transpose(0, 1).flatten(1)
+            last_frames = (video[:, :, ::stride_t] * 0.5 + 0.5).transpose(1, 2).flatten(0, 1)
+            small = torch.nn.functional.avg_pool2d(last_frames, stride_s)
+            colours.append(small.unflatten(0, (len(video), -1)).permute(2, 0, 1, 3, 4).flatten(1))
+            latents.append(torch.cat([latent, torch.ones_like(latent[:1])]))
+    solution = torch.linalg.lstsq(torch.cat(latents, 1).T.cpu(), torch.cat(colours, 1).T.cpu()).solution
+    return [[round(float(v), 4) for v in row] for row in solution.T]
+
+
 def rounded(values: Tensor) -> tuple[float, ...]:
     return tuple(round(float(v), 4) for v in values)
-
-
-def psnr(error_mse: float, peak: float = 2.0) -> float:
-    """dB for values spanning `peak`; infinite for equal pictures."""
-    return float("inf") if error_mse == 0 else 10.0 * float(np.log10(peak**2 / error_mse))
-
-
-def held_out_psnr(vae: WanVAE, *, clips: int, seed: int, size: Size, num_frames: int = 33) -> dict[str, Any]:
-    """Pooled PSNR of whole true clips the recipe never trains on (held-out styles)."""
-    device = next(vae.parameters()).device
-    total = 0.0
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-        for index in range(clips):
-            shot = make_shot(seed + index, split="heldout")
-            frames = render(shot, num_frames=num_frames, height=size[0], width=size[1]).frames_FHWC
-            video = to_video(frames)[None].to(device)
-            total += float((vae.decode(vae.encode(video).mode()).float().clamp(-1, 1) - video).square().mean())
-    return {"psnr": psnr(total / clips), "clips": clips}

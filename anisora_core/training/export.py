@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from .recipes.mini import Recipe
 
 
-def export_mini(vae: WanVAE, model: TextToVideo, recipe: Recipe, run_dir: Path, folder: Path) -> None:
+SHARD_BYTES = 19_000_000  # hosting limits files at 20 MB
+
+
+def export_mini(
+    vae: WanVAE,
+    model: TextToVideo,
+    recipe: Recipe,
+    run_dir: Path,
+    folder: Path,
+    latent_rgb: list[list[float]],
+) -> None:
     """Write {transformer,vae,text_encoder}.safetensors and card.json into `folder`, each whole or not at all."""
     networks: dict[str, nn.Module] = {
         "transformer": model.transformer,
@@ -40,19 +50,39 @@ def export_mini(vae: WanVAE, model: TextToVideo, recipe: Recipe, run_dir: Path, 
         "parameters": {},
     }
     for name, network in networks.items():
-        path = folder / f"{name}.safetensors"
-        tensors = {key: value.to(torch.float16).contiguous() for key, value in unique_tensors(network).items()}
-        with write_beside(path) as part:
-            save_file(tensors, part)
-        card["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        tensors = unique_tensors(network)
         card["parameters"][name] = sum(value.numel() for value in tensors.values())
+        shards = split_by_size(tensors)
+        for number, shard in enumerate(shards, start=1):
+            path = folder / (
+                f"{name}.safetensors"
+                if len(shards) == 1
+                else f"{name}-{number:05d}-of-{len(shards):05d}.safetensors"
+            )
+            with write_beside(path) as part:
+                save_file(shard, part)
+            card["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    card["latent_rgb"] = latent_rgb
     with write_beside(folder / "card.json") as part:
         part.write_text(json.dumps(card, indent=1) + "\n")
 
 
 def unique_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
     """State without second names of shared tensors (T5 ties its embedding to itself)."""
-    return {name: parameter.detach().cpu() for name, parameter in network.named_parameters()}
+    return {name: p.detach().to("cpu", torch.float16).contiguous() for name, p in network.named_parameters()}
+
+
+def split_by_size(tensors: dict[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+    """As few runs of tensors as keep each file under `SHARD_BYTES`."""
+    shards: list[dict[str, torch.Tensor]] = [{}]
+    room = SHARD_BYTES
+    for name, tensor in tensors.items():
+        if tensor.nbytes > room:
+            shards.append({})
+            room = SHARD_BYTES
+        shards[-1][name] = tensor
+        room -= tensor.nbytes
+    return shards
 
 
 def stage_logs(run_dir: Path) -> dict[str, Any]:
@@ -64,7 +94,9 @@ def stage_logs(run_dir: Path) -> dict[str, Any]:
 def commit() -> str:
     """The commit the code stands on, or "unknown" outside a checkout."""
     here = Path(__file__).parent
-    result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False
+    )
     return result.stdout.strip() or "unknown"
 
 

@@ -67,7 +67,13 @@ class RenderedClips(Dataset[dict[str, Any]]):
 
 
 def encode_bucket(
-    vae: WanVAE, text_encoder: ByteTextEncoder, clips: RenderedClips, count: int, folder: Path, *, workers: int = 1
+    vae: WanVAE,
+    text_encoder: ByteTextEncoder,
+    clips: RenderedClips,
+    count: int,
+    folder: Path,
+    *,
+    workers: int = 1,
 ) -> Iterator[int]:
     """Write shards of 64 clips under `folder`, skipping those already there; yields clips done."""
     shard_size = 64

@@ -77,7 +77,9 @@ def test_forward_equals_diffusers(config, shape):
     ours = ours_like(theirs, config)
     x, timestep, text, image = inputs(config, shape)
     with torch.no_grad():
-        difference = (ours(x, timestep, text, image) - run_theirs(theirs, x, timestep, text, image)).abs().max()
+        difference = (
+            (ours(x, timestep, text, image) - run_theirs(theirs, x, timestep, text, image)).abs().max()
+        )
     assert difference < 1e-5
 
 

@@ -47,7 +47,11 @@ def theirs_for(config):
 def our_name(key: str, config) -> str:
     for pattern, target in OUTER.items():
         key = re.sub(pattern, target, key)
-    key = re.sub(r"\.(norm1|conv1|norm2|conv2)\.", lambda m: f".{INNER[m[1]]}.", key) if "block" in key or "middle" in key else key
+    key = (
+        re.sub(r"\.(norm1|conv1|norm2|conv2)\.", lambda m: f".{INNER[m[1]]}.", key)
+        if "block" in key or "middle" in key
+        else key
+    )
     blocks = config.num_res_blocks
     if config.residual_shortcuts:
         key = re.sub(r"down_blocks\.(\d+)\.resnets\.(\d+)", r"downsamples.\1.downsamples.\2", key)

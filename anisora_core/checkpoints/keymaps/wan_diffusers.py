@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-_ATTENTION = {"to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "o", "add_k_proj": "k_img", "add_v_proj": "v_img"}
+_ATTENTION = {
+    "to_q": "q",
+    "to_k": "k",
+    "to_v": "v",
+    "to_out.0": "o",
+    "add_k_proj": "k_img",
+    "add_v_proj": "v_img",
+}
 _NORMS = {"norm_q": "norm_q", "norm_k": "norm_k", "norm_added_k": "norm_k_img"}
 
 WAN_FROM_DIFFUSERS: dict[str, str] = {

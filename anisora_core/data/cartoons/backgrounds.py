@@ -96,7 +96,14 @@ def meadow(far: np.ndarray, near: np.ndarray, rng: np.random.Generator, palette:
     hills(near, rng.uniform(0.66, 0.78), rng, palette, line)
     for _ in range(int(rng.integers(1, 4))):
         x, y, size = rng.uniform(0, wide), rng.uniform(0.55, 0.7) * tall, rng.uniform(0.06, 0.12) * tall
-        trunk = np.array([[x - 0.2 * size, y], [x + 0.2 * size, y], [x + 0.25 * size, y + 2 * size], [x - 0.25 * size, y + 2 * size]])
+        trunk = np.array(
+            [
+                [x - 0.2 * size, y],
+                [x + 0.2 * size, y],
+                [x + 0.25 * size, y + 2 * size],
+                [x - 0.25 * size, y + 2 * size],
+            ]
+        )
         blob(near, trunk, rng, palette, line)
         blob(near, ellipse(x, y - 0.3 * size, size, 1.2 * size), rng, palette, line)
 
@@ -107,15 +114,28 @@ def city(far: np.ndarray, near: np.ndarray, rng: np.random.Generator, palette: P
         for i in range(count):
             left = (i + rng.uniform(-0.2, 0.2)) * wide / count
             right, top = left + wide / count * rng.uniform(0.5, 0.95), rng.uniform(low, 0.6) * tall
-            blob(layer, np.array([[left, top], [right, top], [right, tall], [left, tall]]), rng, palette, line)
+            blob(
+                layer, np.array([[left, top], [right, top], [right, tall], [left, tall]]), rng, palette, line
+            )
     hills(near, 0.8, rng, palette, line)
 
 
 def room(far: np.ndarray, near: np.ndarray, rng: np.random.Generator, palette: Palette, line: Line) -> None:
     tall, wide = far.shape[:2]
-    left, top, right, bottom = (np.array([0.15, 0.15, 0.45, 0.5]) + rng.uniform(-0.08, 0.2, 4)) * [wide, tall, wide, tall]
+    left, top, right, bottom = (np.array([0.15, 0.15, 0.45, 0.5]) + rng.uniform(-0.08, 0.2, 4)) * [
+        wide,
+        tall,
+        wide,
+        tall,
+    ]
     blob(far, np.array([[left, top], [right, top], [right, bottom], [left, bottom]]), rng, palette, line)
-    blob(far, np.array([[-5, 0.76 * tall], [wide + 5, 0.76 * tall], [wide + 5, tall + 5], [-5, tall + 5]]), rng, palette, line)
+    blob(
+        far,
+        np.array([[-5, 0.76 * tall], [wide + 5, 0.76 * tall], [wide + 5, tall + 5], [-5, tall + 5]]),
+        rng,
+        palette,
+        line,
+    )
     table_x = rng.uniform(0.1, 0.7) * wide
     table = np.array([[0, 0.62], [0.3, 0.62], [0.3, 0.86], [0, 0.86]]) * [wide, tall] + [table_x, 0]
     blob(near, table, rng, palette, line)
@@ -124,8 +144,17 @@ def room(far: np.ndarray, near: np.ndarray, rng: np.random.Generator, palette: P
 def sea(far: np.ndarray, near: np.ndarray, rng: np.random.Generator, palette: Palette, line: Line) -> None:
     tall, wide = far.shape[:2]
     blob(far, ellipse(rng.uniform(0.2, 0.8) * wide, 0.25 * tall, 0.1 * tall, 0.1 * tall), rng, palette, line)
-    blob(far, np.array([[-5, 0.55 * tall], [wide + 5, 0.55 * tall], [wide + 5, tall + 5], [-5, tall + 5]]), rng, palette, line)
-    isle = np.array([[0.1, 0.56], [0.3, 0.44], [0.5, 0.5], [0.62, 0.56]]) * [wide, tall] + [rng.uniform(-0.1, 0.3) * wide, 0]
+    blob(
+        far,
+        np.array([[-5, 0.55 * tall], [wide + 5, 0.55 * tall], [wide + 5, tall + 5], [-5, tall + 5]]),
+        rng,
+        palette,
+        line,
+    )
+    isle = np.array([[0.1, 0.56], [0.3, 0.44], [0.5, 0.5], [0.62, 0.56]]) * [wide, tall] + [
+        rng.uniform(-0.1, 0.3) * wide,
+        0,
+    ]
     blob(far, rounded(isle, 1), rng, palette, line)
     hills(near, 0.8, rng, palette, line)
 

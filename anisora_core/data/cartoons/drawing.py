@@ -49,7 +49,9 @@ def limb(start: Points, end: Points, width_start: float, width_end: float) -> Po
     heading = np.arctan2(side[1], side[0])
     arc = np.linspace(0.0, np.pi, 7)
     cap_end = end + width_end * np.stack([np.cos(heading - arc), np.sin(heading - arc)], axis=1)
-    cap_start = start + width_start * np.stack([np.cos(heading + np.pi - arc), np.sin(heading + np.pi - arc)], axis=1)
+    cap_start = start + width_start * np.stack(
+        [np.cos(heading + np.pi - arc), np.sin(heading + np.pi - arc)], axis=1
+    )
     return np.concatenate([cap_end, cap_start])
 
 

@@ -79,11 +79,18 @@ def character_parts(looks: Looks, pose: Pose) -> list[Part]:
 def legs(looks: Looks, hip: Points, pose: Pose) -> list[Part]:
     parts: list[Part] = []
     for side in (-1.0, 1.0):
-        foot = np.array([side * 0.055 + side * 0.35 * np.sin(pose.stride) * 0.5, -0.02 - 0.03 * abs(pose.stride)])
+        foot = np.array(
+            [side * 0.055 + side * 0.35 * np.sin(pose.stride) * 0.5, -0.02 - 0.03 * abs(pose.stride)]
+        )
         knee = (hip + foot) / 2 + np.array([side * 0.14 * pose.squash, 0.0])
         start = hip + np.array([side * 0.05, 0.0])
-        parts += [Part(limb(start, knee, 0.05, 0.042), looks.legs), Part(limb(knee, foot, 0.042, 0.038), looks.legs)]
-        parts.append(Part(ellipse(foot[0] + 0.012 * side, foot[1] + 0.005, 0.05, 0.026), shaded(looks.legs, 0.55)))
+        parts += [
+            Part(limb(start, knee, 0.05, 0.042), looks.legs),
+            Part(limb(knee, foot, 0.042, 0.038), looks.legs),
+        ]
+        parts.append(
+            Part(ellipse(foot[0] + 0.012 * side, foot[1] + 0.005, 0.05, 0.026), shaded(looks.legs, 0.55))
+        )
     return parts
 
 
@@ -97,7 +104,9 @@ def body(looks: Looks, hip: Points, chest: Points, pose: Pose) -> list[Part]:
     ])  # fmt: skip
     parts = [Part(rounded(outline, 1), looks.cloth)]
     if looks.is_cel:
-        shade = np.array([chest + right * 0.01, chest + right * 0.07, hem + right * wide * 0.95, hem + right * wide * 0.3])
+        shade = np.array(
+            [chest + right * 0.01, chest + right * 0.07, hem + right * wide * 0.95, hem + right * wide * 0.3]
+        )
         parts.append(Part(shade, shaded(looks.cloth), outlined=False))
     return parts
 
@@ -136,13 +145,25 @@ def head_parts(looks: Looks, head: Points, pose: Pose) -> list[Part]:
         Part(ellipse(face[0] + 0.08 * size * pose.turn, face[1], 0.82 * size, 0.80 * size), looks.skin),
     ]
     if looks.is_cel:
-        cheek = ellipse(face[0] + 0.45 * size + 0.1 * size * pose.turn, face[1] + 0.3 * size, 0.28 * size, 0.36 * size, 0.4)
+        cheek = ellipse(
+            face[0] + 0.45 * size + 0.1 * size * pose.turn,
+            face[1] + 0.3 * size,
+            0.28 * size,
+            0.36 * size,
+            0.4,
+        )
         parts.append(Part(cheek, shaded(looks.skin, 0.9), outlined=False))
     look_x, look_y = face[0] + 0.42 * size * pose.turn, face[1] + 0.25 * size * pose.nod
     for side in (-1.0, 1.0):
-        parts += eye(looks, look_x + side * 0.36 * size * (1.0 - 0.25 * abs(pose.turn)), look_y, size, pose.blink)
+        parts += eye(
+            looks, look_x + side * 0.36 * size * (1.0 - 0.25 * abs(pose.turn)), look_y, size, pose.blink
+        )
     opening = 0.035 + 0.13 * pose.mouth
-    parts.append(Part(ellipse(look_x, look_y + 0.46 * size, 0.13 * size, opening * size), (150, 50, 60), outlined=False))
+    parts.append(
+        Part(
+            ellipse(look_x, look_y + 0.46 * size, 0.13 * size, opening * size), (150, 50, 60), outlined=False
+        )
+    )
     return [*parts, Part(fringe(looks, head, pose), looks.hair)]
 
 
@@ -154,18 +175,32 @@ def eye(looks: Looks, x: float, y: float, size: float, blink: float) -> list[Par
     return [
         Part(ellipse(x, y, 0.17 * size, 0.24 * flat * size), white, outlined=False),
         Part(ellipse(x, y + 0.02 * size, 0.12 * size, 0.19 * flat * size), looks.eyes, outlined=False),
-        Part(ellipse(x - 0.04 * size, y - 0.07 * flat * size, 0.05 * size, 0.06 * flat * size), light, outlined=False),
+        Part(
+            ellipse(x - 0.04 * size, y - 0.07 * flat * size, 0.05 * size, 0.06 * flat * size),
+            light,
+            outlined=False,
+        ),
     ]
 
 
 def fringe(looks: Looks, head: Points, pose: Pose) -> Points:
     """Spikes of hair over the forehead, swinging with `sway` and following the turn of the face."""
     size, count = looks.head, looks.spikes
-    top = [head + np.array([np.cos(a), np.sin(a)]) * size * [1.04, 1.1] for a in np.linspace(np.pi, 2 * np.pi, 11)]
+    top = [
+        head + np.array([np.cos(a), np.sin(a)]) * size * [1.04, 1.1]
+        for a in np.linspace(np.pi, 2 * np.pi, 11)
+    ]
     across = np.linspace(1.0, -1.0, 2 * count + 1)
     swing = 0.12 * pose.sway + 0.22 * pose.turn
     low = [
-        head + size * np.array([x * 1.0 + (swing if i % 2 else 0.0), 0.02 if i % 2 == 0 and 0 < i < 2 * count else -0.38 + 0.2 * (i % 2)])
+        head
+        + size
+        * np.array(
+            [
+                x * 1.0 + (swing if i % 2 else 0.0),
+                0.02 if i % 2 == 0 and 0 < i < 2 * count else -0.38 + 0.2 * (i % 2),
+            ]
+        )
         for i, x in enumerate(across)
     ]
     return np.array([*top, *low])
@@ -180,7 +215,10 @@ def make_object(rng: np.random.Generator, palette: Palette) -> Figure:
 
 
 def ball(main: Colour, second: Colour, pose: Pose) -> list[Part]:
-    spots = [Part(ellipse(0.28 * x, -0.5 + 0.28 * y, 0.12, 0.12), second, outlined=False) for x, y in ((-1, 0), (0.6, 0.7), (0.5, -0.8))]
+    spots = [
+        Part(ellipse(0.28 * x, -0.5 + 0.28 * y, 0.12, 0.12), second, outlined=False)
+        for x, y in ((-1, 0), (0.6, 0.7), (0.5, -0.8))
+    ]
     return [Part(ellipse(0, -0.5, 0.5, 0.5, corners=36), main), *spots]
 
 
@@ -205,14 +243,22 @@ def star(main: Colour, second: Colour, pose: Pose) -> list[Part]:
 
 
 def leaf(main: Colour, second: Colour, pose: Pose) -> list[Part]:
-    blade = rounded(np.array([[0, -1.0], [0.35, -0.6], [0.25, -0.2], [0, 0.0], [-0.25, -0.2], [-0.35, -0.6]]), 2)
-    return [Part(blade, main), Part(limb(np.array([0.0, -0.85]), np.array([0.0, 0.1]), 0.02, 0.03), second, outlined=False)]
+    blade = rounded(
+        np.array([[0, -1.0], [0.35, -0.6], [0.25, -0.2], [0, 0.0], [-0.25, -0.2], [-0.35, -0.6]]), 2
+    )
+    return [
+        Part(blade, main),
+        Part(limb(np.array([0.0, -0.85]), np.array([0.0, 0.1]), 0.02, 0.03), second, outlined=False),
+    ]
 
 
 def cat(main: Colour, second: Colour, pose: Pose) -> list[Part]:
     tail = limb(np.array([0.4, -0.15]), np.array([0.75, -0.55 + 0.2 * pose.sway]), 0.09, 0.06)
     ears = [Part(np.array([[s * 0.38, -0.95], [s * 0.42, -1.3], [s * 0.08, -1.05]]), main) for s in (-1, 1)]
-    eyes = [Part(ellipse(s * 0.17, -0.78, 0.06, 0.09 * (1 - 0.8 * pose.blink)), (30, 30, 40), outlined=False) for s in (-1, 1)]
+    eyes = [
+        Part(ellipse(s * 0.17, -0.78, 0.06, 0.09 * (1 - 0.8 * pose.blink)), (30, 30, 40), outlined=False)
+        for s in (-1, 1)
+    ]
     return [
         Part(tail, main), Part(ellipse(0, -0.3, 0.48, 0.34), main), *ears, Part(ellipse(0, -0.75, 0.42, 0.36), main),
         Part(ellipse(0, -0.62, 0.17, 0.11), second, outlined=False), *eyes,

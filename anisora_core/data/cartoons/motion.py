@@ -74,13 +74,22 @@ def jump(u: float, amount: float) -> Pose:
     air = hops(max(0.0, u - 0.2) / 0.8, 1 + int(amount < 0.5)) if u > 0.2 else 0.0
     arms = -1.6 * ease(3.0 * air) * (0.4 + amount)
     return Pose(
-        dy=-air * (0.05 + 0.27 * amount), squash=0.25 * crouch - 0.12 * air, arm_left=arms, arm_right=-arms, sway=0.3 * air
+        dy=-air * (0.05 + 0.27 * amount),
+        squash=0.25 * crouch - 0.12 * air,
+        arm_left=arms,
+        arm_right=-arms,
+        sway=0.3 * air,
     )
 
 
 def wave(u: float, amount: float) -> Pose:
     up = ease(5.0 * u)
-    return Pose(arm_right=up * (-2.3 + wave_of(u, 3.0) * (0.12 + 0.5 * amount)), lean=0.05 * up, blink=blinking(u), mouth=0.4 * up)
+    return Pose(
+        arm_right=up * (-2.3 + wave_of(u, 3.0) * (0.12 + 0.5 * amount)),
+        lean=0.05 * up,
+        blink=blinking(u),
+        mouth=0.4 * up,
+    )
 
 
 def raise_arms(u: float, amount: float) -> Pose:
@@ -108,11 +117,17 @@ def crouch(u: float, amount: float) -> Pose:
 
 
 def talk(u: float, amount: float) -> Pose:
-    return Pose(mouth=abs(wave_of(u, 3.0 + 3.0 * amount)), nod=0.3 * amount * wave_of(u, 2.0), blink=blinking(u))
+    return Pose(
+        mouth=abs(wave_of(u, 3.0 + 3.0 * amount)), nod=0.3 * amount * wave_of(u, 2.0), blink=blinking(u)
+    )
 
 
 def breathe(u: float, amount: float) -> Pose:
-    return Pose(sway=wave_of(u, 1.5) * (0.1 + 0.5 * amount), blink=blinking(u), dy=0.006 * amount * (1 - np.cos(2 * np.pi * u)))
+    return Pose(
+        sway=wave_of(u, 1.5) * (0.1 + 0.5 * amount),
+        blink=blinking(u),
+        dy=0.006 * amount * (1 - np.cos(2 * np.pi * u)),
+    )
 
 
 def nod(u: float, amount: float) -> Pose:
@@ -126,7 +141,9 @@ def bow(u: float, amount: float) -> Pose:
 
 def bounce(u: float, amount: float) -> Pose:
     air = hops(u, 3)
-    return Pose(dy=-air * (0.06 + 0.34 * amount), squash=0.3 * max(0.0, 1.0 - 6.0 * air) * float(u > 0.02), dx=0.0)
+    return Pose(
+        dy=-air * (0.06 + 0.34 * amount), squash=0.3 * max(0.0, 1.0 - 6.0 * air) * float(u > 0.02), dx=0.0
+    )
 
 
 def spin(u: float, amount: float) -> Pose:

@@ -114,7 +114,9 @@ def place(actor: Actor, u: float, tall: int, wide: int) -> Layer:
     if actor.figure is None:
         return sprite_layer(actor, pose, feet, scale)
     pivot = (0.0, -0.5)
-    stretch = np.array([1.0 + 0.4 * pose.squash, 1.0 - 0.4 * pose.squash]) if not actor.figure.is_character else 1.0
+    stretch = (
+        np.array([1.0 + 0.4 * pose.squash, 1.0 - 0.4 * pose.squash]) if not actor.figure.is_character else 1.0
+    )
     parts = [
         Part(rotated(part.points * stretch, pose.angle, pivot) * scale + feet, part.fill, part.outlined)
         for part in actor.figure.parts(pose)
@@ -211,7 +213,13 @@ def moved_layer(mask: np.ndarray, now: Layer, after: Layer, line: float) -> floa
         for quad in quads:
             cover(mask, quad, 2.0)
         far = float(np.hypot(*(quads[1] - quads[0]).T).mean())
-        return far * 0.35 * min(1.0, float(abs(np.linalg.det(now.matrix[:, :2])) * height * width) / (tall * wide)) * tall * wide
+        return (
+            far
+            * 0.35
+            * min(1.0, float(abs(np.linalg.det(now.matrix[:, :2])) * height * width) / (tall * wide))
+            * tall
+            * wide
+        )
     for before, later in zip(now.parts, after.parts, strict=True):
         if np.array_equal(before.points, later.points) and before.fill == later.fill:
             continue

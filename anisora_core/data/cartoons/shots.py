@@ -100,7 +100,10 @@ def make_shot(
     if kind == "object" and action in {a.name for a in CHARACTER_ACTIONS}:
         kind = "character"
     hero = make_actor(kind, looks, layout, acting, figure_palette, split, (action, direction, amplitude))
-    extras = [bystander(looks, layout, figure_palette) for _ in range(int(layout.choice([0, 1, 2], p=[0.6, 0.3, 0.1])))]
+    extras = [
+        bystander(looks, layout, figure_palette)
+        for _ in range(int(layout.choice([0, 1, 2], p=[0.6, 0.3, 0.1])))
+    ]
     drawn_camera = str(acting.choice(list(_CAMERAS), p=[0.76, 0.07, 0.07, 0.06, 0.04]))
     camera = camera or ("still" if action is not None else drawn_camera)
     if camera not in _CAMERAS:
@@ -134,7 +137,9 @@ def make_actor(
 ) -> Actor:
     framing = str(layout.choice(["full", "half", "close"], p=[0.6, 0.28, 0.12]))
     x, jitter = float(layout.uniform(0.36, 0.64)), float(layout.uniform(-0.04, 0.04))
-    chosen = choose_action(OBJECT_ACTIONS if kind == "object" else CHARACTER_ACTIONS, split, wanted[:2], acting)
+    chosen = choose_action(
+        OBJECT_ACTIONS if kind == "object" else CHARACTER_ACTIONS, split, wanted[:2], acting
+    )
     amplitude = float(acting.random()) if wanted[2] is None else wanted[2]
     sprite, mirrored = int(looks.integers(1 << 16)), bool(looks.random() < 0.5)
     if kind == "object":
@@ -150,16 +155,23 @@ def make_actor(
 
 
 def choose_action(
-    actions: tuple[Action, ...], split: Split, wanted: tuple[str | None, str | None], acting: np.random.Generator
+    actions: tuple[Action, ...],
+    split: Split,
+    wanted: tuple[str | None, str | None],
+    acting: np.random.Generator,
 ) -> Action:
     """The wanted one, else one of the split's: `heldout` takes its own and trained ones half and half."""
     drawn, coin = float(acting.random()), float(acting.random())
     name, direction = wanted
     if name is not None:
-        found = [a for a in (*actions, STILL) if a.name == name and (direction is None or a.direction == direction)]
+        found = [
+            a for a in (*actions, STILL) if a.name == name and (direction is None or a.direction == direction)
+        ]
         if not found or (split == "train" and found[0].heldout):
             known = sorted({a.name for a in actions})
-            raise ValueError(f"action {name!r} {direction or ''} is not in {split}; use one of {', '.join(known)}")
+            raise ValueError(
+                f"action {name!r} {direction or ''} is not in {split}; use one of {', '.join(known)}"
+            )
         return found[0]
     own = split == "heldout" and coin < 0.5
     pool = [a for a in actions if a.heldout == own]
@@ -170,7 +182,17 @@ def bystander(looks: np.random.Generator, layout: np.random.Generator, palette: 
     """Something that stands still at the side."""
     figure = make_object(looks, palette)
     x = float(layout.choice([layout.uniform(0.04, 0.22), layout.uniform(0.78, 0.96)]))
-    return Actor(figure, 0, False, x, float(layout.uniform(0.75, 0.92)), float(layout.uniform(0.14, 0.3)), STILL, 0.0, figure.name)
+    return Actor(
+        figure,
+        0,
+        False,
+        x,
+        float(layout.uniform(0.75, 0.92)),
+        float(layout.uniform(0.14, 0.3)),
+        STILL,
+        0.0,
+        figure.name,
+    )
 
 
 def caption_of(shot: Shot, background: str) -> str:
@@ -180,4 +202,3 @@ def caption_of(shot: Shot, background: str) -> str:
     place = "" if background == "plain" else f", {background}"
     camera = _CAMERAS[shot.camera]
     return f"{hero.name} {words}{place}.{' ' + camera + '.' if camera else ''}"[:110]
-

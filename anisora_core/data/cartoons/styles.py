@@ -21,7 +21,9 @@ class Palette:
     def colour(self, hue: float, rng: np.random.Generator) -> Colour:
         target, amount = self.tint
         hue = hue + amount * (target - hue)
-        return as_bytes(colorsys.hsv_to_rgb(hue % 1.0, rng.uniform(*self.saturation), rng.uniform(*self.value)))
+        return as_bytes(
+            colorsys.hsv_to_rgb(hue % 1.0, rng.uniform(*self.saturation), rng.uniform(*self.value))
+        )
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ LINES = {
 
 
 def as_bytes(rgb: tuple[float, float, float]) -> Colour:
-    red, green, blue = (int(round(255.0 * c)) for c in rgb)
+    red, green, blue = (round(255.0 * c) for c in rgb)
     return red, green, blue
 
 

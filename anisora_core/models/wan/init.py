@@ -14,11 +14,13 @@ def fan_in_normal_(weight: Tensor, rng: torch.Generator, *, gain: float = 1.0) -
     weight.copy_(torch.randn(weight.shape, generator=rng) * gain * fan_in**-0.5)
 
 
-def frame_conv_(conv: nn.Conv3d, rng: torch.Generator) -> None:
-    """A 2-D convolution on the newest frame: older temporal taps start at zero and grow on clips."""
-    last = conv.weight[:, :, -1]
-    fan_in_normal_(last, rng)
-    conv.weight[:, :, :-1] = 0.0
+def frame_conv_(conv: nn.Conv2d | nn.Conv3d, rng: torch.Generator) -> None:
+    """A 2-D convolution, in 3-D on the newest frame: older temporal taps start at zero and grow on clips."""
+    if isinstance(conv, nn.Conv3d):
+        conv.weight.zero_()
+    fan_in_normal_(conv.weight[:, :, -1] if isinstance(conv, nn.Conv3d) else conv.weight, rng)
+    if conv.bias is not None:
+        conv.bias.zero_()
 
 
 @torch.no_grad()
@@ -28,12 +30,8 @@ def init_vae_frames_first(vae: WanVAE, rng: torch.Generator) -> None:
     Zero residual branches: Zhang et al. 2019 (Fixup, arXiv 1901.09321), section 3.
     """
     for module in vae.modules():
-        if isinstance(module, nn.Conv3d) and module.kernel_size[1] > 0:
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
             frame_conv_(module, rng)
-        elif isinstance(module, nn.Conv2d):
-            fan_in_normal_(module.weight, rng)
-        if isinstance(module, nn.Conv2d | nn.Conv3d) and module.bias is not None:
-            module.bias.zero_()
     for conv in (vae.encoder.conv1, vae.decoder.conv1):
         # Norms keep directions only: without a bias, a bright and a dark flat patch would look the same.
         conv.bias.copy_(0.5 * torch.randn(conv.bias.shape, generator=rng))

@@ -154,6 +154,11 @@ class WanTransformer(nn.Module):
         if config.has_image_branch:
             self.img_emb = ImageEmbedding(config, ops=ops)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What inputs must come in; noise levels and sampler state stay float32 outside."""
+        return self.patch_embedding.weight.dtype
+
     def forward(
         self, x_BCTHW: Tensor, timestep: Tensor, text_BLD: Tensor, image_BLD: Tensor | None = None
     ) -> Tensor:
@@ -180,4 +185,3 @@ class WanTransformer(nn.Module):
             x = block(x, time_BL6D, text, image, rotary)
         out = unpatchify(self.head(x, time_BLD.float()), (t, h, w), self.config.patch_size)
         return out[:, :, :, :height, :width]
-

@@ -88,7 +88,9 @@ class AttentionBlock(nn.Module):
     def _attend(self, x_NCHW: Tensor) -> Tensor:
         height = x_NCHW.shape[2]
         qkv = self.to_qkv(self.norm(x_NCHW)).flatten(2).transpose(1, 2).unsqueeze(1)
-        y_NLC = F.scaled_dot_product_attention(*(part.contiguous() for part in qkv.chunk(3, dim=-1))).squeeze(1)
+        y_NLC = F.scaled_dot_product_attention(*(part.contiguous() for part in qkv.chunk(3, dim=-1))).squeeze(
+            1
+        )
         return self.proj(y_NLC.transpose(1, 2).unflatten(2, (height, -1)).contiguous())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -104,7 +106,9 @@ class Downsample(nn.Module):
         super().__init__()
         time, space = stride
         if space == 2:
-            self.resample = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), ops.Conv2d(channels, channels, 3, stride=2))
+            self.resample = nn.Sequential(
+                nn.ZeroPad2d((0, 1, 0, 1)), ops.Conv2d(channels, channels, 3, stride=2)
+            )
         if time == 2:
             self.time_conv = ops.Conv3d(channels, channels, (3, 1, 1), stride=(2, 1, 1))
 
@@ -130,7 +134,8 @@ class Upsample(nn.Module):
         time, space = stride
         if space == 2:
             self.resample = nn.Sequential(
-                nn.Upsample(scale_factor=2, mode="nearest-exact"), ops.Conv2d(channels, out_channels, 3, padding=1)
+                nn.Upsample(scale_factor=2, mode="nearest-exact"),
+                ops.Conv2d(channels, out_channels, 3, padding=1),
             )
         if time == 2:
             self.time_conv = ops.Conv3d(channels, channels * 2, (3, 1, 1))

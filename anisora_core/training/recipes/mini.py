@@ -22,7 +22,7 @@ from ...models.wan.init import init_transformer_zero_gates, init_vae_frames_firs
 from ...models.wan.transformer import WanTransformer
 from ...models.wan.vae import WanVAE
 from ...releases import MINI_NAME, RELEASES
-from ..autoencoder import CartoonBatches, Reconstruction, latent_statistics
+from ..autoencoder import CartoonBatches, Reconstruction, fit_latent_rgb, latent_statistics
 from ..conditions import ConditionMix
 from ..export import export_mini
 from ..latents import Bucket, LatentBatches, RenderedClips, encode_bucket
@@ -46,6 +46,7 @@ class Recipe:
     clips: Settings
     clips_batch: int
     clips_length: int
+    clips_crop: int
     weak_buckets: tuple[Bucket, ...]
     strong_buckets: tuple[Bucket, ...]
     cached_clips: int
@@ -77,11 +78,14 @@ CPU = Recipe(
     transformer=MINI,
     vae=MINI_VAE,
     text=TextConfig(),
-    frames=Settings(steps=3300, learning_rate=1e-3, warmup=50, ema_decay=0.997, log_every=100, save_every=500),
+    frames=Settings(
+        steps=3300, learning_rate=1e-3, warmup=50, ema_decay=0.997, log_every=100, save_every=500
+    ),
     frames_batch=6,
-    clips=Settings(steps=4600, learning_rate=8e-4, warmup=50, ema_decay=0.998, log_every=50),
-    clips_batch=1,
+    clips=Settings(steps=7000, learning_rate=8e-4, warmup=50, ema_decay=0.998, log_every=50),
+    clips_batch=2,
     clips_length=17,
+    clips_crop=64,
     weak_buckets=buckets(True, 16),
     strong_buckets=buckets(False, 16),
     cached_clips=4000,
@@ -94,7 +98,7 @@ GPU = replace(
     transformer=MINI_LARGE,
     frames=Settings(steps=4000, learning_rate=1.5e-3, num_workers=12),
     frames_batch=48,
-    clips=Settings(steps=4600, learning_rate=8e-4, num_workers=12),
+    clips=Settings(steps=7000, learning_rate=8e-4, num_workers=12),
     clips_batch=8,
     weak_buckets=buckets(True, 64),
     strong_buckets=buckets(False, 64),
@@ -126,8 +130,17 @@ def train_vae(job: Job, *, clips: bool) -> Iterator[Report]:
     folder = job.run_dir / ("vae-clips" if clips else "vae-frames")
     if clips and not (folder / "state.pt").exists():
         load_average(vae, job.run_dir / "vae-frames")
-    batch, length = (recipe.clips_batch, recipe.clips_length) if clips else (recipe.frames_batch, 1)
-    data = CartoonBatches(batch, length, SIZES, seed=recipe.seed + clips)
+    if clips:
+        data = CartoonBatches(
+            recipe.clips_batch,
+            recipe.clips_length,
+            SIZES,
+            recipe.seed + 1,
+            steps_per_clip=3,
+            crop=recipe.clips_crop,
+        )
+    else:
+        data = CartoonBatches(recipe.frames_batch, 1, SIZES, recipe.seed)
     settings = recipe.clips if clips else recipe.frames
     yield from train(vae, data, Reconstruction(), settings, folder, job.device, job.deadline)
 
@@ -153,11 +166,15 @@ def trained_vae(job: Job) -> WanVAE:
     vae = WanVAE(job.recipe.vae)
     load_average(vae, job.run_dir / "vae-clips")
     vae.to(job.device).eval()
-    data = CartoonBatches(2, 33, SIZES, seed=job.recipe.seed + 7, steps_per_clip=1)
     with torch.autocast(job.device.type, torch.bfloat16):
-        mean, std = latent_statistics(vae, [data[index].to(job.device) for index in range(24)])
+        mean, std = latent_statistics(vae, statistics_clips(job))
     vae.config = replace(vae.config, latent_mean=mean, latent_std=std)
     return vae
+
+
+def statistics_clips(job: Job) -> list[torch.Tensor]:
+    data = CartoonBatches(2, 33, SIZES, seed=job.recipe.seed + 7, steps_per_clip=1)
+    return [data[index].to(job.device) for index in range(24)]
 
 
 def cache_latents(job: Job) -> Iterator[Report]:
@@ -201,7 +218,10 @@ def export(job: Job) -> Iterator[Report]:
     model = new_text_to_video(job)
     last = "strong" if (job.run_dir / "strong" / "state.pt").exists() else "weak"
     load_average(model, job.run_dir / last)
-    export_mini(trained_vae(job), model, job.recipe, job.run_dir, job.run_dir / "mini")
+    vae = trained_vae(job)
+    with torch.autocast(job.device.type, torch.bfloat16):
+        rgb = fit_latent_rgb(vae, statistics_clips(job))
+    export_mini(vae, model, job.recipe, job.run_dir, job.run_dir / "mini", rgb)
     yield Report(1, 1, 0.0, 0.0, {})
 
 
@@ -221,7 +241,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--recipe", choices=RECIPES, default="gpu" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--run", type=Path, default=Path("runs/mini"), help="folder of the run")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
-    parser.add_argument("--warm", action="store_true", help=f"start from the shipped weights in {MINI_DIR.name}")
+    parser.add_argument(
+        "--warm", action="store_true", help=f"start from the shipped weights in {MINI_DIR.name}"
+    )
     parser.add_argument("--minutes", type=float, help="stop each stage, saved, after this long")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -1,0 +1,160 @@
+"""The `anisora` command: parsing only. Exit code 0 only when it did what it was asked; an error is one line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    try:
+        return options.do(options)
+    except (ValueError, OSError) as error:
+        print(f"anisora: {error}", file=sys.stderr)
+        return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(prog="anisora", description="AniSora without a browser.")
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
+    add_run(commands.add_parser("run", help="execute a workflow without ComfyUI"))
+    add_generate(commands.add_parser("generate", help="make one clip"))
+    add_inspect(commands.add_parser("inspect", help="say what a weights file is"))
+    data = commands.add_parser("data", help="make training data").add_subparsers(
+        required=True, metavar="KIND"
+    )
+    add_cartoons(data.add_parser("cartoons", help="render cartoon clips one can watch"))
+    train = commands.add_parser("train", help="train a model").add_subparsers(required=True, metavar="RECIPE")
+    mini = train.add_parser("mini", help="the model in the box", add_help=False)
+    mini.set_defaults(do=do_train_mini)
+    mini.add_argument("rest", nargs=argparse.REMAINDER)
+    return root
+
+
+def add_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument("workflow", type=Path, help="UI or API format")
+    command.add_argument("--set", action="append", default=[], metavar="NODE.INPUT=VALUE")
+    command.add_argument("--out", type=Path, default=Path("output"))
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(do=do_run)
+
+
+def do_run(options: argparse.Namespace) -> int:
+    from .nodes import NODE_CLASS_MAPPINGS
+    from .nodes.host.workflow import execute, override, read_workflow
+
+    nodes = read_workflow(options.workflow, NODE_CLASS_MAPPINGS)
+    for setting in options.set:
+        override(nodes, setting)
+    since = time.monotonic()
+    files = execute(nodes, NODE_CLASS_MAPPINGS, options.out)
+    report(options, {"files": [str(file) for file in files], "seconds": round(time.monotonic() - since, 1)})
+    return 0
+
+
+def add_generate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", default="mini", help="release name")
+    command.add_argument("--weights", type=Path, help="folder made by `anisora train mini`")
+    command.add_argument(
+        "--keyframe",
+        action="append",
+        default=[],
+        metavar="IMG@POS[@STRENGTH]",
+        help="POS: 12, 0.5s, 50%%, first, last",
+    )
+    command.add_argument("--motion-mask", type=Path, metavar="PNG", help="white may move")
+    command.add_argument("--motion-way", default="auto", choices=("auto", "condition", "paper", "hold"))
+    command.add_argument("--motion-score", type=float)
+    command.add_argument("--prompt", default="")
+    command.add_argument("--negative")
+    command.add_argument("--length", type=int)
+    command.add_argument("--size", metavar="WxH")
+    command.add_argument("--fps", type=float)
+    command.add_argument("--steps", type=int)
+    command.add_argument("--cfg", type=float)
+    command.add_argument("--shift", type=float)
+    command.add_argument("--sampler")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        "--out", type=Path, default=Path("clip.mp4"), help=".mp4, or .png for a contact sheet"
+    )
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(do=do_generate)
+
+
+def do_generate(options: argparse.Namespace) -> int:
+    from .nodes.host.shell import generate_clip, write_clip
+
+    if options.out.suffix not in (".mp4", ".png"):
+        raise ValueError(f"--out {options.out}: use a name that ends in .mp4 or .png")
+    since = time.monotonic()
+    clip = generate_clip(options)
+    write_clip(clip, options.out)
+    facts = {"file": str(options.out), "frames": len(clip.frames_FHWC), "notes": list(clip.notes)}
+    report(options, {**facts, "seconds": round(time.monotonic() - since, 1)})
+    return 0
+
+
+def add_inspect(command: argparse.ArgumentParser) -> None:
+    command.add_argument("files", nargs="+", type=Path)
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(do=do_inspect)
+
+
+def do_inspect(options: argparse.Namespace) -> int:
+    from .anisora_core.checkpoints.detect import describe
+
+    for file in options.files:
+        report(options, describe(file))
+    return 0
+
+
+def add_cartoons(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--count", type=int, required=True)
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--split", choices=("train", "heldout"), default="train")
+    command.add_argument("--length", type=int, default=33)
+    command.add_argument("--size", default="128x128", metavar="WxH")
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(do=do_cartoons)
+
+
+def do_cartoons(options: argparse.Namespace) -> int:
+    from .nodes.host.shell import parse_size, write_cartoons
+
+    width, height = parse_size(options.size)
+    written = write_cartoons(
+        options.count,
+        options.out,
+        seed=options.seed,
+        split=options.split,
+        shape=(options.length, height, width),
+    )
+    report(options, {"out": str(options.out), "clips": written})
+    return 0
+
+
+def do_train_mini(options: argparse.Namespace) -> int:
+    from .anisora_core.training.recipes.mini import main as train_mini
+
+    return train_mini(options.rest)
+
+
+def report(options: argparse.Namespace, facts: dict[str, Any]) -> None:
+    if options.json:
+        print(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        for line in value if isinstance(value, list) else [value]:
+            print(f"{name}: {line}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The nodes of the pack: ids and inputs are public and never change; new inputs go last."""
+
+from .conditioning import AniSoraGuide, AniSoraKeyframe, AniSoraMotionMask, AniSoraPrompt, AniSoraTimeline
+from .loaders import AniSoraDrawing, AniSoraModelLoader, AniSoraRelease
+from .sampling import AniSoraDecode, AniSoraSampler
+
+NODE_CLASS_MAPPINGS = {
+    "AniSoraModelLoader": AniSoraModelLoader,
+    "AniSoraRelease": AniSoraRelease,
+    "AniSoraDrawing": AniSoraDrawing,
+    "AniSoraKeyframe": AniSoraKeyframe,
+    "AniSoraTimeline": AniSoraTimeline,
+    "AniSoraMotionMask": AniSoraMotionMask,
+    "AniSoraPrompt": AniSoraPrompt,
+    "AniSoraGuide": AniSoraGuide,
+    "AniSoraSampler": AniSoraSampler,
+    "AniSoraDecode": AniSoraDecode,
+}
+NODE_DISPLAY_NAME_MAPPINGS = {
+    "AniSoraModelLoader": "AniSora Model Loader",
+    "AniSoraRelease": "AniSora Release",
+    "AniSoraDrawing": "AniSora Drawing",
+    "AniSoraKeyframe": "AniSora Keyframe",
+    "AniSoraTimeline": "AniSora Timeline",
+    "AniSoraMotionMask": "AniSora Motion Mask",
+    "AniSoraPrompt": "AniSora Prompt",
+    "AniSoraGuide": "AniSora Guide",
+    "AniSoraSampler": "AniSora Sampler",
+    "AniSoraDecode": "AniSora Decode",
+}

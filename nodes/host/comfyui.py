@@ -1,0 +1,37 @@
+"""The host is ComfyUI. The only file of the pack that imports it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import comfy.model_management
+import comfy.utils
+import folder_paths
+import torch
+from torch import Tensor
+
+
+def device() -> torch.device:
+    return comfy.model_management.get_torch_device()
+
+
+def input_file(name: str) -> Path:
+    """A file of the host's input folder, `name` or `name [input]`."""
+    return Path(folder_paths.get_annotated_filepath(name))
+
+
+class Progress:
+    """The node's bar and preview; raises the host's interrupt."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.bar = total, comfy.utils.ProgressBar(total)
+
+    def update(self, done: int, preview_HWC: Tensor | None = None) -> None:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        picture = None
+        if preview_HWC is not None:
+            from PIL import Image
+
+            small = Image.fromarray((preview_HWC * 255).byte().numpy())
+            picture = ("JPEG", small.resize((small.width * 8, small.height * 8)), 512)
+        self.bar.update_absolute(done, self.total, picture)

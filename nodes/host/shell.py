@@ -1,0 +1,137 @@
+"""What the shell commands do: files and options in, core calls, files out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...anisora_core.checkpoints.files import write_beside
+from ...anisora_core.checkpoints.load import MINI_DIR, load_mini
+from ...anisora_core.data.cartoons import make_shot, render
+from ...anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
+from ...anisora_core.domain.protocols import Step
+from ...anisora_core.generate import Frames, Notes, Request, generate
+from ...anisora_core.releases import MINI_NAME, Release, find_release
+from .images import read_image
+from .standalone import Progress
+from .video import contact_sheet, to_bytes, write_mp4
+
+
+@dataclass(frozen=True)
+class Clip:
+    frames_FHWC: np.ndarray
+    fps: float
+    notes: tuple[str, ...]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`WxH` -> (width, height)."""
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdigit() and height.isdigit()):
+        raise ValueError(f"size {text!r}: write it as WIDTHxHEIGHT, 160x128")
+    return int(width), int(height)
+
+
+def parse_keyframe(text: str) -> Keyframe:
+    """`IMG@POS` or `IMG@POS@STRENGTH`."""
+    path, *rest = (
+        text.rsplit("@", 2)
+        if text.count("@") >= 2 and text.rsplit("@", 1)[1].replace(".", "").isdigit()
+        else text.rsplit("@", 1)
+    )
+    if not rest:
+        raise ValueError(f"--keyframe {text!r}: write it as IMAGE@POSITION, hero.png@first")
+    position, strength = (rest[0], float(rest[1])) if len(rest) == 2 else (rest[0], 1.0)
+    return Keyframe(read_image(Path(path)), position, strength)
+
+
+def request_of(options: argparse.Namespace, release: Release) -> Request:
+    width, height = parse_size(options.size) if options.size else release.size
+    area = None
+    if options.motion_mask:
+        area = MotionArea(read_image(options.motion_mask)[None, ..., 0], options.motion_way, 2.0)
+    timeline = Timeline(
+        num_frames=options.length or release.num_frames,
+        fps=options.fps or release.fps,
+        height=height,
+        width=width,
+        keyframes=tuple(parse_keyframe(text) for text in options.keyframe),
+    )
+    return Request(
+        timeline=timeline,
+        prompt=options.prompt,
+        negative=options.negative,
+        motion_area=area,
+        motion_score=options.motion_score,
+        steps=options.steps,
+        cfg_scale=options.cfg,
+        shift=options.shift,
+        sampler=options.sampler,
+        seed=options.seed,
+    )
+
+
+def generate_clip(options: argparse.Namespace) -> Clip:
+    release = find_release(options.model)
+    if release.name != MINI_NAME:
+        raise ValueError(f"--model {options.model}: this version generates with mini only; use --model mini")
+    request = request_of(options, release)
+    components = load_mini(options.weights or MINI_DIR, torch.bfloat16)
+    frames: list[Tensor] = []
+    notes: tuple[str, ...] = ()
+    progress = Progress(request.steps or release.steps)
+    for event in generate(components, release, request):
+        if isinstance(event, Step):
+            progress.update(event.index + 1)
+        elif isinstance(event, Frames):
+            frames.append(event.frames_FHWC)
+        elif isinstance(event, Notes):
+            notes = event.sentences
+            sys.stderr.writelines(f"note: {sentence}\n" for sentence in notes)
+    return Clip(to_bytes(torch.cat(frames)), request.timeline.fps, notes)
+
+
+def write_clip(clip: Clip, path: Path) -> None:
+    if path.suffix == ".png":
+        contact_sheet([clip.frames_FHWC], path)
+    else:
+        write_mp4(clip.frames_FHWC, path, clip.fps)
+
+
+def write_cartoons(
+    count: int, out: Path, *, seed: int, split: Literal["train", "heldout"], shape: tuple[int, int, int]
+) -> int:
+    """NNNN.mp4, NNNN.json and NNNN_area.png (all that moves) per clip, and sheet.png of the first 24."""
+    from PIL import Image
+
+    if count < 1:
+        raise ValueError(f"--count {count}: ask for at least 1")
+    num_frames, height, width = shape
+    if num_frames < 2 or height % 2 or width % 2 or min(height, width) < 32:
+        raise ValueError(
+            f"shape {num_frames} frames of {width}x{height}: use 2 frames or more, even sides from 32"
+        )
+    sheet: list[np.ndarray] = []
+    for number in range(count):
+        clip = render(
+            make_shot(seed + number, split=split), num_frames=num_frames, height=height, width=width
+        )
+        name = f"{number:04d}"
+        write_mp4(clip.frames_FHWC, out / f"{name}.mp4", clip.fps)
+        facts = {k: v for k, v in vars(clip).items() if not k.endswith("HWC") and not k.endswith("FHW")}
+        with write_beside(out / f"{name}.json") as part:
+            part.write_text(json.dumps(facts, indent=1) + "\n")
+        with write_beside(out / f"{name}_area.png") as part:
+            Image.fromarray(clip.moving_FHW.any(0)).save(part)
+        if number < 24:
+            sheet.append(clip.frames_FHWC)
+    contact_sheet(sheet, out / "sheet.png")
+    return count

@@ -1,0 +1,33 @@
+"""No host: folders of the working directory, a line of progress in the terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def input_file(name: str) -> Path:
+    """A path, or a name in ANISORA_INPUT (default: the folder `input`)."""
+    name = name.removesuffix(" [input]")
+    path = Path(name)
+    return path if path.exists() else Path(os.environ.get("ANISORA_INPUT", "input")) / name
+
+
+class Progress:
+    """Draws on a terminal only, so logs stay readable."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+
+    def update(self, done: int, preview_HWC: Tensor | None = None) -> None:
+        if sys.stderr.isatty():
+            end = "\n" if done == self.total else "\r"
+            sys.stderr.write(f"  {done}/{self.total}{end}")

@@ -1,0 +1,182 @@
+"""Noise to latents, latents to frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..anisora_core.diffusion.guidance import with_cfg
+from ..anisora_core.diffusion.prediction import Flow
+from ..anisora_core.diffusion.samplers import SAMPLERS
+from ..anisora_core.domain.conditions import Guide, Hold
+from ..anisora_core.domain.noise import seeded_noise
+from ..anisora_core.generate import decode_frames, guided_model, sample
+from ..anisora_core.releases import Release
+from . import host
+from .types import RELEASE, ModelHandle, VaeHandle
+
+
+class AniSoraSampler:
+    CATEGORY = "AniSora"
+    DESCRIPTION = (
+        "Make the clip's latents from noise, guided by words and drawings. 0 means the release's own setting."
+    )
+    RETURN_TYPES = ("LATENT",)
+    RETURN_NAMES = ("latent",)
+    FUNCTION = "sample"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "model": ("MODEL", {"tooltip": "From AniSora Model Loader."}),
+                "positive": ("CONDITIONING", {"tooltip": "From AniSora Guide."}),
+                "negative": ("CONDITIONING", {"tooltip": "From AniSora Guide."}),
+                "latent": ("LATENT", {"tooltip": "From AniSora Guide."}),
+                "release": (RELEASE, {"tooltip": "From the loader."}),
+                "seed": (
+                    "INT",
+                    {
+                        "default": 0,
+                        "min": 0,
+                        "max": 0xFFFFFFFFFFFFFFFF,
+                        "control_after_generate": True,
+                        "tooltip": "Same seed, same clip.",
+                    },
+                ),
+                "steps": (
+                    "INT",
+                    {
+                        "default": 0,
+                        "min": 0,
+                        "max": 1000,
+                        "tooltip": "More is slower and finer; 0: the release's.",
+                    },
+                ),
+                "cfg": (
+                    "FLOAT",
+                    {
+                        "default": 0.0,
+                        "min": 0.0,
+                        "max": 30.0,
+                        "step": 0.1,
+                        "tooltip": "How strictly the text is followed; 0: the release's.",
+                    },
+                ),
+                "shift": (
+                    "FLOAT",
+                    {
+                        "default": 0.0,
+                        "min": 0.0,
+                        "max": 100.0,
+                        "step": 0.1,
+                        "tooltip": "More spends more steps on layout; 0: the release's.",
+                    },
+                ),
+                "sampler": (["auto", *SAMPLERS], {"default": "auto", "tooltip": "auto: the release's."}),
+            }
+        }
+
+    def sample(
+        self,
+        model: ModelHandle,
+        positive: list[list[Any]],
+        negative: list[list[Any]],
+        latent: dict[str, Any],
+        release: Release,
+        seed: int,
+        steps: int,
+        cfg: float,
+        shift: float,
+        sampler: str,
+    ) -> tuple[dict[str, Any]]:
+        if not isinstance(model, ModelHandle):
+            raise ValueError(
+                "model: AniSora Sampler takes the model of AniSora Model Loader in this version; use KSampler for others"
+            )
+        guide = guide_of(positive, latent, model)
+        flow = Flow(truncate_timestep=release.truncate_timestep)
+        cond, uncond = (
+            flow.denoiser(guided_model(model.transformer, guide, words[0][0].to(host.device())))
+            for words in (positive, negative)
+        )
+        noise = seeded_noise(guide.latent_BCTHW.shape, seed).to(host.device())
+        progress = host.Progress(steps or release.steps)
+        x = noise
+        for step in sample(
+            with_cfg(cond, uncond, cfg or release.cfg_scale),
+            noise,
+            guide,
+            steps=steps or release.steps,
+            shift=shift or release.shift,
+            sampler=release.sampler if sampler == "auto" else sampler,
+        ):
+            progress.update(step.index + 1, preview(step.denoised, model, step.index))
+            x = step.x
+        return ({"samples": model.vae.denormalize(x).cpu()},)
+
+
+def guide_of(conditioning: list[list[Any]], latent: dict[str, Any], model: ModelHandle) -> Guide:
+    """Read the guide back from the host's conditioning keys (raw latents) and a masked latent."""
+    values = conditioning[0][1]
+    if "concat_latent_image" not in values:
+        raise ValueError("positive: no guide in it; connect the outputs of AniSora Guide")
+    normalize, device = model.vae.normalize, host.device()
+    guide = normalize(values["concat_latent_image"].to(device))
+    hold = None
+    if "noise_mask" in latent:
+        hold = Hold(normalize(latent["samples"].to(device)), 1.0 - latent["noise_mask"].to(device)[:, None])
+    return Guide(guide, host.from_concat_mask(values["concat_mask"]).to(device), hold)
+
+
+def preview(denoised_BCTHW: Tensor, model: ModelHandle, index: int) -> Tensor | None:
+    """One frame of the clip as it stands, HWC 0..1; each step shows the next one, so the preview moves."""
+    if model.latent_rgb is None:
+        return None
+    frame = denoised_BCTHW[0, :, index % denoised_BCTHW.shape[2]].float().cpu()
+    weight, bias = model.latent_rgb[:, :-1], model.latent_rgb[:, -1]
+    rgb = torch.einsum("kc,chw->hwk", weight, frame) + bias
+    return rgb.clamp(0.0, 1.0)
+
+
+class AniSoraDecode:
+    CATEGORY = "AniSora"
+    DESCRIPTION = "Latents to frames, a few at a time, so that long clips fit into memory."
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("images",)
+    FUNCTION = "decode"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "samples": ("LATENT", {"tooltip": "From the sampler."}),
+                "vae": ("VAE", {"tooltip": "The release's VAE."}),
+                "latents_per_chunk": (
+                    "INT",
+                    {
+                        "default": 4,
+                        "min": 1,
+                        "max": 64,
+                        "tooltip": "Latents decoded at once; fewer need less memory, same result.",
+                    },
+                ),
+            }
+        }
+
+    def decode(self, samples: dict[str, Any], vae: Any, latents_per_chunk: int) -> tuple[Tensor]:
+        latent = samples["samples"]
+        if not torch.isfinite(latent).all():
+            raise ValueError(
+                "samples: latents are not finite; sample again in bfloat16 or float32, or with a lower cfg"
+            )
+        if not isinstance(vae, VaeHandle):
+            return (vae.decode(latent).flatten(0, 1),)
+        frames: list[Tensor] = []
+        progress = host.Progress(latent.shape[2])
+        for chunk in decode_frames(vae.vae, vae.vae.normalize(latent), latents_per_chunk=latents_per_chunk):
+            frames.append(chunk)
+            progress.update(min(latent.shape[2], len(frames) * latents_per_chunk))
+        return (torch.cat(frames),)
