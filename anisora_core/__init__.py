@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .checkpoints.load import load_mini
+    from .domain.conditions import Keyframe, MotionArea, Timeline
+    from .generate import Request, make_clip
+    from .releases import find_release
 
 __version__ = "0.1.0"
-_PUBLIC = {
-    "Keyframe": "domain.conditions",
-    "MotionArea": "domain.conditions",
-    "Timeline": "domain.conditions",
-    "Request": "generate",
-    "generate": "generate",
-    "find_release": "releases",
-    "load_mini": "checkpoints.load",
+__all__ = ["Keyframe", "MotionArea", "Request", "Timeline", "find_release", "load_mini", "make_clip"]
+_HOMES = {
+    "domain.conditions": ("Keyframe", "MotionArea", "Timeline"),
+    "generate": ("Request", "make_clip"),
+    "releases": ("find_release",),
+    "checkpoints.load": ("load_mini",),
 }
-__all__ = ["Keyframe", "MotionArea", "Request", "Timeline", "find_release", "generate", "load_mini"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"anisora_core has no {name!r}")
-    return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f".{home}", __name__), name)
+    raise AttributeError(f"anisora_core has no {name!r}")

@@ -64,7 +64,7 @@ class Notes:
 Event = Phase | Notes | Step | Frames
 
 
-def generate(components: Components, release: Release, request: Request) -> Iterator[Event]:
+def make_clip(components: Components, release: Release, request: Request) -> Iterator[Event]:
     """Yield events while making the clip; the last ones are its frames. ValueError for what cannot be made."""
     yield Phase("text")
     score = release.motion_score if request.motion_score is None else request.motion_score

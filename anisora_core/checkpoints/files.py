@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def write_beside(path: Path) -> Iterator[Path]:
+def write_beside(path: Path) -> Generator[Path]:
     """A temporary path beside `path`, renamed onto it on success and removed on failure. Keeps the suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")

@@ -37,7 +37,7 @@ def _frame_of(word: str, num_frames: int, fps: float) -> int:
         return 0 if word == "first" else num_frames - 1
     if word.endswith("%"):
         share = float(word[:-1])
-        return math.floor((num_frames - 1) * share / 100.0) if share <= 100.0 else num_frames
+        return num_frames if share > 100.0 else math.floor((num_frames - 1) * share / 100.0)
     if word.endswith("s"):
         return round(float(word[:-1]) * fps)
     return int(word)

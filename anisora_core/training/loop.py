@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Settings:
-    """`learning_rate` falls by a cosine to 5 % over `steps` after `warmup` steps; gradients are clipped to norm."""
+    """`learning_rate` falls by a cosine to 5 % over `steps` after `warmup` steps; gradients are clipped to norm.
+
+    `use_muon`: matrices inside repeated blocks by Muon (Jordan 2024; Liu et al. 2025, arXiv 2502.16982), the rest by AdamW.
+    """
 
     steps: int
     learning_rate: float
@@ -35,6 +38,7 @@ class Settings:
     save_every: int = 200
     log_every: int = 20
     num_workers: int = 1
+    use_muon: bool = False
     seed: int = 0
 
 
@@ -49,6 +53,24 @@ class Report:
 
 #: (model, batch on its device, generator of the step) -> loss and figures to log.
 Objective = Callable[[nn.Module, Any, torch.Generator], tuple[Tensor, dict[str, float]]]
+
+
+Optimizers = list[torch.optim.Optimizer]
+
+
+def make_optimizers(model: nn.Module, settings: Settings) -> Optimizers:
+    matrices = [
+        p for name, p in model.named_parameters() if settings.use_muon and p.ndim == 2 and ".block" in name
+    ]
+    chosen = {id(p) for p in matrices}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    rate, decay = settings.learning_rate, settings.weight_decay
+    optimizers: Optimizers = [torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=decay)]
+    if matrices:
+        optimizers.append(
+            torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+        )
+    return optimizers
 
 
 def learning_rate(step: int, settings: Settings) -> float:
@@ -84,8 +106,8 @@ class Ema:
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         decay = min(self.decay, (step + 1) / (step + 10))
-        mine, theirs = list(self.model.parameters()), list(model.parameters())
-        torch._foreach_lerp_(mine, theirs, 1.0 - decay)  # pyright: ignore[reportPrivateUsage]
+        for mine, theirs in zip(self.model.parameters(), model.parameters(), strict=True):
+            mine.lerp_(theirs, 1.0 - decay)
 
 
 def train(
@@ -103,23 +125,22 @@ def train(
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     model.to(device).train()
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
-    )
+    optimizers = make_optimizers(model, settings)
     ema = Ema(model, settings.ema_decay)
-    start = restore(run_dir, model, ema, optimizer)
+    start = restore(run_dir, model, ema, optimizers)
     losses: list[float] = []
     since = time.monotonic()
     for step, batch in zip(range(start, settings.steps), batches(dataset, start, settings), strict=False):
         rng = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        for group in optimizer.param_groups:
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = learning_rate(step, settings)
         with mixed_precision(device):
             loss, metrics = objective(model, to_device(batch, device), rng)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         ema.update(model, step)
         losses.append(loss.item())
         is_last = step + 1 == settings.steps or (deadline is not None and time.monotonic() > deadline)
@@ -130,7 +151,7 @@ def train(
             losses, since = [], time.monotonic()
             yield report
         if (step + 1) % settings.save_every == 0 or is_last:
-            save(run_dir, model, ema, optimizer, step + 1)
+            save(run_dir, model, ema, optimizers, step + 1)
         if is_last:
             break
     model.load_state_dict(ema.model.state_dict())
@@ -150,24 +171,25 @@ def append_log(path: Path, report: Report) -> None:
         file.write(json.dumps(row) + "\n")
 
 
-def save(run_dir: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, step: int) -> None:
+def save(run_dir: Path, model: nn.Module, ema: Ema, optimizers: Optimizers, step: int) -> None:
     state = {
         "step": step,
         "model": model.state_dict(),
         "ema": ema.model.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
     }
     with write_beside(run_dir / "state.pt") as path:
         torch.save(state, path)
 
 
-def restore(run_dir: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> int:
+def restore(run_dir: Path, model: nn.Module, ema: Ema, optimizers: Optimizers) -> int:
     path = run_dir / "state.pt"
     if not path.exists():
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
     ema.model.load_state_dict(state["ema"])
-    optimizer.load_state_dict(state["optimizer"])
+    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
     log.info("resumed %s at step %d", run_dir, state["step"])
     return int(state["step"])

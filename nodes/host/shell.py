@@ -18,7 +18,7 @@ from ...anisora_core.checkpoints.load import MINI_DIR, load_mini
 from ...anisora_core.data.cartoons import make_shot, render
 from ...anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
 from ...anisora_core.domain.protocols import Step
-from ...anisora_core.generate import Frames, Notes, Request, generate
+from ...anisora_core.generate import Frames, Notes, Request, make_clip
 from ...anisora_core.releases import MINI_NAME, Release, find_release
 from .images import read_image
 from .standalone import Progress
@@ -88,7 +88,7 @@ def generate_clip(options: argparse.Namespace) -> Clip:
     frames: list[Tensor] = []
     notes: tuple[str, ...] = ()
     progress = Progress(request.steps or release.steps)
-    for event in generate(components, release, request):
+    for event in make_clip(components, release, request):
         if isinstance(event, Step):
             progress.update(event.index + 1)
         elif isinstance(event, Frames):

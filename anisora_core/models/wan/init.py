@@ -34,7 +34,7 @@ def init_vae_frames_first(vae: WanVAE, rng: torch.Generator) -> None:
             frame_conv_(module, rng)
     for conv in (vae.encoder.conv1, vae.decoder.conv1):
         # Norms keep directions only: without a bias, a bright and a dark flat patch would look the same.
-        conv.bias.copy_(0.5 * torch.randn(conv.bias.shape, generator=rng))
+        conv.get_parameter("bias").copy_(0.5 * torch.randn(conv.get_parameter("bias").shape, generator=rng))
     for module in vae.modules():
         if isinstance(module, ResidualBlock):
             module.residual[6].weight.zero_()  # type: ignore[union-attr]
@@ -65,13 +65,10 @@ def init_transformer_zero_gates(model: WanTransformer, rng: torch.Generator) -> 
                 module.bias.zero_()
         elif isinstance(module, nn.LayerNorm | nn.RMSNorm) and module.elementwise_affine:
             module.reset_parameters()
-    model.time_projection[1].weight.mul_(0.1)
-    for block in model.blocks:
-        block.modulation.zero_()  # type: ignore[operator]
-        block.cross_attn.o.weight.zero_()  # type: ignore[union-attr]
-        projection = model.time_projection[1]
-    dim = model.config.dim
+    projection, dim = model.get_parameter("time_projection.1.weight"), model.config.dim
+    projection.mul_(0.1)
     for gate in (2, 5):
-        projection.weight[gate * dim : (gate + 1) * dim] = 0.0
-    model.head.modulation.zero_()
-    model.head.head.weight.zero_()
+        projection[gate * dim : (gate + 1) * dim] = 0.0
+    for name, parameter in model.named_parameters():
+        if name.endswith(("modulation", "cross_attn.o.weight", "head.head.weight")):
+            parameter.zero_()

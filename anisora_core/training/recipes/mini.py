@@ -82,23 +82,25 @@ CPU = Recipe(
         steps=3300, learning_rate=1e-3, warmup=50, ema_decay=0.997, log_every=100, save_every=500
     ),
     frames_batch=6,
-    clips=Settings(steps=7000, learning_rate=8e-4, warmup=50, ema_decay=0.998, log_every=50),
+    clips=Settings(steps=5600, learning_rate=8e-4, warmup=50, ema_decay=0.998, log_every=50),
     clips_batch=2,
     clips_length=17,
     clips_crop=64,
     weak_buckets=buckets(True, 16),
     strong_buckets=buckets(False, 16),
-    cached_clips=4000,
-    conditions_per_clip=3,
-    weak=Settings(steps=1500, learning_rate=1.5e-3, warmup=200, ema_decay=0.998, num_workers=0),
-    strong=Settings(steps=1500, learning_rate=1e-3, warmup=50, ema_decay=0.998, num_workers=0),
+    cached_clips=1300,
+    conditions_per_clip=4,
+    weak=Settings(steps=1000, learning_rate=2e-3, warmup=60, ema_decay=0.995, num_workers=0, use_muon=True),
+    strong=Settings(
+        steps=760, learning_rate=1.2e-3, warmup=20, ema_decay=0.995, num_workers=0, use_muon=True
+    ),
 )
 GPU = replace(
     CPU,
     transformer=MINI_LARGE,
     frames=Settings(steps=4000, learning_rate=1.5e-3, num_workers=12),
     frames_batch=48,
-    clips=Settings(steps=7000, learning_rate=8e-4, num_workers=12),
+    clips=Settings(steps=5600, learning_rate=8e-4, num_workers=12),
     clips_batch=8,
     weak_buckets=buckets(True, 64),
     strong_buckets=buckets(False, 64),

@@ -21,12 +21,12 @@ def test_nearest_length_is_legal_and_near(frames):
 
 
 def test_an_illegal_length_names_the_nearest_one():
-    with pytest.raises(ValueError, match="length 30 .* use 29"):
+    with pytest.raises(ValueError, match=r"length 30 .* use 29"):
         GRID.latent_frames(30)
 
 
 def test_an_illegal_size_names_the_nearest_one():
-    with pytest.raises(ValueError, match="size 130x128 .* use 128x128"):
+    with pytest.raises(ValueError, match=r"size 130x128 .* use 128x128"):
         GRID.check_size(128, 130)
 
 

@@ -1,0 +1,312 @@
+"""What `mini` obeys, measured on cartoons it never saw: `python benchmarks/control.py --clips 64 --json`.
+
+Held-out styles and seeds throughout, held-out actions in half of the clips. Results of each clip are kept in
+`--work`, so a run can be stopped, resumed and sharded (`--shard 0/2`). Nothing given is pasted back after decode.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from comfyui_anisora.anisora_core.checkpoints.files import write_beside
+from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR, Components, load_mini
+from comfyui_anisora.anisora_core.data.cartoons import TEXT_ACTIONS, CartoonClip, make_shot, render
+from comfyui_anisora.anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
+from comfyui_anisora.anisora_core.evaluation.actions import (
+    ActionClassifier,
+    action_features,
+    fit_action_classifier,
+)
+from comfyui_anisora.anisora_core.evaluation.fidelity import Error, error
+from comfyui_anisora.anisora_core.evaluation.motion import BASELINES, inside_share, moving_pixels, speed
+from comfyui_anisora.anisora_core.generate import Frames, Request, make_clip
+from comfyui_anisora.anisora_core.releases import find_release
+from comfyui_anisora.nodes.host.video import to_bytes
+from scipy.ndimage import binary_dilation
+from scipy.stats import spearmanr
+
+RELEASE = find_release("mini")
+SEED = 700_000
+SCORES = (0.5, 1.5, 2.5, 3.5, 5.0)
+TEXTS_PER_CLIP = 4
+
+
+class Bench:
+    """The model and everything about one clip that several measures share."""
+
+    def __init__(self, folder: Path) -> None:
+        self.components: Components = load_mini(folder, torch.bfloat16)
+
+    def make(self, clip: CartoonClip, keys: Sequence[int], **changes: Any) -> np.ndarray:
+        images = torch.from_numpy(clip.frames_FHWC).float() / 255.0
+        frames, height, width = clip.frames_FHWC.shape[:3]
+        keyframes = tuple(Keyframe(images[key], str(key)) for key in keys)
+        request = Request(
+            timeline=Timeline(frames, RELEASE.fps, height, width, keyframes),
+            prompt=clip.caption,
+            motion_score=clip.motion_score,
+            seed=clip.seed,
+        )
+        events = make_clip(self.components, RELEASE, replace(request, **changes))
+        return to_bytes(torch.cat([event.frames_FHWC for event in events if isinstance(event, Frames)]))
+
+    def rebuilt(self, clip: CartoonClip) -> np.ndarray:
+        """The true clip through the VAE: what no generation can beat."""
+        vae = self.components.vae
+        video = torch.from_numpy(clip.frames_FHWC).permute(3, 0, 1, 2)[None].float() / 127.5 - 1.0
+        with torch.inference_mode():
+            decoded = vae.decode(vae.encode(video.to(next(vae.parameters()))).mode(), latents_per_chunk=4)
+        return to_bytes(decoded[0].movedim(0, -1).float() / 2 + 0.5)
+
+
+def held_out(index: int, **choices: Any) -> CartoonClip:
+    return render(make_shot(SEED + index, split="heldout", **choices))
+
+
+def find_clip(index: int, wanted: str) -> CartoonClip:
+    """The first clip from `index`'s own seeds that is of the `wanted` kind and moves enough to measure."""
+    for attempt in range(50):
+        clip = held_out(index * 50 + attempt, camera="still" if wanted == "area" else None)
+        fits = {
+            "determined": clip.determined,
+            "free": not clip.determined,
+            "area": clip.moving_FHW.any(0).mean() < 0.6,
+        }
+        if fits[wanted] and clip.motion_score >= 1.0:
+            return clip
+    raise ValueError(f"no {wanted} clip near seed {index}")
+
+
+def pair(value: Error) -> list[float]:
+    return [value.total, value.count]
+
+
+def between(bench: Bench, clip: CartoonClip) -> dict[str, Any]:
+    """Two keyframes and four, against the baselines, over truly moving pixels of frames unseen in both."""
+    truth, last = clip.frames_FHWC, len(clip.frames_FHWC) - 1
+    four = [0, last // 3, 2 * last // 3 + 1, last]
+    unseen = [f for f in range(last + 1) if f not in four]
+    where = clip.moving_FHW[unseen] | clip.moving_FHW[[f - 1 for f in unseen]]
+    made, made_four, rebuilt = bench.make(clip, [0, last]), bench.make(clip, four), bench.rebuilt(clip)
+    rows = {name: make(truth[0], truth[-1], last + 1) for name, make in BASELINES.items()}
+    errors = {name: error(row[unseen], truth[unseen], where) for name, row in rows.items()}
+    errors |= {
+        "two": error(made[unseen], truth[unseen], where),
+        "four": error(made_four[unseen], truth[unseen], where),
+    }
+    errors |= {"vae": error(rebuilt, truth)}
+    errors |= {
+        "keys": error(made[[0, last]], truth[[0, last]]),
+        "vae_keys": error(rebuilt[[0, last]], truth[[0, last]]),
+    }
+    return {name: pair(value) for name, value in errors.items()}
+
+
+def areas(bench: Bench, clip: CartoonClip) -> dict[str, Any]:
+    """Each way of the motion area against none: precision, recall, and what stays still."""
+    area = binary_dilation(clip.moving_FHW.any(0), iterations=4)
+    true_motion = moving_pixels(clip.frames_FHWC)[:, area].sum()
+    rebuilt = bench.rebuilt(clip)
+    outside = np.broadcast_to(~area, clip.moving_FHW.shape)
+    first = np.broadcast_to(clip.frames_FHWC[:1], clip.frames_FHWC.shape)
+    row: dict[str, Any] = {"vae_static": pair(error(rebuilt, first, outside))}
+    for way in ("condition", "hold", "without"):
+        mask = torch.from_numpy(area)[None].float()
+        chosen = {} if way == "without" else {"motion_area": MotionArea(mask, way)}
+        made = bench.make(clip, [0], **chosen)
+        moving = moving_pixels(made)
+        row[way] = {
+            "precision": inside_share(moving, area),
+            "recall": float(min(1.0, moving[:, area].sum() / max(1, true_motion))),
+            "static": pair(error(made, first, outside)),
+        }
+    return row
+
+
+def motion_scores(bench: Bench, index: int) -> dict[str, Any]:
+    """Same first frame, several scores asked for: rank correlation with the motion measured."""
+    clip = held_out(
+        index * 50,
+        kind="character",
+        action="walk" if index % 2 else "raise",
+        camera="still",
+        start_at_rest=True,
+    )
+    measured = [float(speed(bench.make(clip, [0], motion_score=score)).mean()) for score in SCORES]
+    return {"spearman": float(spearmanr(SCORES, measured).statistic), "measured": measured}
+
+
+def texts(bench: Bench, index: int, judge: ActionClassifier) -> dict[str, Any]:
+    """Same first frame, another action or direction in the text: is it what happens?"""
+    right = []
+    for number in range(TEXTS_PER_CLIP):
+        wanted = (index * TEXTS_PER_CLIP + number) % len(TEXT_ACTIONS)
+        clip = text_clip(index, wanted, "heldout")
+        made = bench.make(clip, [0])
+        right.append(bool(judge.predict(action_features(made)[None])[0] == wanted))
+    return {"right": right}
+
+
+def text_clip(index: int, wanted: int, split: Any) -> CartoonClip:
+    action, direction = TEXT_ACTIONS[wanted]
+    rng = np.random.default_rng((SEED, index, wanted))
+    shot = make_shot(
+        SEED + index, split=split, kind="character", action=action, direction=direction,
+        amplitude=float(rng.uniform(0.6, 1.0)), start_at_rest=True,
+    )  # fmt: skip
+    return render(shot)
+
+
+def train_judge(clips: int = 800) -> tuple[ActionClassifier, float]:
+    """Trained on true clips of the training styles; right on this share of true clips in held-out styles."""
+
+    def table(count: int, split: str, start: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.arange(count) % len(TEXT_ACTIONS)
+        made = [
+            action_features(text_clip(start + i, int(label), split).frames_FHWC)
+            for i, label in enumerate(labels)
+        ]
+        return np.stack(made), labels
+
+    judge = fit_action_classifier(*table(clips, "train", 20_000))
+    features, labels = table(clips // 4, "heldout", 40_000)
+    return judge, float((judge.predict(features) == labels).mean())
+
+
+def measure(bench: Bench, index: int, judge: ActionClassifier) -> dict[str, Any]:
+    since = time.monotonic()
+    row = {
+        "determined": between(bench, find_clip(index, "determined")),
+        "free": between(bench, find_clip(index, "free")) if index % 4 == 0 else None,
+        "areas": areas(bench, find_clip(index, "area")),
+        "scores": motion_scores(bench, index),
+        "texts": texts(bench, index, judge),
+    }
+    return {**row, "seconds": time.monotonic() - since}
+
+
+def pooled(rows: Sequence[dict[str, Any]], kind: str) -> dict[str, float]:
+    found = [row[kind] for row in rows if row[kind]]
+    return (
+        {name: sum((Error(*row[name]) for row in found), Error()).psnr for name in found[0]} if found else {}
+    )
+
+
+def gain(psnr: dict[str, float]) -> float:
+    return psnr["two"] - max(psnr[name] for name in BASELINES)
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    kept = np.array([v for v in values if np.isfinite(v)])
+    low, middle, high = np.percentile(kept, [10, 50, 90]) if len(kept) else (np.nan,) * 3
+    return {
+        "p10": round(float(low), 4),
+        "p50": round(float(middle), 4),
+        "p90": round(float(high), 4),
+        "n": len(kept),
+    }
+
+
+def per_clip_gain(row: dict[str, Any]) -> float:
+    return gain({name: Error(*row["determined"][name]).psnr for name in ("two", *BASELINES)})
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The acceptance keys; `*_spread` beside them over clips."""
+    determined, free = pooled(rows, "determined"), pooled(rows, "free")
+    right = [r for row in rows for r in row["texts"]["right"]]
+    spearman = [row["scores"]["spearman"] for row in rows]
+    out: dict[str, Any] = {
+        "vae_psnr": determined["vae"],
+        "keyframe_gap_db": determined["vae_keys"] - determined["keys"],
+        "inbetween_gain_db": gain(determined),
+        "inbetween_gain_free_db": gain(free) if free else float("nan"),
+        "inbetween_gain_db_spread": spread([per_clip_gain(row) for row in rows]),
+        "inbetween_psnr": {name: round(determined[name], 2) for name in ("two", "four", *BASELINES)},
+        "four_vs_two_db": determined["four"] - determined["two"],
+        "motion_spearman": float(np.nanmean(spearman)),
+        "motion_spearman_spread": spread(spearman),
+        "text_obeyed": float(np.mean(right)),
+        "text_chance": 1.0 / len(TEXT_ACTIONS),
+        "text_n": len(right),
+    }
+    vae_static = sum((Error(*row["areas"]["vae_static"]) for row in rows), Error()).psnr
+    for way in ("condition", "hold", "without"):
+        found = [row["areas"][way] for row in rows]
+        suffix = "_without" if way == "without" else f"_{way}"
+        out["mask_precision" + suffix] = float(np.nanmean([f["precision"] for f in found]))
+        out["mask_recall" + suffix] = float(np.mean([f["recall"] for f in found]))
+        out["static_gap_db" + suffix] = vae_static - sum((Error(*f["static"]) for f in found), Error()).psnr
+        out["mask_precision" + suffix + "_spread"] = spread([f["precision"] for f in found])
+    for key in ("mask_precision", "mask_recall", "static_gap_db"):
+        out[key] = out[f"{key}_{RELEASE.motion_way}"]
+    return {key: round(value, 4) if isinstance(value, float) else value for key, value in out.items()}
+
+
+def machine() -> dict[str, Any]:
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    settings = {
+        "steps": RELEASE.steps,
+        "cfg": RELEASE.cfg_scale,
+        "shift": RELEASE.shift,
+        "sampler": RELEASE.sampler,
+    }
+    settings |= {"size": RELEASE.size, "frames": RELEASE.num_frames}
+    where = {
+        "cpu": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    return {"settings": settings, "machine": where, "commit": commit, "date": str(date.today())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="mini", help="mini, or a folder made by `anisora train mini`")
+    parser.add_argument("--clips", type=int, default=64)
+    parser.add_argument("--shard", default="0/1", help="K/N: only clips K, K + N, ...")
+    parser.add_argument("--work", type=Path, default=Path("runs/control"))
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--save", action="store_true", help="keep the result in benchmarks/results/control.json"
+    )
+    options = parser.parse_args()
+    bench = Bench(MINI_DIR if options.model == "mini" else Path(options.model))
+    judge, judged = train_judge()
+    shard, of = (int(part) for part in options.shard.split("/"))
+    options.work.mkdir(parents=True, exist_ok=True)
+    for index in range(shard, options.clips, of):
+        path = options.work / f"{index:04d}.json"
+        if not path.exists():
+            with write_beside(path) as part:
+                part.write_text(json.dumps(measure(bench, index, judge)))
+    rows = [
+        json.loads(path.read_text()) for path in sorted(options.work.glob("[0-9]*.json"))[: options.clips]
+    ]
+    result = {**summary(rows), "clips": len(rows), "text_judge": round(judged, 4)}
+    result |= {"seconds_per_clip": round(float(np.mean([row["seconds"] for row in rows])), 1), **machine()}
+    if options.save:
+        with write_beside(Path(__file__).parent / "results" / "control.json") as part:
+            part.write_text(json.dumps(result, indent=1) + "\n")
+    if options.json:
+        print(json.dumps(result, indent=1))
+        return
+    for key, value in result.items():
+        print(f"{key:32} {value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""`make demo`: three workflows on mini at full size and default steps -> clips, a contact sheet and a summary."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
+from comfyui_anisora.nodes.host.video import contact_sheet
+from comfyui_anisora.nodes.host.workflow import execute, read_workflow
+
+PACK = Path(__file__).parents[1]
+SHOWN = ("image_to_video", "storyboard_five_keyframes", "motion_mask")
+
+
+def read_clip(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("output"))
+    parser.add_argument("--all", action="store_true", help="every workflow, and their thumbnails beside them")
+    options = parser.parse_args()
+    names = sorted(p.stem for p in (PACK / "workflows").glob("*.json")) if options.all else SHOWN
+    summary, clips = [], []
+    for name in names:
+        since = time.monotonic()
+        nodes = read_workflow(PACK / "workflows" / f"{name}.json", NODE_CLASS_MAPPINGS)
+        file = execute(nodes, NODE_CLASS_MAPPINGS, options.out)[0]
+        clips.append(read_clip(file))
+        summary.append({"workflow": name, "file": str(file), "seconds": round(time.monotonic() - since, 1)})
+        print(f"{name:28} {summary[-1]['seconds']:6.1f} s  {file}")
+        if options.all:
+            contact_sheet([clips[-1]], PACK / "workflows" / f"{name}.jpg", columns=5)
+    contact_sheet(clips, options.out / "sheet.png")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    facts = {
+        "clips": summary,
+        "seconds": round(sum(row["seconds"] for row in summary), 1),
+        "peak_gib": round(peak, 2),
+    }
+    (options.out / "summary.json").write_text(json.dumps(facts, indent=1) + "\n")
+    print(
+        f"{len(clips)} clips, {facts['seconds']} s, peak memory {facts['peak_gib']} GiB; see {options.out / 'sheet.png'}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""What users and the host rely on: layers, ids and order of inputs, help, workflows, and how the pack is loaded."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+from comfyui_anisora.nodes.host.stand_in import HOST_NODES
+from comfyui_anisora.nodes.host.workflow import Link, read_workflow
+
+PACK = Path(__file__).parents[2]
+CORE = PACK / "anisora_core"
+SNAPSHOT = Path(__file__).parent / "nodes.snapshot.json"
+WORKFLOWS = sorted((PACK / "workflows").glob("*.json"))
+BELOW_TRAINING = {
+    "domain",
+    "layers",
+    "models",
+    "checkpoints",
+    "conditioning",
+    "data",
+    "diffusion",
+    "evaluation",
+    "releases",
+}
+ALLOWED = {
+    "domain": set(),
+    "layers": {"domain"},
+    "models": {"domain", "layers"},
+    "checkpoints": {"domain", "layers", "models"},
+    "diffusion": {"domain"},
+    "conditioning": {"domain"},
+    "data": {"domain"},
+    "evaluation": {"domain"},
+    "releases": {"domain"},
+    "generate": BELOW_TRAINING,
+    "training": BELOW_TRAINING,
+    "__init__": set(),
+}
+
+
+def imports(path: Path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield node.level, (node.module or "").split("."), [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield 0, alias.name.split("."), []
+
+
+def test_core_modules_import_only_the_layers_below_them():
+    for path in CORE.rglob("*.py"):
+        here = path.relative_to(CORE).with_suffix("").parts
+        for level, module, names in imports(path):
+            if not level:
+                assert module[0] not in ("comfy", "folder_paths", "server", "nodes", "comfyui_anisora"), path
+                continue
+            assert level <= len(here), f"{path} reaches out of the core"
+            target = [*here[: len(here) - level], *(part for part in module if part)] or names[:1]
+            assert target[0] == here[0] or target[0] in ALLOWED[here[0]], f"{path} imports {target}"
+
+
+def test_only_the_host_body_imports_the_host():
+    for path in [*(PACK / "nodes").rglob("*.py"), PACK / "__init__.py", PACK / "cli.py"]:
+        found = {module[0] for level, module, _ in imports(path) if not level}
+        if path != PACK / "nodes" / "host" / "comfyui.py":
+            assert not found & {"comfy", "folder_paths", "server", "comfy_execution"}, path
+
+
+def schema(node: type) -> dict:
+    def inputs(part: dict) -> list:
+        rows = []
+        for name, spec in part.items():
+            kind = "COMBO" if isinstance(spec[0], list) else spec[0]
+            rows.append([name, kind, spec[1].get("default")])
+        return rows
+
+    parts = node.INPUT_TYPES()
+    outputs = [list(pair) for pair in zip(node.RETURN_NAMES, node.RETURN_TYPES, strict=True)]
+    return {
+        "required": inputs(parts.get("required", {})),
+        "optional": inputs(parts.get("optional", {})),
+        "outputs": outputs,
+    }
+
+
+def test_ids_inputs_and_their_order_never_change():
+    now = {name: schema(node) for name, node in NODE_CLASS_MAPPINGS.items()}
+    before = json.loads(SNAPSHOT.read_text())
+    for name, parts in before.items():
+        for part, rows in parts.items():
+            assert now[name][part][: len(rows)] == rows, (
+                f"{name}.{part}: shipped ids, order and defaults stay as they are"
+            )
+
+
+@pytest.mark.parametrize("name", NODE_CLASS_MAPPINGS)
+def test_every_node_has_a_name_a_description_help_and_tooltips(name):
+    node = NODE_CLASS_MAPPINGS[name]
+    assert NODE_DISPLAY_NAME_MAPPINGS[name]
+    assert node.DESCRIPTION
+    assert len((PACK / "web" / "docs" / f"{name}.md").read_text()) > 100
+    for part in node.INPUT_TYPES().values():
+        for key, spec in part.items():
+            assert spec[1].get("tooltip"), f"{name}.{key}"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_names_known_nodes_and_inputs_and_has_a_picture(path):
+    nodes = read_workflow(path, NODE_CLASS_MAPPINGS)
+    for node in nodes.values():
+        if node.kind in NODE_CLASS_MAPPINGS:
+            known = NODE_CLASS_MAPPINGS[node.kind].INPUT_TYPES()
+            names = {**known.get("required", {}), **known.get("optional", {})}
+            assert set(node.inputs) <= set(names)
+            assert set(known.get("required", {})) <= set(node.inputs)
+        else:
+            assert node.kind in HOST_NODES
+        assert all(value.node in nodes for value in node.inputs.values() if isinstance(value, Link))
+    assert path.with_suffix(".jpg").stat().st_size > 2000
+    raw = json.loads(path.read_text())
+    seeds = [row["widgets_values"][1] for row in raw["nodes"] if row["type"] == "AniSoraSampler"]
+    assert seeds == ["fixed"]
+
+
+def test_the_pack_loads_as_the_host_loads_it(tmp_path):
+    """Under a module name with dots and slashes, beside a top-level `nodes` module, without a host."""
+    odd = tmp_path / "custom.nodes" / "My AniSora 1.0"
+    shutil.copytree(PACK, odd, ignore=shutil.ignore_patterns(".*", "runs", "output", "tests", "assets"))
+    script = f"""
+import importlib.util, sys, types
+sys.modules["nodes"] = types.ModuleType("nodes")
+name = {str(odd)!r}
+spec = importlib.util.spec_from_file_location(name, name + "/__init__.py")
+module = importlib.util.module_from_spec(spec)
+sys.modules[name] = module
+spec.loader.exec_module(module)
+print(len(module.NODE_CLASS_MAPPINGS), module.WEB_DIRECTORY)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert done.stdout.split() == [str(len(NODE_CLASS_MAPPINGS)), "./web"]
+
+
+def test_the_package_list_names_every_package():
+    listed = set(tomllib.loads((PACK / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    found = {"comfyui_anisora"} | {
+        ".".join(["comfyui_anisora", *path.parent.relative_to(PACK).parts])
+        for top in ("anisora_core", "nodes")
+        for path in (PACK / top).rglob("__init__.py")
+    }
+    assert listed == found
+
+
+def test_importing_the_core_loads_nothing_heavy():
+    spec = importlib.util.find_spec("comfyui_anisora.anisora_core")
+    assert spec is not None
+    code = f"import sys, importlib.util as u; s = u.spec_from_file_location('core', {spec.origin!r}); m = u.module_from_spec(s); s.loader.exec_module(m); print('torch' in sys.modules)"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "False"
+    )
+
+
+def test_no_shipped_file_is_over_20_mb_and_mini_is_at_most_40():
+    weights = list((CORE / "assets" / "mini").glob("*.safetensors"))
+    assert weights
+    assert max(path.stat().st_size for path in weights) < 20_000_000
+    assert sum(path.stat().st_size for path in weights) <= 40_000_000

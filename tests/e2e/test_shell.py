@@ -1,0 +1,134 @@
+"""The command and the workflows without a host, on the shipped mini."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
+from comfyui_anisora.cli import main
+from PIL import Image
+
+PACK = Path(__file__).parents[2]
+WORKFLOWS = sorted((PACK / "workflows").glob("*.json"))
+DRAWING = PACK / "nodes" / "drawings" / "wave.png"
+OTHER = PACK / "nodes" / "drawings" / "walk_first.png"
+
+
+def frames_of(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_runs_without_a_host(path, tmp_path, capsys):
+    settings = ["--set", "AniSoraSampler.steps=2", "--set", "AniSoraTimeline.length=9"]
+    assert main(["run", str(path), *settings, "--out", str(tmp_path), "--json"]) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    frames = frames_of(Path(files[0]))
+    assert frames.shape == (9, 128, 128, 3)
+    assert frames.std() > 5
+
+
+def make(tmp_path: Path, name: str, *arguments: str) -> np.ndarray:
+    out = tmp_path / f"{name}.png"
+    common = ["generate", "--length", "5", "--steps", "3", "--out", str(out)]
+    assert main([*common, *arguments]) == 0
+    return np.asarray(Image.open(out).convert("RGB")).astype(int)
+
+
+def test_same_seed_same_clip_and_all_else_differs(tmp_path):
+    base = ["--keyframe", f"{DRAWING}@first", "--prompt", "girl walks left", "--seed", "1"]
+    first = make(tmp_path, "a", *base)
+    assert np.array_equal(first, make(tmp_path, "b", *base))
+    for name, change in {"seed": ["--seed", "2"], "prompt": ["--prompt", "camera zooms in"]}.items():
+        assert np.abs(make(tmp_path, name, *base, *change) - first).max() > 8, name
+    other = ["--keyframe", f"{OTHER}@first", "--prompt", "girl walks left", "--seed", "1"]
+    assert np.abs(make(tmp_path, "keyframe", *other) - first).mean() > 5
+
+
+def truncated(folder: Path) -> Path:
+    copy = folder / "mini"
+    shutil.copytree(MINI_DIR, copy)
+    file = copy / "transformer.safetensors"
+    file.write_bytes(file.read_bytes()[:1000])
+    return copy
+
+
+def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
+    text = folder / "notes.png"
+    text.write_text("not a picture")
+    wide = folder / "wide.png"
+    Image.new("L", (300, 100), 255).save(wide)
+    key = ["--keyframe", f"{DRAWING}@first"]
+    return {
+        "unreadable image": (["--keyframe", f"{text}@first"], "notes.png cannot be read"),
+        "missing image": (["--keyframe", f"{folder / 'gone.png'}@first"], "gone.png does not exist"),
+        "mask of another size": ([*key, "--motion-mask", str(wide)], "motion mask is 300x100"),
+        "position outside": (["--keyframe", f"{DRAWING}@99"], "outside the clip"),
+        "two on one frame": ([*key, "--keyframe", f"{OTHER}@0"], "two keyframes on frame 0"),
+        "length off the grid": (["--length", "30"], "use 29"),
+        "size off the grid": (["--size", "130x128"], "use 128x128"),
+        "unknown release": (["--model", "V9"], "unknown release 'V9'"),
+        "damaged weights": (["--weights", str(truncated(folder))], "transformer.safetensors is damaged"),
+        "unknown sampler": (["--sampler", "magic"], "unknown sampler 'magic'"),
+        "bad size": (["--size", "big"], "write it as WIDTHxHEIGHT"),
+        "mask without keyframe": (
+            ["--motion-mask", str(PACK / "nodes/drawings/wave_area.png")],
+            "at least one keyframe",
+        ),
+    }
+
+
+def test_bad_input_is_one_clear_line_and_leaves_no_file(tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, (arguments, expected) in bad_inputs(tmp_path).items():
+        code = main(["generate", "--steps", "1", "--length", "5", "--out", str(out / "clip.mp4"), *arguments])
+        lines = capsys.readouterr().err.strip().splitlines()
+        assert code == 2, name
+        assert len(lines) == 1, (name, lines)
+        assert expected in lines[0], (name, lines[0])
+        assert not list(out.iterdir()), name
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("AniSoraKeyframe.position=99", "node 3"),
+        ("AniSoraModelLoader.release=V9", "release 'V9' is unknown"),
+        ("AniSoraTimeline.length=30", "use 29"),
+        ("AniSoraSampler.nothing=1", "no input 'nothing'"),
+    ],
+)
+def test_a_workflow_error_names_the_node_and_the_fix(setting, expected, tmp_path, capsys):
+    assert (
+        main(
+            ["run", str(PACK / "workflows" / "image_to_video.json"), "--set", setting, "--out", str(tmp_path)]
+        )
+        == 2
+    )
+    error = capsys.readouterr().err.strip()
+    assert "\n" not in error
+    assert expected in error
+    assert not list(tmp_path.rglob("*.mp4"))
+
+
+def test_inspect_names_the_family(capsys):
+    assert main(["inspect", str(MINI_DIR / "transformer.safetensors"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["family"] == "Wan transformer"
+
+
+def test_cartoons_are_written_with_caption_and_area(tmp_path):
+    assert (
+        main(["data", "cartoons", "--count", "2", "--out", str(tmp_path), "--length", "5", "--size", "64x64"])
+        == 0
+    )
+    assert frames_of(tmp_path / "0001.mp4").shape == (5, 64, 64, 3)
+    assert json.loads((tmp_path / "0000.json").read_text())["caption"]
+    assert (tmp_path / "0000_area.png").exists()
+    assert (tmp_path / "sheet.png").exists()
