@@ -22,7 +22,7 @@ from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
 
 MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
-IMAGE = replace(DEBUG, has_image_branch=True)
+IMAGE = replace(DEBUG, has_image_branch=True, text_len=512)  # diffusers splits off 512 text rows, whatever the config
 
 
 def theirs_for(config):
@@ -46,7 +46,7 @@ def theirs_for(config):
     )
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.2 + (1.0 if parameter.ndim == 1 else 0.0) * 0.3)
+            parameter.copy_(torch.randn_like(parameter) * 0.1 + (0.3 if parameter.ndim == 1 else 0.0))
     return model.float().eval()
 
 
@@ -92,10 +92,12 @@ def test_gradients_equal_diffusers(config):
     (ours(x, timestep, text, image) * weight).sum().backward()
     (run_theirs(theirs, x, timestep, text, image) * weight).sum().backward()
     mine = dict(ours.named_parameters())
+    # Keys in front of a softmax over near-equal scores have gradients that are mostly cancellation: floor the scale.
+    floor = 0.01 * max(parameter.grad.norm() for parameter in theirs.parameters())
     for key, parameter in theirs.named_parameters():
         gradient = mine[rename(key, WAN_FROM_DIFFUSERS)].grad
-        scale = parameter.grad.abs().max().clamp_min(1e-3)
-        assert (gradient - parameter.grad).abs().max() / scale < 1e-5, key
+        relative = (gradient - parameter.grad).norm() / parameter.grad.norm().maximum(floor)
+        assert relative < 1e-5, f"{key}: {relative:.1e}"
 
 
 def test_one_timestep_per_token_equals_a_scalar_when_all_are_equal():
