@@ -12,12 +12,21 @@ from typing import Any
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if words[:2] == [
+            "train",
+            "mini",
+        ]:  # argparse cannot hand on options it does not know, --help among them
+            return do_train_mini(words[2:])
+        options = parser().parse_args(words)
         return options.do(options)
     except (ValueError, OSError) as error:
         print(f"anisora: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("anisora: stopped", file=sys.stderr)
+        return 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,9 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add_cartoons(data.add_parser("cartoons", help="render cartoon clips one can watch"))
     train = commands.add_parser("train", help="train a model").add_subparsers(required=True, metavar="RECIPE")
-    mini = train.add_parser("mini", help="the model in the box", add_help=False)
-    mini.set_defaults(do=do_train_mini)
-    mini.add_argument("rest", nargs=argparse.REMAINDER)
+    train.add_parser("mini", help="the model in the box; `anisora train mini --help` lists its options")
     return root
 
 
@@ -51,7 +58,7 @@ def do_run(options: argparse.Namespace) -> int:
 
     nodes = read_workflow(options.workflow, NODE_CLASS_MAPPINGS)
     for setting in options.set:
-        override(nodes, setting)
+        override(nodes, setting, NODE_CLASS_MAPPINGS)
     since = time.monotonic()
     files = execute(nodes, NODE_CLASS_MAPPINGS, options.out)
     report(options, {"files": [str(file) for file in files], "seconds": round(time.monotonic() - since, 1)})
@@ -82,17 +89,17 @@ def add_generate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--sampler")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument(
-        "--out", type=Path, default=Path("clip.mp4"), help=".mp4, or .png for a contact sheet"
+        "--out", type=Path, default=Path("clip.mp4"), help=".mp4, .webp, or .png for a contact sheet"
     )
     command.add_argument("--json", action="store_true")
     command.set_defaults(do=do_generate)
 
 
 def do_generate(options: argparse.Namespace) -> int:
-    from .nodes.host.shell import generate_clip, write_clip
+    from .nodes.host.shell import WRITERS, generate_clip, write_clip
 
-    if options.out.suffix not in (".mp4", ".png"):
-        raise ValueError(f"--out {options.out}: use a name that ends in .mp4 or .png")
+    if options.out.suffix.lower() not in WRITERS:
+        raise ValueError(f"--out {options.out}: use a name that ends in {', '.join(WRITERS)}")
     since = time.monotonic()
     clip = generate_clip(options)
     write_clip(clip, options.out)
@@ -141,10 +148,10 @@ def do_cartoons(options: argparse.Namespace) -> int:
     return 0
 
 
-def do_train_mini(options: argparse.Namespace) -> int:
+def do_train_mini(arguments: Sequence[str]) -> int:
     from .anisora_core.training.recipes.mini import main as train_mini
 
-    return train_mini(options.rest)
+    return train_mini(arguments)
 
 
 def report(options: argparse.Namespace, facts: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """The nodes of the pack: ids and inputs are public and never change; new inputs go last."""
 
-from .conditioning import AniSoraGuide, AniSoraKeyframe, AniSoraMotionMask, AniSoraPrompt, AniSoraTimeline
+from .conditioning import AniSoraGuide, AniSoraMotionMask, AniSoraPrompt
 from .loaders import AniSoraDrawing, AniSoraModelLoader, AniSoraRelease
 from .sampling import AniSoraDecode, AniSoraSampler
+from .timeline import AniSoraKeyframe, AniSoraTimeline
 
 NODE_CLASS_MAPPINGS = {
     "AniSoraModelLoader": AniSoraModelLoader,

@@ -14,7 +14,7 @@ from . import host
 from .types import RELEASE, ClipHandle, ModelHandle, VaeHandle
 
 DRAWINGS = Path(__file__).parent / "drawings"
-_PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+_PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}  # `auto` is the device's fast one
 
 
 class AniSoraModelLoader:
@@ -36,7 +36,7 @@ class AniSoraModelLoader:
                     ["auto", *_PRECISIONS],
                     {
                         "default": "auto",
-                        "tooltip": "auto is bfloat16: half the memory, several times faster.",
+                        "tooltip": "auto: bfloat16 where the device is fast at it (half the memory), else float32.",
                     },
                 ),
             },
@@ -71,13 +71,22 @@ class AniSoraModelLoader:
             raise ValueError(
                 "vae_file and text_encoder_file: mini is one folder; name it in transformer_file"
             )
-        folder = Path(transformer_file).expanduser() if transformer_file else MINI_DIR
-        parts = load_mini(folder, _PRECISIONS.get(precision, torch.bfloat16))
+        folder = mini_folder(transformer_file)
         device = host.device()
+        parts = load_mini(folder, _PRECISIONS.get(precision) or host.fast_dtype(device))
         rgb = read_card(folder).get("latent_rgb")
         vae = parts.vae.to(device)
         model = ModelHandle(parts.transformer.to(device), vae, row, torch.tensor(rgb) if rgb else None)
         return model, ClipHandle(parts.text_encoder), VaeHandle(vae), row
+
+    @classmethod
+    def IS_CHANGED(cls, transformer_file: str = "", **_: Any) -> str:
+        """A folder that was trained again is loaded again: its card holds the hashes of its files."""
+        return host.fingerprint([mini_folder(transformer_file) / "card.json"])
+
+
+def mini_folder(transformer_file: str) -> Path:
+    return Path(transformer_file).expanduser() if transformer_file else MINI_DIR
 
 
 class AniSoraRelease:

@@ -99,7 +99,7 @@ class AniSoraSampler:
         guide = guide_of(positive, latent, model)
         flow = Flow(truncate_timestep=release.truncate_timestep)
         cond, uncond = (
-            flow.denoiser(guided_model(model.transformer, guide, words[0][0].to(host.device())))
+            flow.denoiser(guided_model(model.transformer, guide, text_of(words).to(host.device())))
             for words in (positive, negative)
         )
         noise = seeded_noise(guide.latent_BCTHW.shape, seed).to(host.device())
@@ -118,6 +118,14 @@ class AniSoraSampler:
         return ({"samples": model.vae.denormalize(x).cpu()},)
 
 
+def text_of(conditioning: list[list[Any]]) -> Tensor:
+    if len(conditioning) != 1:
+        raise ValueError(
+            f"conditioning: {len(conditioning)} prompts came in; AniSora Sampler takes one each, so write them into one text"
+        )
+    return conditioning[0][0]
+
+
 def guide_of(conditioning: list[list[Any]], latent: dict[str, Any], model: ModelHandle) -> Guide:
     """Read the guide back from the host's conditioning keys (raw latents) and a masked latent."""
     values = conditioning[0][1]
@@ -127,7 +135,12 @@ def guide_of(conditioning: list[list[Any]], latent: dict[str, Any], model: Model
     guide = normalize(values["concat_latent_image"].to(device))
     hold = None
     if "noise_mask" in latent:
-        hold = Hold(normalize(latent["samples"].to(device)), 1.0 - latent["noise_mask"].to(device)[:, None])
+        held = latent["samples"].to(device)
+        if held.shape != guide.shape:
+            raise ValueError(
+                "latent: another size than the guide's; connect the latent of the same AniSora Guide"
+            )
+        hold = Hold(normalize(held), host.from_noise_mask(latent["noise_mask"].to(device), held.shape[2:]))
     return Guide(guide, host.from_concat_mask(values["concat_mask"]).to(device), hold)
 
 
@@ -173,10 +186,12 @@ class AniSoraDecode:
                 "samples: latents are not finite; sample again in bfloat16 or float32, or with a lower cfg"
             )
         if not isinstance(vae, VaeHandle):
-            return (vae.decode(latent).flatten(0, 1),)
+            return (vae.decode(latent).flatten(0, -4),)
         frames: list[Tensor] = []
-        progress = host.Progress(latent.shape[2])
-        for chunk in decode_frames(vae.vae, vae.vae.normalize(latent), latents_per_chunk=latents_per_chunk):
-            frames.append(chunk)
-            progress.update(min(latent.shape[2], len(frames) * latents_per_chunk))
+        chunks_per_clip = -(-latent.shape[2] // latents_per_chunk)
+        progress = host.Progress(latent.shape[0] * chunks_per_clip)
+        for clip in latent.split(1):
+            for chunk in decode_frames(vae.vae, vae.vae.normalize(clip), latents_per_chunk=latents_per_chunk):
+                frames.append(chunk)
+                progress.update(len(frames))
         return (torch.cat(frames),)

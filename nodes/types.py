@@ -6,7 +6,7 @@ Latents on wires are raw (not normalised), as the host's own nodes have them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -22,25 +22,38 @@ MOTION_AREA = "ANISORA_MOTION_AREA"
 RELEASE = "ANISORA_RELEASE"
 
 
+class Handle:
+    """What the host's nodes find missing in our objects is said in one line instead of a bare AttributeError."""
+
+    wire: ClassVar[str]
+    works_with: ClassVar[str]
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"the AniSora {self.wire} has no {name!r}: in this version it works with {self.works_with} only; "
+            "use that instead of the host's samplers, LoRA and patch nodes"
+        )
+
+
 @dataclass(frozen=True)
-class ModelHandle:
+class ModelHandle(Handle):
     """MODEL: the transformer with the latent statistics of its VAE, and a linear latent -> RGB map for previews."""
+
+    wire = "model"
+    works_with = "the node AniSora Sampler"
 
     transformer: WanTransformer
     vae: WanVAE
     release: Release
     latent_rgb: Tensor | None = None
 
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"the AniSora model has no {name!r}: in this version it works with the node AniSora Sampler only; "
-            "use that instead of the host's samplers, LoRA and patch nodes"
-        )
-
 
 @dataclass(frozen=True)
-class ClipHandle:
+class ClipHandle(Handle):
     """CLIP: what the host's CLIPTextEncode calls."""
+
+    wire = "text encoder"
+    works_with = "CLIP Text Encode"
 
     encoder: ByteTextEncoder
 
@@ -52,8 +65,11 @@ class ClipHandle:
 
 
 @dataclass(frozen=True)
-class VaeHandle:
+class VaeHandle(Handle):
     """VAE: what the host's VAE Encode and VAE Decode call."""
+
+    wire = "VAE"
+    works_with = "AniSora Guide, AniSora Decode, VAE Encode and VAE Decode"
 
     vae: WanVAE
 
@@ -63,7 +79,8 @@ class VaeHandle:
 
     @torch.inference_mode()
     def encode(self, pixels_FHWC: Tensor) -> Tensor:
-        """Frames 0..1 -> raw latent_BCTHW, B = 1."""
+        """Frames 0..1 -> raw latent_BCTHW, B = 1. ValueError for a length or size off the grid."""
+        self.vae.grid.check_size(*pixels_FHWC.shape[1:3])
         video = (pixels_FHWC[..., :3].movedim(-1, 0)[None] * 2.0 - 1.0).to(self._weight)
         return self.vae.encode(video).mode().float().cpu()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from ..checkpoints.files import write_beside
@@ -60,7 +60,7 @@ def export_mini(
                 else f"{name}-{number:05d}-of-{len(shards):05d}.safetensors"
             )
             with write_beside(path) as part:
-                save_file(shard, part)
+                part.write_bytes(save(shard))
             card["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     card["latent_rgb"] = latent_rgb
     with write_beside(folder / "card.json") as part:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ..checkpoints.files import write_beside
+from .optimizers import Optimizers, make_optimizers
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 class Settings:
     """`learning_rate` falls by a cosine to 5 % over `steps` after `warmup` steps; gradients are clipped to norm.
 
-    `use_muon`: matrices inside repeated blocks by Muon (Jordan 2024; Liu et al. 2025, arXiv 2502.16982), the rest by AdamW.
+    `use_muon`: see `make_optimizers`.
     """
 
     steps: int
@@ -53,24 +54,6 @@ class Report:
 
 #: (model, batch on its device, generator of the step) -> loss and figures to log.
 Objective = Callable[[nn.Module, Any, torch.Generator], tuple[Tensor, dict[str, float]]]
-
-
-Optimizers = list[torch.optim.Optimizer]
-
-
-def make_optimizers(model: nn.Module, settings: Settings) -> Optimizers:
-    matrices = [
-        p for name, p in model.named_parameters() if settings.use_muon and p.ndim == 2 and ".block" in name
-    ]
-    chosen = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in chosen]
-    rate, decay = settings.learning_rate, settings.weight_decay
-    optimizers: Optimizers = [torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=decay)]
-    if matrices:
-        optimizers.append(
-            torch.optim.Muon(matrices, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
-        )
-    return optimizers
 
 
 def learning_rate(step: int, settings: Settings) -> float:
@@ -125,7 +108,12 @@ def train(
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     model.to(device).train()
-    optimizers = make_optimizers(model, settings)
+    optimizers = make_optimizers(
+        model,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        use_muon=settings.use_muon,
+    )
     ema = Ema(model, settings.ema_decay)
     start = restore(run_dir, model, ema, optimizers)
     losses: list[float] = []

@@ -5,15 +5,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .images import read_image
+from .precision import fast_dtype
 
-if "comfy.model_management" in sys.modules or "folder_paths" in sys.modules:
+if "comfy.model_management" in sys.modules and "folder_paths" in sys.modules:
     from .comfyui import Progress, device, input_file
 else:
     from .standalone import Progress, device, input_file
@@ -22,11 +27,23 @@ __all__ = [
     "Progress",
     "device",
     "encode_video",
+    "fast_dtype",
+    "fingerprint",
     "from_concat_mask",
+    "from_noise_mask",
     "input_file",
     "read_image",
     "to_concat_mask",
+    "to_noise_mask",
 ]
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """Changes when a file does; the host asks for it before it decides whether to run a node again."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(str(file).encode() + (file.read_bytes() if file.is_file() else b"missing"))
+    return digest.hexdigest()
 
 
 def to_concat_mask(given_BMTHW: Tensor) -> Tensor:
@@ -36,6 +53,18 @@ def to_concat_mask(given_BMTHW: Tensor) -> Tensor:
 
 def from_concat_mask(mask_BMTHW: Tensor) -> Tensor:
     return 1.0 - mask_BMTHW
+
+
+def to_noise_mask(keep_BCTHW: Tensor) -> Tensor:
+    """The host's noise_mask, BTHW, says 1 where the sampler works: the inverse of what is kept."""
+    return 1.0 - keep_BCTHW[:, 0]
+
+
+def from_noise_mask(mask: Tensor, shape_THW: Sequence[int]) -> Tensor:
+    """A noise_mask of any node, in pixels or latents, one frame or many -> keep_BCTHW at latent size."""
+    if mask.ndim < 5:
+        mask = mask.reshape(1, 1, -1, *mask.shape[-2:])
+    return 1.0 - F.interpolate(mask.float(), tuple(shape_THW), mode="trilinear")
 
 
 @torch.inference_mode()

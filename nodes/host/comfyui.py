@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import comfy.model_management
@@ -16,8 +17,12 @@ def device() -> torch.device:
 
 
 def input_file(name: str) -> Path:
-    """A file of the host's input folder, `name` or `name [input]`."""
-    return Path(folder_paths.get_annotated_filepath(name))
+    """A file of the host's input folder, `name` or `name [input]`. ValueError for one outside the host's folders."""
+    path = Path(os.path.abspath(folder_paths.get_annotated_filepath(name)))
+    folders = [getattr(folder_paths, f"get_{kind}_directory")() for kind in ("input", "output", "temp")]
+    if not any(path.is_relative_to(os.path.abspath(folder)) for folder in folders):
+        raise ValueError(f"image {name!r} is outside ComfyUI's folders; put it into the input folder")
+    return path
 
 
 class Progress:

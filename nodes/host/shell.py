@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,8 +23,12 @@ from ...anisora_core.domain.protocols import Step
 from ...anisora_core.generate import Frames, Notes, Request, make_clip
 from ...anisora_core.releases import MINI_NAME, Release, find_release
 from .images import read_image
-from .standalone import Progress
-from .video import contact_sheet, to_bytes, write_mp4
+from .precision import fast_dtype
+from .standalone import Progress, device
+from .video import contact_sheet, to_bytes, write_mp4, write_webp
+
+#: IMG@POS or IMG@POS@STRENGTH; the name ends at the first @ that a position follows (hero@2x.png is a name).
+_KEYFRAME = re.compile(r"(.+?)@(first|last|[\d.]+(?:s|%)?)(?:@(\d*\.?\d+))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,15 +48,14 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def parse_keyframe(text: str) -> Keyframe:
     """`IMG@POS` or `IMG@POS@STRENGTH`."""
-    path, *rest = (
-        text.rsplit("@", 2)
-        if text.count("@") >= 2 and text.rsplit("@", 1)[1].replace(".", "").isdigit()
-        else text.rsplit("@", 1)
-    )
-    if not rest:
-        raise ValueError(f"--keyframe {text!r}: write it as IMAGE@POSITION, hero.png@first")
-    position, strength = (rest[0], float(rest[1])) if len(rest) == 2 else (rest[0], 1.0)
-    return Keyframe(read_image(Path(path)), position, strength)
+    parts = _KEYFRAME.fullmatch(text)
+    if parts is None:
+        raise ValueError(
+            f"--keyframe {text!r}: write it as IMAGE@POSITION[@STRENGTH], hero.png@first; "
+            "positions are 12, 0.5s, 50%, first, last"
+        )
+    path, position, strength = parts.groups()
+    return Keyframe(read_image(Path(path)), position, float(strength or 1.0))
 
 
 def request_of(options: argparse.Namespace, release: Release) -> Request:
@@ -84,7 +89,9 @@ def generate_clip(options: argparse.Namespace) -> Clip:
     if release.name != MINI_NAME:
         raise ValueError(f"--model {options.model}: this version generates with mini only; use --model mini")
     request = request_of(options, release)
-    components = load_mini(options.weights or MINI_DIR, torch.bfloat16)
+    components = load_mini(options.weights or MINI_DIR, fast_dtype(device()))
+    for network in (components.transformer, components.vae, components.text_encoder):
+        network.to(device())
     frames: list[Tensor] = []
     notes: tuple[str, ...] = ()
     progress = Progress(request.steps or release.steps)
@@ -99,11 +106,15 @@ def generate_clip(options: argparse.Namespace) -> Clip:
     return Clip(to_bytes(torch.cat(frames)), request.timeline.fps, notes)
 
 
+WRITERS: dict[str, Callable[[Clip, Path], None]] = {
+    ".mp4": lambda clip, path: write_mp4(clip.frames_FHWC, path, clip.fps),
+    ".webp": lambda clip, path: write_webp(clip.frames_FHWC, path, clip.fps),
+    ".png": lambda clip, path: contact_sheet([clip.frames_FHWC], path),
+}
+
+
 def write_clip(clip: Clip, path: Path) -> None:
-    if path.suffix == ".png":
-        contact_sheet([clip.frames_FHWC], path)
-    else:
-        write_mp4(clip.frames_FHWC, path, clip.fps)
+    WRITERS[path.suffix.lower()](clip, path)
 
 
 def write_cartoons(

@@ -1,4 +1,7 @@
-"""The few host nodes that shared workflows use, for running them without a host. Written from their documented behaviour."""
+"""The few host nodes that shared workflows use, for running them without a host. Written from their documented behaviour.
+
+INPUT_TYPES list widgets in their saved order, those of newer hosts last.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ...anisora_core.checkpoints.files import write_beside
-from .images import read_image
+from .images import read_picture
 from .standalone import input_file
 from .video import to_bytes, write_mp4
+
+Schema = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,9 @@ class OutputFolder:
     files: list[Path]
 
     def next_file(self, prefix: str, suffix: str) -> Path:
+        """The first free `PREFIX_00001_SUFFIX`. ValueError when the prefix leads out of the folder."""
+        if not (self.path / prefix).resolve().is_relative_to(self.path.resolve()):
+            raise ValueError(f"filename_prefix {prefix!r} leads out of the output folder; use a plain name")
         number = 1
         while (target := self.path / f"{prefix}_{number:05}_{suffix}").exists():
             number += 1
@@ -41,32 +48,40 @@ class LoadImage:
     RETURN_TYPES = ("IMAGE", "MASK")
     FUNCTION = "load"
 
-    def load(self, image: str, **_: Any) -> tuple[Tensor, Tensor]:
-        """MASK is 1 where the picture is transparent."""
-        from PIL import Image
+    @classmethod
+    def INPUT_TYPES(cls) -> Schema:
+        return {"required": {"image": ("STRING",)}, "optional": {"upload": ("STRING",)}}
 
-        path = input_file(image)
-        pixels = read_image(path)
-        with Image.open(path) as picture:
-            has_alpha = "A" in picture.getbands()
-            alpha = np.asarray(picture.getchannel("A"), np.float32) / 255.0 if has_alpha else None
-        mask = torch.zeros(1, 64, 64) if alpha is None else 1.0 - torch.from_numpy(alpha)[None]
-        return pixels[None], mask
+    def load(self, image: str, **_: Any) -> tuple[Tensor, Tensor]:
+        """Colours as stored; MASK is 1 where the picture is transparent."""
+        colours, alpha = read_picture(input_file(image))
+        return colours[None], torch.zeros(1, 64, 64) if alpha is None else 1.0 - alpha[None]
 
 
 class LoadImageMask:
     RETURN_TYPES = ("MASK",)
     FUNCTION = "load"
 
-    def load(self, image: str, channel: str = "red", **_: Any) -> tuple[Tensor]:
-        if channel == "alpha":
-            return (1.0 - LoadImage().load(image)[1],)
-        return (read_image(input_file(image))[None, ..., "rgb".index(channel[0])],)
+    @classmethod
+    def INPUT_TYPES(cls) -> Schema:
+        channels = ["alpha", "red", "green", "blue"]
+        return {
+            "required": {"image": ("STRING",), "channel": (channels,)},
+            "optional": {"upload": ("STRING",)},
+        }
+
+    def load(self, image: str, channel: str, **_: Any) -> tuple[Tensor]:
+        colours, mask = LoadImage().load(image)
+        return (mask if channel == "alpha" else colours[..., "rgb".index(channel[0])],)
 
 
 class CLIPTextEncode:
     RETURN_TYPES = ("CONDITIONING",)
     FUNCTION = "encode"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> Schema:
+        return {"required": {"text": ("STRING",), "clip": ("CLIP",)}}
 
     def encode(self, clip: Any, text: str) -> tuple[Any]:
         return (clip.encode_from_tokens_scheduled(clip.tokenize(text)),)
@@ -76,6 +91,10 @@ class VAEDecode:
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "decode"
 
+    @classmethod
+    def INPUT_TYPES(cls) -> Schema:
+        return {"required": {"samples": ("LATENT",), "vae": ("VAE",)}}
+
     def decode(self, vae: Any, samples: dict[str, Any]) -> tuple[Tensor]:
         return (vae.decode(samples["samples"]).flatten(0, 1),)
 
@@ -83,6 +102,13 @@ class VAEDecode:
 class CreateVideo:
     RETURN_TYPES = ("VIDEO",)
     FUNCTION = "create"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> Schema:
+        return {
+            "required": {"images": ("IMAGE",), "fps": ("FLOAT", {"min": 1.0, "max": 120.0})},
+            "optional": {"audio": ("AUDIO",), "bit_depth": ("INT",)},
+        }
 
     def create(self, images: Tensor, fps: float, **_: Any) -> tuple[Video]:
         return (Video(images, fps),)
@@ -93,9 +119,14 @@ class SaveVideo:
     FUNCTION = "save"
     IS_OUTPUT = True
 
-    def save(
-        self, output: OutputFolder, video: Video, filename_prefix: str = "video/ComfyUI", **_: Any
-    ) -> tuple[()]:
+    @classmethod
+    def INPUT_TYPES(cls) -> Schema:
+        return {
+            "required": {"video": ("VIDEO",), "filename_prefix": ("STRING",)},
+            "optional": {"format": ("STRING",), "codec": ("STRING",)},
+        }
+
+    def save(self, output: OutputFolder, video: Video, filename_prefix: str, **_: Any) -> tuple[()]:
         write_mp4(to_bytes(video.frames_FHWC), output.next_file(filename_prefix, ".mp4"), video.fps)
         return ()
 
@@ -104,6 +135,10 @@ class SaveImage:
     RETURN_TYPES = ()
     FUNCTION = "save"
     IS_OUTPUT = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> Schema:
+        return {"required": {"images": ("IMAGE",)}, "optional": {"filename_prefix": ("STRING",)}}
 
     def save(
         self, output: OutputFolder, images: Tensor, filename_prefix: str = "ComfyUI", **_: Any
@@ -119,6 +154,10 @@ class SaveImage:
 class PreviewImage(SaveImage):
     """Without a browser, a preview is a file too."""
 
+    @classmethod
+    def INPUT_TYPES(cls) -> Schema:
+        return {"required": {"images": ("IMAGE",)}}
+
 
 HOST_NODES: dict[str, type] = {
     node.__name__: node
@@ -132,13 +171,4 @@ HOST_NODES: dict[str, type] = {
         SaveImage,
         PreviewImage,
     )
-}
-#: Widgets of host nodes in their saved order, for UI-format workflows.
-HOST_WIDGETS: dict[str, tuple[str, ...]] = {
-    "LoadImage": ("image", "upload"),
-    "LoadImageMask": ("image", "channel", "upload"),
-    "CLIPTextEncode": ("text",),
-    "CreateVideo": ("fps",),
-    "SaveVideo": ("filename_prefix", "format", "codec"),
-    "SaveImage": ("filename_prefix",),
 }

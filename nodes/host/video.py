@@ -39,6 +39,15 @@ def write_mp4(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
             container.mux(packet)
 
 
+def write_webp(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
+    """uint8 RGB frames -> an animated picture that repeats."""
+    from PIL import Image
+
+    first, *rest = (Image.fromarray(frame) for frame in frames_FHWC)
+    with write_beside(path) as part:
+        first.save(part, save_all=True, append_images=rest, duration=round(1000 / fps), loop=0, quality=90)
+
+
 def contact_sheet(clips: list[np.ndarray], path: Path, *, columns: int = 8) -> None:
     """One row per clip, `columns` frames spread over it; uint8 FHWC each, rows padded to the widest."""
     from PIL import Image

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .stand_in import HOST_NODES, HOST_WIDGETS, OutputFolder
+from .stand_in import HOST_NODES, OutputFolder
 
 _WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+#: Nodes that exist in the frontend only, and its modes that take a node out.
+_DRAWN_ONLY = {"Note", "MarkdownNote", "Reroute", "PrimitiveNode"}
+_MUTED, _BYPASSED = 2, 4
 
 
 @dataclass(frozen=True)
@@ -76,36 +80,67 @@ def to_api(nodes: Mapping[str, Node]) -> dict[str, Any]:
 
 
 def from_ui(data: Mapping[str, Any], classes: Mapping[str, type]) -> dict[str, Node]:
+    rows = {str(row["id"]): row for row in data["nodes"]}
     links = {row[0]: Link(str(row[1]), int(row[2])) for row in data["links"]}
     nodes: dict[str, Node] = {}
-    for row in data["nodes"]:
-        if row["type"] in ("Note", "MarkdownNote") or row.get("mode", 0) != 0:
+    for key, row in rows.items():
+        if row["type"] in _DRAWN_ONLY or row.get("mode", 0) in (_MUTED, _BYPASSED):
             continue
         values = row.get("widgets_values") or []
         inputs: dict[str, Any] = dict(zip(widget_names(row["type"], classes), values, strict=False))
         inputs.pop("", None)
         for slot in row.get("inputs", []):
-            if slot.get("link") is not None:
-                inputs[slot["name"]] = links[slot["link"]]
-        nodes[str(row["id"])] = Node(str(row["id"]), row["type"], row.get("title", row["type"]), inputs)
+            source = None if slot.get("link") is None else source_of(slot["link"], links, rows)
+            if source is not None:
+                inputs[slot["name"]] = source
+        nodes[key] = Node(key, row["type"], row.get("title") or row["type"], inputs)
     return nodes
+
+
+def source_of(link: int, links: Mapping[int, Link], rows: Mapping[str, Any]) -> Any:
+    """What a link brings, as the frontend resolves it: past reroutes and bypassed nodes; None from a muted one."""
+    for _ in range(len(rows)):
+        found = links[link]
+        row = rows[found.node]
+        if row["type"] == "PrimitiveNode":
+            return row["widgets_values"][0]
+        if row.get("mode", 0) == _MUTED:
+            return None
+        inputs = row.get("inputs", [])
+        if row["type"] != "Reroute":
+            if row.get("mode", 0) != _BYPASSED:
+                return found
+            kind = row["outputs"][found.slot]["type"]
+            inputs = [slot for slot in inputs if slot["type"] == kind]
+        if not inputs or inputs[0].get("link") is None:
+            return None
+        link = inputs[0]["link"]
+    return None
+
+
+def inputs_of(kind: str, classes: Mapping[str, type]) -> dict[str, Any]:
+    """A node's inputs in order, required before optional: name -> (type or choices, options). Empty if unknown."""
+    node: Any = classes.get(kind) or HOST_NODES.get(kind)
+    schema = node.INPUT_TYPES() if node else {}
+    return {**schema.get("required", {}), **schema.get("optional", {})}
 
 
 def widget_names(kind: str, classes: Mapping[str, type]) -> list[str]:
     """Names of a node's widgets in saved order; "" for the extra one that follows a seed."""
-    if kind not in classes:
-        return list(HOST_WIDGETS.get(kind, ()))
     names: list[str] = []
-    schema = classes[kind].INPUT_TYPES()  # type: ignore[attr-defined]
-    for name, spec in (*schema.get("required", {}).items(), *schema.get("optional", {}).items()):
-        if isinstance(spec[0], list) or spec[0] in _WIDGET_TYPES:
+    for name, spec in inputs_of(kind, classes).items():
+        if is_widget(spec):
             names.append(name)
             if len(spec) > 1 and spec[1].get("control_after_generate"):
                 names.append("")
     return names
 
 
-def override(nodes: dict[str, Node], setting: str) -> None:
+def is_widget(spec: Any) -> bool:
+    return isinstance(spec[0], list) or spec[0] in _WIDGET_TYPES
+
+
+def override(nodes: dict[str, Node], setting: str, classes: Mapping[str, type]) -> None:
     """Apply `NODE.INPUT=VALUE`; NODE is an id, a title or a class. ValueError when nothing has that name."""
     name, equals, value = setting.partition("=")
     wanted, dot, input_name = name.rpartition(".")
@@ -117,20 +152,22 @@ def override(nodes: dict[str, Node], setting: str) -> None:
             f"--set {setting!r}: no node {wanted!r}; there are {', '.join(sorted({n.kind for n in nodes.values()}))}"
         )
     for node in found:
-        if input_name not in node.inputs:
+        known = {name: spec for name, spec in inputs_of(node.kind, classes).items() if is_widget(spec)}
+        if input_name not in known:
             raise ValueError(
-                f"--set {setting!r}: {node.kind} has no input {input_name!r}; it has {', '.join(node.inputs)}"
+                f"--set {setting!r}: {node.kind} has no input {input_name!r} to set; it has {', '.join(known)}"
             )
-        node.inputs[input_name] = typed(value, node.inputs[input_name])
+        node.inputs[input_name] = typed(value, known[input_name][0], setting)
 
 
-def typed(value: str, like: Any) -> Any:
+def typed(value: str, kind: Any, setting: str) -> Any:
+    """Text as the type the input declares, whatever JSON made of its saved value (1.0 is saved as 1)."""
     try:
-        if isinstance(like, bool):
+        if kind == "BOOLEAN":
             return {"true": True, "false": False}[value.lower()]
-        return type(like)(value) if isinstance(like, int | float) else value
+        return {"INT": int, "FLOAT": float}.get(kind, str)(value) if isinstance(kind, str) else value
     except (ValueError, KeyError):
-        raise ValueError(f"--set: {value!r} is not a {type(like).__name__}, as {like!r} is") from None
+        raise ValueError(f"--set {setting!r}: {value!r} is not {kind}; give one") from None
 
 
 def in_order(nodes: Mapping[str, Node]) -> Iterator[Node]:
@@ -150,43 +187,80 @@ def in_order(nodes: Mapping[str, Node]) -> Iterator[Node]:
 
 
 def execute(nodes: Mapping[str, Node], classes: Mapping[str, type], out: Path) -> list[Path]:
-    """Run every node; returns the files saved under `out`. Errors name the node and its input's fix."""
+    """Check all nodes, then run them; returns the files saved under `out`. Errors name the node, the input, the fix."""
+    for node in nodes.values():
+        with named(node):
+            check_inputs(node, nodes, classes)
     output = OutputFolder(out, [])
     results: dict[str, tuple[Any, ...]] = {}
     with torch.inference_mode():
         for node in in_order(nodes):
-            try:
+            with named(node):
                 results[node.id] = run_node(node, classes, results, output)
-            except ValueError as error:
-                raise ValueError(f"node {node.id} ({node.title}): {error}") from None
     return output.files
+
+
+@contextmanager
+def named(node: Node) -> Generator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise ValueError(f"node {node.id} ({node.title}): {error}") from None
+
+
+def class_of(kind: str, classes: Mapping[str, type]) -> Any:
+    return classes.get(kind) or HOST_NODES[kind]
 
 
 def run_node(
     node: Node, classes: Mapping[str, type], results: Mapping[str, tuple[Any, ...]], output: OutputFolder
 ) -> tuple[Any, ...]:
-    kind: Any = classes.get(node.kind) or HOST_NODES[node.kind]
+    kind = class_of(node.kind, classes)
     inputs = {n: results[v.node][v.slot] if isinstance(v, Link) else v for n, v in node.inputs.items()}
-    if node.kind in classes:
-        check_inputs(kind.INPUT_TYPES(), inputs)
     if getattr(kind, "IS_OUTPUT", False):
         inputs["output"] = output
     result = getattr(kind(), kind.FUNCTION)(**inputs)
     return result["result"] if isinstance(result, dict) else result
 
 
-def check_inputs(schema: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
-    """What the host checks before it runs a node: nothing missing, choices and ranges kept."""
-    known = {**schema.get("required", {}), **schema.get("optional", {})}
-    for name in schema.get("required", {}):
-        if name not in inputs:
+def check_inputs(node: Node, nodes: Mapping[str, Node], classes: Mapping[str, type]) -> None:
+    """What the host checks before it runs anything: nothing missing, links of the right type, choices and ranges."""
+    known = inputs_of(node.kind, classes)
+    for name in class_of(node.kind, classes).INPUT_TYPES().get("required", {}):
+        if name not in node.inputs:
             raise ValueError(f"input {name!r} is missing; connect it or give it a value")
-    for name, value in inputs.items():
-        if name not in known:
+    for name, value in node.inputs.items():
+        if name in known and isinstance(value, Link):
+            check_link(name, value, known[name][0], nodes, classes)
+        elif name in known:
+            check_value(name, value, known[name])
+        elif node.kind in classes:
             raise ValueError(f"input {name!r} does not exist; it has {', '.join(known)}")
-        spec = known[name]
-        limits = spec[1] if len(spec) > 1 else {}
-        if isinstance(spec[0], list) and value not in spec[0]:
+
+
+def check_link(
+    name: str, link: Link, wanted: Any, nodes: Mapping[str, Node], classes: Mapping[str, type]
+) -> None:
+    if link.node not in nodes:
+        raise ValueError(f"input {name!r} comes from node {link.node}, which is not there; connect it again")
+    outputs = class_of(nodes[link.node].kind, classes).RETURN_TYPES
+    if not 0 <= link.slot < len(outputs):
+        raise ValueError(f"input {name!r} comes from an output that node {link.node} lacks; connect it again")
+    if isinstance(wanted, str) and outputs[link.slot] != wanted:
+        raise ValueError(
+            f"input {name!r} takes {wanted}, but {outputs[link.slot]} is connected; change the link"
+        )
+
+
+def check_value(name: str, value: Any, spec: Any) -> None:
+    limits = spec[1] if len(spec) > 1 else {}
+    if isinstance(spec[0], list):
+        if value not in spec[0]:
             raise ValueError(f"{name} {value!r} is unknown; use one of {', '.join(map(str, spec[0]))}")
-        if spec[0] in ("INT", "FLOAT") and not limits.get("min", value) <= value <= limits.get("max", value):
+    elif not is_widget(spec):
+        raise ValueError(f"input {name!r} takes {spec[0]} from another node, not a value; connect it")
+    elif spec[0] in ("INT", "FLOAT"):
+        if isinstance(value, bool) or not isinstance(value, int if spec[0] == "INT" else int | float):
+            raise ValueError(f"{name} {value!r} is not {spec[0]}; give a number")
+        if not limits.get("min", value) <= value <= limits.get("max", value):
             raise ValueError(f"{name} {value} is outside {limits.get('min')}..{limits.get('max')}")

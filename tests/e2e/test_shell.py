@@ -99,7 +99,7 @@ def test_bad_input_is_one_clear_line_and_leaves_no_file(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("AniSoraKeyframe.position=99", "node 3"),
+        ("AniSoraKeyframe.position=99", "node 4 (AniSoraTimeline)"),
         ("AniSoraModelLoader.release=V9", "release 'V9' is unknown"),
         ("AniSoraTimeline.length=30", "use 29"),
         ("AniSoraSampler.nothing=1", "no input 'nothing'"),
@@ -116,6 +116,22 @@ def test_a_workflow_error_names_the_node_and_the_fix(setting, expected, tmp_path
     assert "\n" not in error
     assert expected in error
     assert not list(tmp_path.rglob("*.mp4"))
+
+
+def test_a_clip_can_be_an_animated_picture(tmp_path):
+    out = tmp_path / "clip.WEBP"
+    assert main(["generate", "--length", "5", "--steps", "1", "--size", "64x32", "--out", str(out)]) == 0
+    with Image.open(out) as clip:
+        assert clip.size == (64, 32)
+        shown = [(clip.seek(i), clip.load(), clip.info["duration"])[-1] for i in range(clip.n_frames)]
+    assert sum(shown) == 5 * round(1000 / 12)  # equal neighbours are stored as one longer frame
+
+
+def test_training_gets_its_own_options(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "mini", "--help"])
+    assert stopped.value.code == 0
+    assert "--stages" in capsys.readouterr().out
 
 
 def test_inspect_names_the_family(capsys):

@@ -53,7 +53,9 @@ class Host:
 
     def run(self, prompt: dict[str, Any], seconds: float = 240.0) -> dict[str, Any]:
         """Queue an API-format prompt and wait for its history entry."""
-        key = self.call("/prompt", {"prompt": prompt})["prompt_id"]
+        return self.wait(self.call("/prompt", {"prompt": prompt})["prompt_id"], seconds)
+
+    def wait(self, key: str, seconds: float) -> dict[str, Any]:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             history = self.call(f"/history/{key}")

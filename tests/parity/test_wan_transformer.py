@@ -22,7 +22,9 @@ from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
 
 MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
-IMAGE = replace(DEBUG, has_image_branch=True, text_len=512)  # diffusers splits off 512 text rows, whatever the config
+IMAGE = replace(
+    DEBUG, has_image_branch=True, text_len=512
+)  # diffusers splits off 512 text rows, whatever the config
 
 
 def theirs_for(config):

@@ -79,10 +79,16 @@ CPU = Recipe(
     vae=MINI_VAE,
     text=TextConfig(),
     frames=Settings(
-        steps=3300, learning_rate=1e-3, warmup=50, ema_decay=0.997, log_every=100, save_every=500
+        steps=3200,
+        learning_rate=2e-3,
+        warmup=50,
+        ema_decay=0.997,
+        log_every=100,
+        save_every=400,
+        use_muon=True,
     ),
     frames_batch=6,
-    clips=Settings(steps=5600, learning_rate=8e-4, warmup=50, ema_decay=0.998, log_every=50),
+    clips=Settings(steps=5000, learning_rate=2e-3, warmup=50, ema_decay=0.998, log_every=50, use_muon=True),
     clips_batch=2,
     clips_length=17,
     clips_crop=64,

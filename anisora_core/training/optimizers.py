@@ -1,0 +1,72 @@
+"""Muon for matrices and convolutions, AdamW for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Optimizers = list[torch.optim.Optimizer]
+
+
+def make_optimizers(
+    model: nn.Module, *, learning_rate: float, weight_decay: float, use_muon: bool
+) -> Optimizers:
+    """With `use_muon`, linear and convolution weights inside repeated blocks go by Muon, the rest by AdamW."""
+    repeated = ("block", "samples.", "middle.")
+    hidden = [
+        module.weight
+        for name, module in model.named_modules()
+        if use_muon
+        and isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d)
+        and any(part in name for part in repeated)
+    ]
+    chosen = {id(p) for p in hidden}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    optimizers: Optimizers = [
+        torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.98), weight_decay=weight_decay)
+    ]
+    if hidden:
+        optimizers.append(ConvMuon(hidden, learning_rate=learning_rate, weight_decay=weight_decay))
+    return optimizers
+
+
+class ConvMuon(torch.optim.Muon):
+    """Muon (Jordan 2024; Liu et al. 2025, arXiv 2502.16982, whose scale lets it share AdamW's learning rate).
+
+    torch's takes matrices only. A convolution is one matrix per temporal tap, output channels by the rest; a tap
+    without a gradient (older frames, when training on single ones) costs nothing and stays as it is.
+    """
+
+    def __init__(self, weights: Sequence[nn.Parameter], *, learning_rate: float, weight_decay: float) -> None:
+        self.weights = list(weights)
+        self.matrices = [[nn.Parameter(tap.clone()) for tap in taps(weight)] for weight in self.weights]
+        flat = [matrix for matrices in self.matrices for matrix in matrices]
+        super().__init__(flat, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        for weight, matrices in zip(self.weights, self.matrices, strict=True):
+            gradients = [None] * len(matrices) if weight.grad is None else taps(weight.grad)
+            for matrix, tap, gradient in zip(matrices, taps(weight), gradients, strict=True):
+                matrix.copy_(tap)
+                matrix.grad = gradient if gradient is not None and gradient.any() else None
+        super().step(closure)
+        for weight, matrices in zip(self.weights, self.matrices, strict=True):
+            for slot, matrix in zip(by_time(weight), matrices, strict=True):
+                slot.copy_(matrix.view_as(slot))
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for weight in self.weights:
+            weight.grad = None
+
+
+def by_time(weight: Tensor) -> tuple[Tensor, ...]:
+    """Views of a Conv3d's temporal taps; any other weight whole."""
+    return weight.unbind(2) if weight.ndim == 5 else (weight,)
+
+
+def taps(weight: Tensor) -> list[Tensor]:
+    return [tap.detach().flatten(1) for tap in by_time(weight)]

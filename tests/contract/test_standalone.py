@@ -1,0 +1,175 @@
+"""Running workflows without a host: what the frontend and the host would do with the same file. No weights needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
+from comfyui_anisora.nodes.host import from_noise_mask, to_noise_mask
+from comfyui_anisora.nodes.host.shell import parse_keyframe
+from comfyui_anisora.nodes.host.stand_in import LoadImage, LoadImageMask, OutputFolder
+from comfyui_anisora.nodes.host.workflow import Link, execute, override, read_workflow, to_api
+from comfyui_anisora.nodes.sampling import text_of
+from comfyui_anisora.nodes.types import ClipHandle, ModelHandle, VaeHandle
+from PIL import Image
+
+WORKFLOWS = Path(__file__).parents[2] / "workflows"
+
+
+def changed(tmp_path: Path, name: str, change) -> dict:
+    """Nodes of a shipped workflow after `change(rows by id, data)`."""
+    data = json.loads((WORKFLOWS / f"{name}.json").read_text())
+    change({row["id"]: row for row in data["nodes"]}, data)
+    path = tmp_path / "changed.json"
+    path.write_text(json.dumps(data))
+    return read_workflow(path, NODE_CLASS_MAPPINGS)
+
+
+def test_a_bypassed_keyframe_hands_the_chain_on(tmp_path):
+    """first -> last becomes first alone, or last alone when the first is bypassed (its input is not linked)."""
+    nodes = changed(tmp_path, "first_last_frame", lambda rows, _: rows[5].update(mode=4))
+    assert nodes["6"].inputs["keyframes"] == Link("3", 0)
+    nodes = changed(tmp_path, "first_last_frame", lambda rows, _: rows[3].update(mode=4))
+    assert "keyframes" not in nodes["5"].inputs
+
+
+def test_a_muted_node_is_as_if_it_were_not_there(tmp_path):
+    nodes = changed(tmp_path, "first_last_frame", lambda rows, _: rows[5].update(mode=2))
+    assert "5" not in nodes
+    assert "keyframes" not in nodes["6"].inputs
+
+
+def test_reroutes_and_primitives_are_resolved(tmp_path):
+    def through(rows, data):
+        link = next(row for row in data["links"] if row[3] == 6 and row[5] == "ANISORA_KEYFRAMES")
+        data["links"] += [[90, link[1], link[2], 90, 0, "*"], [91, 91, 0, 6, 1, "INT"]]
+        link[1:3] = [90, 0]
+        data["nodes"] += [
+            {"id": 90, "type": "Reroute", "inputs": [{"name": "", "type": "*", "link": 90}]},
+            {"id": 91, "type": "PrimitiveNode", "widgets_values": [9, "fixed"]},
+        ]
+        next(slot for slot in rows[6]["inputs"] if slot["name"] == "length")["link"] = 91
+
+    nodes = changed(tmp_path, "first_last_frame", through)
+    assert nodes["6"].inputs["keyframes"] == Link("5", 0)
+    assert nodes["6"].inputs["length"] == 9
+    assert not {"90", "91"} & nodes.keys()
+
+
+def test_both_forms_of_a_workflow_mean_the_same(tmp_path):
+    for path in WORKFLOWS.glob("*.json"):
+        nodes = read_workflow(path, NODE_CLASS_MAPPINGS)
+        (tmp_path / "api.json").write_text(json.dumps(to_api(nodes)))
+        again = read_workflow(tmp_path / "api.json", NODE_CLASS_MAPPINGS)
+        assert {key: (n.kind, n.inputs) for key, n in again.items()} == {
+            key: (n.kind, n.inputs) for key, n in nodes.items()
+        }
+
+
+def test_set_follows_the_declared_type_not_the_saved_value():
+    """JavaScript saves 1.0 as 1; an input that was never saved, or is linked, can be set too."""
+    nodes = read_workflow(WORKFLOWS / "image_to_video.json", NODE_CLASS_MAPPINGS)
+    sampler = next(node for node in nodes.values() if node.kind == "AniSoraSampler")
+    sampler.inputs["cfg"] = 1
+    for setting in ("AniSoraSampler.cfg=2.5", "CreateVideo.fps=24", "AniSoraKeyframe.position=0.5s"):
+        override(nodes, setting, NODE_CLASS_MAPPINGS)
+    del nodes["4"].inputs["timeline_json"]
+    override(nodes, "AniSoraTimeline.timeline_json={}", NODE_CLASS_MAPPINGS)
+    assert sampler.inputs["cfg"] == 2.5
+    assert next(node for node in nodes.values() if node.kind == "CreateVideo").inputs["fps"] == 24.0
+    assert nodes["4"].inputs["timeline_json"] == "{}"
+    with pytest.raises(ValueError, match="'two' is not INT"):
+        override(nodes, "AniSoraSampler.steps=two", NODE_CLASS_MAPPINGS)
+    with pytest.raises(ValueError, match="no input 'model' to set"):
+        override(nodes, "AniSoraSampler.model=x", NODE_CLASS_MAPPINGS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("model", Link("1", 2), "'model' takes MODEL, but VAE is connected"),
+        ("model", Link("77", 0), "node 77, which is not there"),
+        ("model", Link("1", 9), "an output that node 1 lacks"),
+        ("model", "mini", "takes MODEL from another node"),
+        ("steps", 5000, "steps 5000 is outside 0..1000"),
+        ("steps", "many", "steps 'many' is not INT"),
+        ("sampler", "magic", "sampler 'magic' is unknown"),
+        ("colour", 1, "'colour' does not exist"),
+    ],
+)
+def test_everything_is_checked_before_anything_runs(name, value, expected, tmp_path, monkeypatch):
+    nodes = read_workflow(WORKFLOWS / "image_to_video.json", NODE_CLASS_MAPPINGS)
+    monkeypatch.setattr(
+        NODE_CLASS_MAPPINGS["AniSoraModelLoader"], "load", lambda *_, **__: pytest.fail("it ran")
+    )
+    nodes["9"].inputs[name] = value
+    with pytest.raises(ValueError, match=r"node 9 \(AniSoraSampler\)") as error:
+        execute(nodes, NODE_CLASS_MAPPINGS, tmp_path)
+    assert expected in str(error.value)
+
+
+def test_a_file_name_cannot_leave_the_output_folder(tmp_path):
+    folder = OutputFolder(tmp_path / "out", [])
+    assert folder.next_file("video/clip", ".mp4") == tmp_path / "out" / "video" / "clip_00001_.mp4"
+    for prefix in ("../clip", "/tmp/clip", "a/../../clip"):
+        with pytest.raises(ValueError, match="leads out of the output folder"):
+            folder.next_file(prefix, ".mp4")
+
+
+def test_images_and_masks_are_read_as_the_host_reads_them(tmp_path, monkeypatch):
+    """Colours under transparency are kept; a mask is 1 where the picture is transparent, `alpha` channel included."""
+    monkeypatch.setenv("ANISORA_INPUT", str(tmp_path))
+    pixels = np.zeros((4, 6, 4), np.uint8)
+    pixels[..., 0], pixels[..., 3] = 255, 255
+    pixels[:2, :, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "clear_top.png")
+    image, mask = LoadImage().load("clear_top.png [input]")
+    assert image.shape == (1, 4, 6, 3)
+    assert image[..., 0].min() == 1.0
+    assert image[..., 1:].max() == 0.0
+    assert mask[0, :, 0].tolist() == [1.0, 1.0, 0.0, 0.0]
+    assert torch.equal(LoadImageMask().load("clear_top.png", "alpha")[0], mask)
+    assert LoadImageMask().load("clear_top.png", "red")[0].min() == 1.0
+
+
+@pytest.mark.parametrize(
+    ("tail", "position", "strength"),
+    [("@12", "12", 1.0), ("@first@0.5", "first", 0.5), ("@50%", "50%", 1.0), ("@0.5s@.25", "0.5s", 0.25)],
+)
+@pytest.mark.parametrize("name", ["hero.png", "hero@2x.png"])
+def test_a_keyframe_is_read_whatever_its_name(name, tail, position, strength, tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / name)
+    keyframe = parse_keyframe(f"{tmp_path / name}{tail}")
+    assert (keyframe.position, keyframe.strength) == (position, strength)
+
+
+def test_noise_masks_of_any_size_become_what_is_kept():
+    keep = (torch.rand(1, 1, 3, 4, 6) > 0.5).float()
+    assert torch.equal(from_noise_mask(to_noise_mask(keep), (3, 4, 6)), keep)
+    pixels = torch.zeros(
+        1, 1, 32, 48
+    )  # one frame in pixels, as SetLatentNoiseMask makes it: nothing is sampled
+    assert torch.equal(from_noise_mask(pixels, (3, 4, 6)), torch.ones(1, 1, 3, 4, 6))
+
+
+@pytest.mark.parametrize(
+    ("handle", "expected"),
+    [
+        (ModelHandle, "AniSora Sampler only"),
+        (ClipHandle, "CLIP Text Encode only"),
+        (VaeHandle, "VAE Decode only"),
+    ],
+)
+def test_host_nodes_that_cannot_use_our_objects_are_told_in_one_line(handle, expected):
+    with pytest.raises(AttributeError, match=expected) as error:
+        handle.__new__(handle).clone()
+    assert "\n" not in str(error.value)
+
+
+def test_two_prompts_at_once_are_refused():
+    with pytest.raises(ValueError, match="2 prompts came in"):
+        text_of([[torch.zeros(1), {}], [torch.zeros(1), {}]])

@@ -1,0 +1,125 @@
+"""The training pieces on tiny networks: they learn, resume exactly, and export what loads again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from comfyui_anisora.anisora_core.checkpoints.load import load_mini
+from comfyui_anisora.anisora_core.models.text import ByteTextEncoder, TextConfig
+from comfyui_anisora.anisora_core.models.wan.config import DEBUG, MINI_VAE
+from comfyui_anisora.anisora_core.models.wan.init import init_transformer_zero_gates, init_vae_frames_first
+from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
+from comfyui_anisora.anisora_core.training.conditions import ConditionMix, random_area, random_canvas
+from comfyui_anisora.anisora_core.training.export import export_mini, split_by_size
+from comfyui_anisora.anisora_core.training.loop import Settings, train
+from comfyui_anisora.anisora_core.training.recipes.mini import CPU
+from comfyui_anisora.anisora_core.training.text_to_video import FlowMatching, TextToVideo
+
+TINY_TEXT = TextConfig(dim=24, ffn_dim=32, num_layers=1, num_heads=2, head_dim=12, max_length=16)
+SETTINGS = Settings(
+    steps=12, learning_rate=5e-3, warmup=1, save_every=6, log_every=3, num_workers=0, use_muon=True
+)
+
+
+def tiny_model() -> TextToVideo:
+    torch.manual_seed(0)
+    model = TextToVideo(WanTransformer(replace(DEBUG, text_dim=24, text_len=16)), ByteTextEncoder(TINY_TEXT))
+    init_transformer_zero_gates(model.transformer, torch.Generator().manual_seed(0))
+    return model
+
+
+class OneBatch(torch.utils.data.Dataset):
+    def __getitem__(self, index):
+        rng = torch.Generator().manual_seed(99)  # not a step's own seed: noise must differ from the latent
+        latent = torch.randn(4, 16, 2, 4, 4, generator=rng)
+        ids, mask = ByteTextEncoder(TINY_TEXT).tokenize(["a", "b", "c", "d"])
+        return {
+            "latent": latent,
+            "guide": latent,
+            "mask": torch.ones(4, 4, 2, 4, 4),
+            "ids": ids,
+            "text_mask": mask,
+        }
+
+
+def objective() -> FlowMatching:
+    ids, mask = ByteTextEncoder(TINY_TEXT).tokenize([""])
+    return FlowMatching(ids[0], mask[0])
+
+
+def loss_of(model: TextToVideo) -> float:
+    """On one fixed draw of noise and levels: those of training steps differ too much to compare."""
+    with torch.no_grad():
+        return float(objective()(model, OneBatch()[0], torch.Generator().manual_seed(7))[0])
+
+
+def test_loss_falls_and_a_resumed_run_continues_where_it_stopped(tmp_path):
+    device = torch.device("cpu")
+    trained = tiny_model()
+    list(train(trained, OneBatch(), objective(), SETTINGS, tmp_path / "whole", device))
+    assert loss_of(trained) < 0.9 * loss_of(tiny_model())
+    model = tiny_model()
+    list(train(model, OneBatch(), objective(), SETTINGS, tmp_path / "half", device, deadline=0.0))
+    resumed = tiny_model()
+    list(train(resumed, OneBatch(), objective(), SETTINGS, tmp_path / "half", device))
+    states = [torch.load(tmp_path / name / "state.pt", weights_only=True) for name in ("whole", "half")]
+    assert states[0]["step"] == states[1]["step"] == 12
+    for key, value in states[0]["model"].items():
+        assert torch.equal(value, states[1]["model"][key]), key
+
+
+def test_zero_gates_start_as_the_identity():
+    model = tiny_model().transformer
+    x = torch.randn(1, 36, 1, 4, 4)
+    assert model(x, torch.tensor([500.0]), torch.zeros(1, 16, 24)).abs().max() == 0
+
+
+def test_what_is_exported_loads_and_is_the_same(tmp_path):
+    recipe = replace(
+        CPU,
+        transformer=replace(DEBUG, text_dim=24),
+        vae=replace(MINI_VAE, encoder_dim=8, decoder_dim=8),
+        text=TINY_TEXT,
+    )
+    vae = WanVAE(recipe.vae)
+    init_vae_frames_first(vae, torch.Generator().manual_seed(0))
+    model = TextToVideo(WanTransformer(recipe.transformer), ByteTextEncoder(TINY_TEXT))
+    export_mini(vae, model, recipe, tmp_path, tmp_path / "mini", [[0.0] * 17] * 3)
+    loaded = load_mini(tmp_path / "mini")
+    for name, value in model.text_encoder.state_dict().items():
+        assert torch.equal(loaded.text_encoder.state_dict()[name], value.half().float()), name
+    assert torch.equal(loaded.vae.conv1.weight, vae.conv1.weight.half().float())
+    (tmp_path / "mini" / "card.json").write_text("{")
+    with pytest.raises(ValueError, match=r"card\.json cannot be read"):
+        load_mini(tmp_path / "mini")
+
+
+def test_shards_hold_every_tensor_once(monkeypatch):
+    monkeypatch.setattr("comfyui_anisora.anisora_core.training.export.SHARD_BYTES", 100)
+    tensors = {str(i): torch.zeros(20, dtype=torch.float16) for i in range(7)}
+    shards = split_by_size(tensors)
+    assert [len(shard) for shard in shards] == [2, 2, 2, 1]
+
+
+def test_areas_cover_all_true_motion():
+    moving = np.zeros((5, 32, 32), bool)
+    moving[2, 10:14, 8:20] = True
+    for seed in range(10):
+        area = random_area(moving, np.random.default_rng(seed))
+        assert (area[0][torch.from_numpy(moving.any(0))] == 1.0).all()
+
+
+def test_what_a_canvas_gives_is_true():
+    frames = np.random.default_rng(0).integers(0, 255, (9, 32, 32, 3), dtype=np.uint8)
+    frames[:] = frames[:1]
+    moving = np.zeros((9, 32, 32), bool)
+    moving[:, :8, :8] = True
+    truth = torch.from_numpy(frames).permute(3, 0, 1, 2).float() / 127.5 - 1.0
+    for seed in range(12):
+        canvas = random_canvas(frames, moving, ConditionMix(weak_keyframe=0.0), np.random.default_rng(seed))
+        error = (canvas.video_CFHW - truth * canvas.given_mask_FHW).abs().max()
+        assert error < 1e-5
