@@ -35,6 +35,7 @@ from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.nodes.host.video import to_bytes
 from scipy.ndimage import binary_dilation
 from scipy.stats import spearmanr
+from unseen_art import ArtClip, area_row, real_clips, show
 
 RELEASE = find_release("mini")
 SEED = 700_000
@@ -48,7 +49,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.components: Components = load_mini(folder, torch.bfloat16)
 
-    def make(self, clip: CartoonClip, keys: Sequence[int], **changes: Any) -> np.ndarray:
+    def make(self, clip: CartoonClip | ArtClip, keys: Sequence[int], **changes: Any) -> np.ndarray:
         images = torch.from_numpy(clip.frames_FHWC).float() / 255.0
         frames, height, width = clip.frames_FHWC.shape[:3]
         keyframes = tuple(Keyframe(images[key], str(key)) for key in keys)
@@ -61,7 +62,7 @@ class Bench:
         events = make_clip(self.components, RELEASE, replace(request, **changes))
         return to_bytes(torch.cat([event.frames_FHWC for event in events if isinstance(event, Frames)]))
 
-    def rebuilt(self, clip: CartoonClip) -> np.ndarray:
+    def rebuilt(self, clip: CartoonClip | ArtClip) -> np.ndarray:
         """The true clip through the VAE: what no generation can beat."""
         vae = self.components.vae
         video = torch.from_numpy(clip.frames_FHWC).permute(3, 0, 1, 2)[None].float() / 127.5 - 1.0
@@ -92,7 +93,7 @@ def pair(value: Error) -> list[float]:
     return [value.total, value.count]
 
 
-def between(bench: Bench, clip: CartoonClip) -> dict[str, Any]:
+def between(bench: Bench, clip: CartoonClip | ArtClip) -> dict[str, Any]:
     """Two keyframes and four, against the baselines, over truly moving pixels of frames unseen in both."""
     truth, last = clip.frames_FHWC, len(clip.frames_FHWC) - 1
     four = [0, last // 3, 2 * last // 3 + 1, last]
@@ -254,6 +255,28 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in out.items()}
 
 
+def art_summary(bench: Bench, folder: Path, out: Path, drawings: int, per_file: int) -> dict[str, Any]:
+    """No bar: art and animation that training never saw."""
+    clips = real_clips(folder, RELEASE.fps, per_file)
+    if not clips:
+        raise ValueError(
+            f"--art {folder}: no clip with 33 frames of one moving shot; put .mp4 or .apng files there"
+        )
+    rows = [{"determined": between(bench, clip)} for clip in clips]
+    area = [area_row(bench, clip) for clip in clips]
+    psnr = pooled(rows, "determined")
+    return {
+        "art_clips": [clip.name for clip in clips],
+        "art_vae_psnr": round(psnr["vae"], 2),
+        "art_vae_psnr_spread": spread([Error(*row["determined"]["vae"]).psnr for row in rows]),
+        "art_inbetween_gain_db": round(gain(psnr), 2),
+        "art_inbetween_psnr": {name: round(psnr[name], 2) for name in ("two", "four", *BASELINES)},
+        "art_mask_precision": round(float(np.nanmean([row["precision"] for row in area])), 4),
+        "art_mask_area": round(float(np.mean([row["area"] for row in area])), 4),
+        "art_sheets": [str(path) for path in show(bench, folder, drawings, out)],
+    }
+
+
 def machine() -> dict[str, Any]:
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
@@ -280,11 +303,16 @@ def main() -> None:
     parser.add_argument("--shard", default="0/1", help="K/N: only clips K, K + N, ...")
     parser.add_argument("--work", type=Path, default=Path("runs/control"))
     parser.add_argument("--json", action="store_true")
-    parser.add_argument(
-        "--save", action="store_true", help="keep the result in benchmarks/results/control.json"
-    )
+    parser.add_argument("--art", type=Path, help="a folder of clips and drawings: measure on these instead")
+    parser.add_argument("--drawings", type=int, default=8, help="with --art: drawings on the contact sheet")
+    parser.add_argument("--per-file", type=int, default=1, help="with --art: shots taken of each clip file")
+    parser.add_argument("--save", action="store_true", help="keep the result in benchmarks/results/")
     options = parser.parse_args()
     bench = Bench(MINI_DIR if options.model == "mini" else Path(options.model))
+    if options.art:
+        result = art_summary(bench, options.art, options.work, options.drawings, options.per_file)
+        publish({**result, **machine()}, "art.json", options)
+        return
     judge, judged = train_judge()
     shard, of = (int(part) for part in options.shard.split("/"))
     options.work.mkdir(parents=True, exist_ok=True)
@@ -298,8 +326,12 @@ def main() -> None:
     ]
     result = {**summary(rows), "clips": len(rows), "text_judge": round(judged, 4)}
     result |= {"seconds_per_clip": round(float(np.mean([row["seconds"] for row in rows])), 1), **machine()}
+    publish(result, "control.json", options)
+
+
+def publish(result: dict[str, Any], name: str, options: argparse.Namespace) -> None:
     if options.save:
-        with write_beside(Path(__file__).parent / "results" / "control.json") as part:
+        with write_beside(Path(__file__).parent / "results" / name) as part:
             part.write_text(json.dumps(result, indent=1) + "\n")
     if options.json:
         print(json.dumps(result, indent=1))

@@ -88,7 +88,7 @@ CPU = Recipe(
         use_muon=True,
     ),
     frames_batch=6,
-    clips=Settings(steps=5000, learning_rate=2e-3, warmup=50, ema_decay=0.998, log_every=50, use_muon=True),
+    clips=Settings(steps=3000, learning_rate=6e-4, warmup=100, ema_decay=0.998, log_every=50, use_muon=True),
     clips_batch=2,
     clips_length=17,
     clips_crop=64,
