@@ -38,8 +38,8 @@ def fit_area(area: MotionArea, num_frames: int, height: int, width: int) -> Tens
 
 
 def feather(mask_FHW: Tensor, radius: float) -> Tensor:
-    """Soften the edge inwards and outwards by about `radius` pixels (Gaussian); 0 leaves it as it is."""
-    if radius <= 0:
+    """Soften the edge inwards and outwards by about `radius` pixels (Gaussian); below 0.1 it stays as it is."""
+    if radius < 0.1:
         return mask_FHW
     reach = max(1, round(2 * radius))
     steps = torch.arange(-reach, reach + 1, dtype=torch.float32)

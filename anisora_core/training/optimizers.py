@@ -40,7 +40,7 @@ class ConvMuon(torch.optim.Muon):
     without a gradient (older frames, when training on single ones) costs nothing and stays as it is.
     """
 
-    def __init__(self, weights: Sequence[nn.Parameter], *, learning_rate: float, weight_decay: float) -> None:
+    def __init__(self, weights: Sequence[Tensor], *, learning_rate: float, weight_decay: float) -> None:
         self.weights = list(weights)
         self.matrices = [[nn.Parameter(tap.clone()) for tap in taps(weight)] for weight in self.weights]
         flat = [matrix for matrices in self.matrices for matrix in matrices]

@@ -94,11 +94,11 @@ CPU = Recipe(
     clips_crop=64,
     weak_buckets=buckets(True, 16),
     strong_buckets=buckets(False, 16),
-    cached_clips=1300,
-    conditions_per_clip=4,
-    weak=Settings(steps=1000, learning_rate=2e-3, warmup=60, ema_decay=0.995, num_workers=0, use_muon=True),
+    cached_clips=1000,
+    conditions_per_clip=2,
+    weak=Settings(steps=640, learning_rate=2e-3, warmup=60, ema_decay=0.995, num_workers=0, use_muon=True),
     strong=Settings(
-        steps=760, learning_rate=1.2e-3, warmup=20, ema_decay=0.995, num_workers=0, use_muon=True
+        steps=640, learning_rate=1.2e-3, warmup=20, ema_decay=0.995, num_workers=0, use_muon=True
     ),
 )
 GPU = replace(
@@ -136,8 +136,8 @@ def train_vae(job: Job, *, clips: bool) -> Iterator[Report]:
     recipe = job.recipe
     vae = new_vae(job)
     folder = job.run_dir / ("vae-clips" if clips else "vae-frames")
-    if clips and not (folder / "state.pt").exists():
-        load_average(vae, job.run_dir / "vae-frames")
+    if clips:
+        continue_from(job, "vae-frames", vae)
     if clips:
         data = CartoonBatches(
             recipe.clips_batch,
@@ -162,6 +162,12 @@ def new_vae(job: Job) -> WanVAE:
     return vae.requires_grad_(True)
 
 
+def continue_from(job: Job, stage: str, model: torch.nn.Module) -> None:
+    """Take the weights of an earlier stage; a warm run that skipped it keeps the shipped ones."""
+    if not job.warm or (job.run_dir / stage / "state.pt").exists():
+        load_average(model, job.run_dir / stage)
+
+
 def load_average(model: torch.nn.Module, folder: Path) -> None:
     path = folder / "state.pt"
     if not path.exists():
@@ -170,7 +176,12 @@ def load_average(model: torch.nn.Module, folder: Path) -> None:
 
 
 def trained_vae(job: Job) -> WanVAE:
-    """The averaged VAE of this run, its latents normalised by statistics of its own training clips."""
+    """The averaged VAE of this run, its latents normalised by statistics of its own training clips.
+
+    A warm run that trained none keeps the shipped one, so that the shipped transformer's latents stay what they were.
+    """
+    if job.warm and not (job.run_dir / "vae-clips" / "state.pt").exists():
+        return load_mini().vae.to(job.device)
     vae = WanVAE(job.recipe.vae)
     load_average(vae, job.run_dir / "vae-clips")
     vae.to(job.device).eval()
@@ -202,8 +213,8 @@ def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
     recipe = job.recipe
     model = new_text_to_video(job)
     folder = job.run_dir / ("strong" if strong else "weak")
-    if strong and not (folder / "state.pt").exists():
-        load_average(model, job.run_dir / "weak")
+    if strong:
+        continue_from(job, "weak", model)
     ids, mask = model.text_encoder.tokenize([""])
     chosen = recipe.strong_buckets if strong else recipe.weak_buckets
     data = LatentBatches(job.run_dir / "latents", chosen, seed=recipe.seed + strong)
