@@ -122,7 +122,10 @@ class AniSoraDrawing:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "drawing": (drawing_names(), {"tooltip": "Bundled drawings, to try the pack at once."})
+                "drawing": (
+                    drawing_names(),
+                    {"default": "wave", "tooltip": "Bundled drawings, to try the pack at once."},
+                )
             }
         }
 
