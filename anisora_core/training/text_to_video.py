@@ -50,7 +50,5 @@ class FlowMatching:
         x = torch.cat([x, batch["mask"], batch["guide"]], dim=1)
         out = model.transformer(x, sigma_B * 1000.0, text).float()
         error = (out - Flow().target(x0, noise)).square().mean(dim=(1, 2, 3, 4))
-        return error.mean(), {
-            "low_noise": float(error[: count // 2].mean()),
-            "high_noise": float(error[count // 2 :].mean()),
-        }
+        low, high = error.detach()[: count // 2], error.detach()[count // 2 :]
+        return error.mean(), {"low_noise": float(low.mean()), "high_noise": float(high.mean())}

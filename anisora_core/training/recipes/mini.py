@@ -104,16 +104,16 @@ CPU = Recipe(
 GPU = replace(
     CPU,
     transformer=MINI_LARGE,
-    frames=Settings(steps=4000, learning_rate=1.5e-3, num_workers=12),
-    frames_batch=48,
-    clips=Settings(steps=5600, learning_rate=8e-4, num_workers=12),
-    clips_batch=8,
+    frames=replace(CPU.frames, steps=6000, num_workers=14),
+    frames_batch=16,
+    clips=replace(CPU.clips, steps=8000, num_workers=14),
+    clips_batch=4,
+    clips_crop=128,
     weak_buckets=buckets(True, 64),
     strong_buckets=buckets(False, 64),
     cached_clips=12000,
-    conditions_per_clip=4,
-    weak=Settings(steps=6000, learning_rate=1e-3, num_workers=2),
-    strong=Settings(steps=8000, learning_rate=8e-4, num_workers=2),
+    weak=replace(CPU.weak, steps=4000, learning_rate=1.5e-3, num_workers=2),
+    strong=replace(CPU.strong, steps=5000, learning_rate=1e-3, num_workers=2),
 )
 RECIPES = {"cpu": CPU, "gpu": GPU}
 
