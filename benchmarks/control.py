@@ -273,7 +273,7 @@ def art_summary(bench: Bench, folder: Path, out: Path, drawings: int, per_file: 
         "art_inbetween_psnr": {name: round(psnr[name], 2) for name in ("two", "four", *BASELINES)},
         "art_mask_precision": round(float(np.nanmean([row["precision"] for row in area])), 4),
         "art_mask_area": round(float(np.mean([row["area"] for row in area])), 4),
-        "art_sheets": [str(path) for path in show(bench, folder, drawings, out)],
+        "art_sheets": [path.name for path in show(bench, folder, drawings, out)],
     }
 
 
@@ -306,11 +306,16 @@ def main() -> None:
     parser.add_argument("--art", type=Path, help="a folder of clips and drawings: measure on these instead")
     parser.add_argument("--drawings", type=int, default=8, help="with --art: drawings on the contact sheet")
     parser.add_argument("--per-file", type=int, default=1, help="with --art: shots taken of each clip file")
-    parser.add_argument("--save", action="store_true", help="keep the result in benchmarks/results/")
+    parser.add_argument(
+        "--save",
+        action="store_true",
+        help="keep the result in benchmarks/results/, pictures in docs/pictures/",
+    )
     options = parser.parse_args()
     bench = Bench(MINI_DIR if options.model == "mini" else Path(options.model))
     if options.art:
-        result = art_summary(bench, options.art, options.work, options.drawings, options.per_file)
+        pictures = Path(__file__).parents[1] / "docs" / "pictures" if options.save else options.work
+        result = art_summary(bench, options.art, pictures, options.drawings, options.per_file)
         publish({**result, **machine()}, "art.json", options)
         return
     judge, judged = train_judge()

@@ -26,7 +26,9 @@ def read_clip(path: Path) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("output"))
-    parser.add_argument("--all", action="store_true", help="every workflow, and their thumbnails beside them")
+    parser.add_argument(
+        "--all", action="store_true", help="every workflow; writes their thumbnails and the README's picture"
+    )
     options = parser.parse_args()
     names = sorted(p.stem for p in (PACK / "workflows").glob("*.json")) if options.all else SHOWN
     summary, clips = [], []
@@ -40,6 +42,9 @@ def main() -> None:
         if options.all:
             contact_sheet([clips[-1]], PACK / "workflows" / f"{name}.jpg", columns=5)
     contact_sheet(clips, options.out / "sheet.png")
+    if options.all:
+        shown = [clip for name, clip in zip(names, clips, strict=True) if name in SHOWN]
+        contact_sheet(shown, PACK / "docs" / "pictures" / "demo.jpg")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     facts = {
         "clips": summary,

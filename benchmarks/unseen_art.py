@@ -135,7 +135,7 @@ def show(bench: Any, folder: Path, count: int, out: Path) -> list[Path]:
     clips = drawings(folder, count)
     rows = [row for clip in clips for row in animate(bench, clip)]
     boards = [storyboard(bench, clips[:number]) for number in (2, min(5, len(clips)))]
-    sheets = {out / "art_drawings.png": rows, out / "art_keyframes.png": boards}
+    sheets = {out / "art_drawings.jpg": rows, out / "art_keyframes.jpg": boards}
     for path, sheet in sheets.items():
         contact_sheet(sheet, path)
     return list(sheets)
