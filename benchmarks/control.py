@@ -121,7 +121,11 @@ def areas(bench: Bench, clip: CartoonClip) -> dict[str, Any]:
     rebuilt = bench.rebuilt(clip)
     outside = np.broadcast_to(~area, clip.moving_FHW.shape)
     first = np.broadcast_to(clip.frames_FHWC[:1], clip.frames_FHWC.shape)
-    row: dict[str, Any] = {"vae_static": pair(error(rebuilt, first, outside))}
+    row: dict[str, Any] = {
+        "vae_static": pair(error(rebuilt, first, outside)),
+        "truth_precision": inside_share(moving_pixels(clip.frames_FHWC), area),
+        "vae_precision": inside_share(moving_pixels(rebuilt), area),
+    }
     for way in ("condition", "hold", "without"):
         mask = torch.from_numpy(area)[None].float()
         chosen = {} if way == "without" else {"motion_area": MotionArea(mask, way)}
@@ -243,6 +247,13 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "text_n": len(right),
     }
     vae_static = sum((Error(*row["areas"]["vae_static"]) for row in rows), Error()).psnr
+    for name in (
+        "truth",
+        "vae",
+    ):  # flow bleeds over edges and sees the VAE's own noise: what a perfect model would get
+        out[f"mask_precision_of_{name}"] = float(
+            np.nanmean([row["areas"][f"{name}_precision"] for row in rows])
+        )
     for way in ("condition", "hold", "without"):
         found = [row["areas"][way] for row in rows]
         suffix = "_without" if way == "without" else f"_{way}"

@@ -54,7 +54,7 @@ def warped_between(first_HWC: np.ndarray, last_HWC: np.ndarray, num_frames: int)
             np.float32
         )
 
-    shares = np.linspace(0.0, 1.0, num_frames)
+    shares = np.linspace(0.0, 1.0, num_frames, dtype=np.float32)  # OpenCV maps must be float32
     mixed = [(1 - u) * warp(first_HWC, forward, u) + u * warp(last_HWC, backward, 1 - u) for u in shares]
     return np.stack(mixed).round().astype(np.uint8)
 
