@@ -66,7 +66,7 @@ def shots_of(path: Path, fps: float, limit: int) -> list[ArtClip]:
 
     def keep(run: list[np.ndarray]) -> None:
         clip = art_clip(f"{path.stem} {len(found) + 1}", np.stack(run))
-        if clip.moving_FHW.mean() > 0.01:
+        if clip.moving_FHW.mean() > 0.003:
             found.append(clip)
 
     run: list[np.ndarray] = []

@@ -31,9 +31,13 @@ def speed(frames_FHWC: np.ndarray) -> np.ndarray:
     return np.stack([np.hypot(*np.moveaxis(flow(a, b), 2, 0)) for a, b in itertools.pairwise(frames_FHWC)])
 
 
-def moving_pixels(frames_FHWC: np.ndarray, *, threshold: float = 0.5) -> np.ndarray:
-    """bool [F - 1, H, W]: faster than `threshold` pixels a frame."""
-    return speed(frames_FHWC) > threshold
+def moving_pixels(frames_FHWC: np.ndarray, *, threshold: float = 0.5, noise: float = 0.06) -> np.ndarray:
+    """bool [F - 1, H, W]: faster than `threshold` pixels a frame, and changed by more than `noise` (0..1).
+
+    Flow alone bleeds a patch over every edge, and sees motion in what only flickers as a VAE does.
+    """
+    change = np.abs(np.diff(frames_FHWC.astype(np.int16), axis=0)).max(-1) / 255.0
+    return (speed(frames_FHWC) > threshold) & (change > noise)
 
 
 def inside_share(moving: np.ndarray, area_HW: np.ndarray) -> float:
