@@ -14,10 +14,8 @@ from typing import Any
 def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if words[:2] == [
-            "train",
-            "mini",
-        ]:  # argparse cannot hand on options it does not know, --help among them
+        # argparse cannot hand on options it does not know, --help among them
+        if words[:2] == ["train", "mini"]:
             return do_train_mini(words[2:])
         options = parser().parse_args(words)
         return options.do(options)

@@ -247,10 +247,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "text_n": len(right),
     }
     vae_static = sum((Error(*row["areas"]["vae_static"]) for row in rows), Error()).psnr
-    for name in (
-        "truth",
-        "vae",
-    ):  # flow bleeds over edges and sees the VAE's own noise: what a perfect model would get
+    for name in ("truth", "vae"):  # what a perfect model would get: shows a measure that fails
         out[f"mask_precision_of_{name}"] = float(
             np.nanmean([row["areas"][f"{name}_precision"] for row in rows])
         )

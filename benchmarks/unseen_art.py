@@ -41,23 +41,20 @@ def art_clip(name: str, frames_FHWC: np.ndarray) -> ArtClip:
     return ArtClip(name, frames_FHWC, np.concatenate([moving, moving[-1:]]))
 
 
-def fitted(picture_HWC: np.ndarray) -> np.ndarray:
-    """uint8 -> uint8 at SHAPE's size, covering and cropped as the nodes do."""
-    pixels = torch.from_numpy(np.ascontiguousarray(picture_HWC)).float() / 255.0
-    return to_bytes(fit_picture(pixels, *SHAPE[1:])[0][None])[0]
+def fitted(picture_HWC: torch.Tensor) -> np.ndarray:
+    """0..1, RGB or RGBA -> uint8 at SHAPE's size, over white, covering and cropped as the nodes do."""
+    return to_bytes(fit_picture(picture_HWC, *SHAPE[1:])[0][None])[0]
 
 
 def read_frames(path: Path, fps: float) -> Iterator[np.ndarray]:
-    """Frames at `fps` over paper white, fitted."""
+    """Frames at `fps`, fitted."""
     with av.open(str(path)) as container:
         due = 0.0
         for frame in container.decode(video=0):
             if frame.time is not None and frame.time + 1e-6 < due:
                 continue
             due = (frame.time or due) + 1.0 / fps
-            rgba = frame.to_ndarray(format="rgba").astype(np.float32)
-            alpha = rgba[..., 3:] / 255.0
-            yield fitted((rgba[..., :3] * alpha + 255.0 * (1.0 - alpha)).round().astype(np.uint8))
+            yield fitted(torch.from_numpy(frame.to_ndarray(format="rgba")).float() / 255.0)
 
 
 def shots_of(path: Path, fps: float, limit: int) -> list[ArtClip]:
@@ -92,7 +89,7 @@ def drawings(folder: Path, count: int) -> list[ArtClip]:
 
 
 def held(path: Path) -> ArtClip:
-    frames = np.broadcast_to(fitted(to_bytes(read_image(path)[None])[0]), (*SHAPE, 3)).copy()
+    frames = np.broadcast_to(fitted(read_image(path)), (*SHAPE, 3)).copy()
     return ArtClip(path.stem, frames, np.zeros(SHAPE, bool))
 
 

@@ -136,7 +136,7 @@ def train_vae(job: Job, *, clips: bool) -> Iterator[Report]:
     recipe = job.recipe
     vae = new_vae(job)
     folder = job.run_dir / ("vae-clips" if clips else "vae-frames")
-    if clips:
+    if clips and not (folder / "state.pt").exists():
         continue_from(job, "vae-frames", vae)
     if clips:
         data = CartoonBatches(
@@ -213,7 +213,7 @@ def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
     recipe = job.recipe
     model = new_text_to_video(job)
     folder = job.run_dir / ("strong" if strong else "weak")
-    if strong:
+    if strong and not (folder / "state.pt").exists():
         continue_from(job, "weak", model)
     ids, mask = model.text_encoder.tokenize([""])
     chosen = recipe.strong_buckets if strong else recipe.weak_buckets
