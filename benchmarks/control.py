@@ -22,6 +22,7 @@ import torch
 from comfyui_anisora.anisora_core.checkpoints.files import write_beside
 from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR, Components, load_mini
 from comfyui_anisora.anisora_core.data.cartoons import TEXT_ACTIONS, CartoonClip, make_shot, render
+from comfyui_anisora.anisora_core.data.clips import to_bytes
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
 from comfyui_anisora.anisora_core.evaluation.actions import (
     ActionClassifier,
@@ -32,7 +33,6 @@ from comfyui_anisora.anisora_core.evaluation.fidelity import Error, error
 from comfyui_anisora.anisora_core.evaluation.motion import BASELINES, inside_share, moving_pixels, speed
 from comfyui_anisora.anisora_core.generate import Frames, Request, make_clip
 from comfyui_anisora.anisora_core.releases import find_release
-from comfyui_anisora.nodes.host.video import to_bytes
 from scipy.ndimage import binary_dilation
 from scipy.stats import spearmanr
 from unseen_art import ArtClip, area_row, real_clips, show
@@ -148,7 +148,8 @@ def motion_scores(bench: Bench, index: int) -> dict[str, Any]:
         camera="still",
         start_at_rest=True,
     )
-    measured = [float(speed(bench.make(clip, [0], motion_score=score)).mean()) for score in SCORES]
+    made = [bench.make(clip, [0], motion_score=score) for score in SCORES]
+    measured = [float((speed(frames) * moving_pixels(frames)).mean()) for frames in made]
     return {"spearman": float(spearmanr(SCORES, measured).statistic), "measured": measured}
 
 
@@ -173,20 +174,27 @@ def text_clip(index: int, wanted: int, split: Any) -> CartoonClip:
     return render(shot)
 
 
-def train_judge(clips: int = 800) -> tuple[ActionClassifier, float]:
-    """Trained on true clips of the training styles; right on this share of true clips in held-out styles."""
+def train_judge(work: Path, clips: int = 800) -> tuple[ActionClassifier, float]:
+    """Trained on true clips of the training styles; right on this share of true clips in held-out styles.
 
-    def table(count: int, split: str, start: int) -> tuple[np.ndarray, np.ndarray]:
-        labels = np.arange(count) % len(TEXT_ACTIONS)
-        made = [
-            action_features(text_clip(start + i, int(label), split).frames_FHWC)
-            for i, label in enumerate(labels)
-        ]
-        return np.stack(made), labels
+    The clips' features take minutes and stay in `work`.
+    """
 
-    judge = fit_action_classifier(*table(clips, "train", 20_000))
-    features, labels = table(clips // 4, "heldout", 40_000)
-    return judge, float((judge.predict(features) == labels).mean())
+    def table(count: int, split: str, start: int) -> np.ndarray:
+        classes = len(TEXT_ACTIONS)
+        return np.stack(
+            [action_features(text_clip(start + i, i % classes, split).frames_FHWC) for i in range(count)]
+        )
+
+    path = work / "judge.npz"
+    if not path.exists():
+        seen, unseen = table(clips, "train", 20_000), table(clips // 4, "heldout", 40_000)
+        with write_beside(path) as part, part.open("wb") as file:
+            np.savez(file, seen=seen, unseen=unseen)
+    tables = np.load(path)
+    labels = np.arange(len(tables["seen"])) % len(TEXT_ACTIONS)
+    judge = fit_action_classifier(tables["seen"], labels)
+    return judge, float((judge.predict(tables["unseen"]) == labels[: len(tables["unseen"])]).mean())
 
 
 def measure(bench: Bench, index: int, judge: ActionClassifier) -> dict[str, Any]:
@@ -326,9 +334,9 @@ def main() -> None:
         result = art_summary(bench, options.art, pictures, options.drawings, options.per_file)
         publish({**result, **machine()}, "art.json", options)
         return
-    judge, judged = train_judge()
-    shard, of = (int(part) for part in options.shard.split("/"))
     options.work.mkdir(parents=True, exist_ok=True)
+    judge, judged = train_judge(options.work)
+    shard, of = (int(part) for part in options.shard.split("/"))
     for index in range(shard, options.clips, of):
         path = options.work / f"{index:04d}.json"
         if not path.exists():

@@ -18,6 +18,7 @@ from torch import Tensor
 from ...anisora_core.checkpoints.files import write_beside
 from ...anisora_core.checkpoints.load import MINI_DIR, load_mini
 from ...anisora_core.data.cartoons import make_shot, render
+from ...anisora_core.data.clips import contact_sheet, to_bytes, write_mp4, write_webp
 from ...anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
 from ...anisora_core.domain.protocols import Step
 from ...anisora_core.generate import Frames, Notes, Request, make_clip
@@ -25,7 +26,6 @@ from ...anisora_core.releases import MINI_NAME, Release, find_release
 from .images import read_image
 from .precision import fast_dtype
 from .standalone import Progress, device
-from .video import contact_sheet, to_bytes, write_mp4, write_webp
 
 #: IMG@POS or IMG@POS@STRENGTH; the name ends at the first @ that a position follows (hero@2x.png is a name).
 _KEYFRAME = re.compile(r"(.+?)@(first|last|[\d.]+(?:s|%)?)(?:@(\d*\.?\d+))?", re.IGNORECASE)

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from ...anisora_core.checkpoints.files import write_beside
+from ...anisora_core.data.clips import to_bytes, write_mp4
 from .images import read_picture
 from .standalone import input_file
-from .video import to_bytes, write_mp4
 
 Schema = dict[str, dict[str, Any]]
 

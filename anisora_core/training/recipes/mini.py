@@ -15,7 +15,8 @@ from pathlib import Path
 
 import torch
 
-from ...checkpoints.load import MINI_DIR, load_mini
+from ...checkpoints.load import MINI_DIR, Components, load_mini
+from ...layers.attention import explicit_attention, torch_attention
 from ...models.text import ByteTextEncoder, TextConfig
 from ...models.wan.config import MINI, MINI_LARGE, MINI_VAE, WanConfig, WanVAEConfig
 from ...models.wan.init import init_transformer_zero_gates, init_vae_frames_first
@@ -26,7 +27,8 @@ from ..autoencoder import CartoonBatches, Reconstruction, fit_latent_rgb, latent
 from ..conditions import ConditionMix
 from ..export import export_mini
 from ..latents import Bucket, LatentBatches, RenderedClips, encode_bucket
-from ..loop import Report, Settings, train
+from ..loop import Report, Settings, mixed_precision, train
+from ..samples import reconstruction_sheet, sample_sheet
 from ..text_to_video import FlowMatching, TextToVideo
 
 log = logging.getLogger(__name__)
@@ -89,12 +91,12 @@ CPU = Recipe(
     ),
     frames_batch=6,
     clips=Settings(steps=3000, learning_rate=6e-4, warmup=100, ema_decay=0.998, log_every=50, use_muon=True),
-    clips_batch=2,
+    clips_batch=4,
     clips_length=17,
     clips_crop=64,
     weak_buckets=buckets(True, 16),
     strong_buckets=buckets(False, 16),
-    cached_clips=1000,
+    cached_clips=3600,
     conditions_per_clip=2,
     weak=Settings(steps=640, learning_rate=2e-3, warmup=60, ema_decay=0.995, num_workers=0, use_muon=True),
     strong=Settings(
@@ -126,6 +128,7 @@ class Job:
     run_dir: Path
     device: torch.device
     warm: bool = False
+    compile: bool = False
     deadline: float | None = None
 
     def rng(self) -> torch.Generator:
@@ -151,6 +154,8 @@ def train_vae(job: Job, *, clips: bool) -> Iterator[Report]:
         data = CartoonBatches(recipe.frames_batch, 1, SIZES, recipe.seed)
     settings = recipe.clips if clips else recipe.frames
     yield from train(vae, data, Reconstruction(), settings, folder, job.device, job.deadline)
+    with mixed_precision(job.device):
+        reconstruction_sheet(vae, folder / "samples.png")
 
 
 def new_vae(job: Job) -> WanVAE:
@@ -185,7 +190,7 @@ def trained_vae(job: Job) -> WanVAE:
     vae = WanVAE(job.recipe.vae)
     load_average(vae, job.run_dir / "vae-clips")
     vae.to(job.device).eval()
-    with torch.autocast(job.device.type, torch.bfloat16):
+    with mixed_precision(job.device):
         mean, std = latent_statistics(vae, statistics_clips(job))
     vae.config = replace(vae.config, latent_mean=mean, latent_std=std)
     return vae
@@ -201,7 +206,7 @@ def cache_latents(job: Job) -> Iterator[Report]:
     text_encoder = ByteTextEncoder(recipe.text)
     tail = RELEASES[MINI_NAME].prompt_tail
     for bucket in (*recipe.weak_buckets, *recipe.strong_buckets):
-        count = max(128, round(recipe.cached_clips * bucket.share))
+        count = max(1, round(recipe.cached_clips * bucket.share))
         conditions = recipe.conditions_per_clip if bucket.num_frames > 1 else 1
         clips = RenderedClips(bucket, conditions, recipe.mix, recipe.seed, tail)
         since = time.monotonic()
@@ -215,15 +220,23 @@ def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
     folder = job.run_dir / ("strong" if strong else "weak")
     if strong and not (folder / "state.pt").exists():
         continue_from(job, "weak", model)
+    if job.compile:
+        for block in model.transformer.blocks:
+            block.compile(dynamic=False)
     ids, mask = model.text_encoder.tokenize([""])
     chosen = recipe.strong_buckets if strong else recipe.weak_buckets
     data = LatentBatches(job.run_dir / "latents", chosen, seed=recipe.seed + strong)
     settings = recipe.strong if strong else recipe.weak
     yield from train(model, data, FlowMatching(ids[0], mask[0]), settings, folder, job.device, job.deadline)
+    with mixed_precision(job.device):
+        made_by = Components(model.transformer, trained_vae(job), model.text_encoder)
+        sample_sheet(made_by, RELEASES[MINI_NAME], folder / "samples.png")
 
 
 def new_text_to_video(job: Job) -> TextToVideo:
-    model = TextToVideo(WanTransformer(job.recipe.transformer), ByteTextEncoder(job.recipe.text))
+    attention = explicit_attention if job.device.type == "cpu" else torch_attention
+    transformer = WanTransformer(job.recipe.transformer, attention=attention)
+    model = TextToVideo(transformer, ByteTextEncoder(job.recipe.text))
     if job.warm:
         shipped = load_mini()
         model.transformer.load_state_dict(shipped.transformer.state_dict())
@@ -238,7 +251,7 @@ def export(job: Job) -> Iterator[Report]:
     last = "strong" if (job.run_dir / "strong" / "state.pt").exists() else "weak"
     load_average(model, job.run_dir / last)
     vae = trained_vae(job)
-    with torch.autocast(job.device.type, torch.bfloat16):
+    with mixed_precision(job.device):
         rgb = fit_latent_rgb(vae, statistics_clips(job))
     export_mini(vae, model, job.recipe, job.run_dir, job.run_dir / "mini", rgb)
     yield Report(1, 1, 0.0, 0.0, {})
@@ -263,13 +276,24 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--warm", action="store_true", help=f"start from the shipped weights in {MINI_DIR.name}"
     )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the transformer's blocks; needs a C++ compiler on a CPU",
+    )
+    parser.add_argument(
+        "--seed", type=int, help="of weights and clips; a warm run wants another to see new clips"
+    )
     parser.add_argument("--minutes", type=float, help="stop each stage, saved, after this long")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    recipe = RECIPES[options.recipe]
+    if options.seed is not None:
+        recipe = replace(recipe, seed=options.seed)
     for stage in options.stages:
         deadline = time.monotonic() + options.minutes * 60 if options.minutes else None
-        job = Job(RECIPES[options.recipe], options.run, device, options.warm, deadline)
+        job = Job(recipe, options.run, device, options.warm, options.compile, deadline)
         for report in run_stage(stage, job):
             figures = " ".join(f"{key} {value:.3f}" for key, value in report.metrics.items())
             log.info(

@@ -15,10 +15,13 @@ from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
 from comfyui_anisora.anisora_core.training.conditions import ConditionMix, random_area, random_canvas
 from comfyui_anisora.anisora_core.training.export import export_mini, split_by_size
+from comfyui_anisora.anisora_core.training.latents import Bucket
 from comfyui_anisora.anisora_core.training.loop import Settings, train
+from comfyui_anisora.anisora_core.training.recipes import mini as recipe_module
 from comfyui_anisora.anisora_core.training.recipes.mini import CPU
 from comfyui_anisora.anisora_core.training.text_to_video import FlowMatching, TextToVideo
 
+TINY_VAE = replace(MINI_VAE, encoder_dim=8, decoder_dim=8)
 TINY_TEXT = TextConfig(dim=24, ffn_dim=32, num_layers=1, num_heads=2, head_dim=12, max_length=16)
 SETTINGS = Settings(
     steps=12, learning_rate=5e-3, warmup=1, save_every=6, log_every=3, num_workers=0, use_muon=True
@@ -82,7 +85,7 @@ def test_what_is_exported_loads_and_is_the_same(tmp_path):
     recipe = replace(
         CPU,
         transformer=replace(DEBUG, text_dim=24),
-        vae=replace(MINI_VAE, encoder_dim=8, decoder_dim=8),
+        vae=TINY_VAE,
         text=TINY_TEXT,
     )
     vae = WanVAE(recipe.vae)
@@ -123,3 +126,29 @@ def test_what_a_canvas_gives_is_true():
         canvas = random_canvas(frames, moving, ConditionMix(weak_keyframe=0.0), np.random.default_rng(seed))
         error = (canvas.video_CFHW - truth * canvas.given_mask_FHW).abs().max()
         assert error < 1e-5
+
+
+def test_the_recipe_runs_every_stage_and_resumes(tmp_path, monkeypatch):
+    few = replace(SETTINGS, steps=2, save_every=1, log_every=1)
+    tiny = replace(
+        CPU,
+        transformer=replace(DEBUG, text_dim=24, text_len=160),
+        vae=TINY_VAE,
+        text=replace(TINY_TEXT, max_length=160),
+        frames=few, frames_batch=1, clips=few, clips_batch=1, clips_length=5, clips_crop=32,
+        weak_buckets=(Bucket(5, (32, 32), 0.5, 2), Bucket(1, (32, 32), 0.5, 2)),
+        strong_buckets=(Bucket(9, (32, 48), 1.0, 2),),
+        cached_clips=2, weak=few, strong=few,
+    )  # fmt: skip
+    monkeypatch.setattr(recipe_module, "RECIPES", {"cpu": tiny})
+    monkeypatch.setattr(recipe_module, "SIZES", ((32, 32),))
+    arguments = ["--recipe", "cpu", "--run", str(tmp_path), "--seed", "5"]
+    assert recipe_module.main(arguments) == 0
+    made = load_mini(tmp_path / "mini")
+    assert made.transformer.config.dim == DEBUG.dim
+    for stage in ("vae-frames", "vae-clips", "weak", "strong"):
+        assert len((tmp_path / stage / "loss.jsonl").read_text().splitlines()) == 2
+    assert (tmp_path / "vae-clips" / "samples.png").stat().st_size > 10_000
+    assert (tmp_path / "strong" / "samples.png").stat().st_size > 10_000
+    recipe_module.main(arguments)  # nothing left to do: resumed, not trained again
+    assert len((tmp_path / "strong" / "loss.jsonl").read_text().splitlines()) == 2
