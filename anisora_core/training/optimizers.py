@@ -22,9 +22,10 @@ def make_optimizers(
         if use_muon
         and isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d)
         and any(part in name for part in repeated)
+        and module.weight.requires_grad
     ]
     chosen = {id(p) for p in hidden}
-    rest = [p for p in model.parameters() if id(p) not in chosen]
+    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in chosen]
     optimizers: Optimizers = [
         torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.98), weight_decay=weight_decay)
     ]

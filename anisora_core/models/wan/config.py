@@ -73,7 +73,6 @@ WAN22_I2V_A14B = replace(WAN21_I2V_14B, has_image_branch=False)
 MINI = replace(
     WAN22_I2V_A14B, dim=256, ffn_dim=768, num_layers=8, num_heads=4, freq_dim=128, text_dim=192, text_len=160
 )
-MINI_LARGE = replace(MINI, dim=320, ffn_dim=1024, num_layers=10, num_heads=5)
 DEBUG = replace(
     MINI, dim=48, ffn_dim=64, num_layers=2, num_heads=2, freq_dim=32, text_dim=24, text_len=16, image_dim=20
 )

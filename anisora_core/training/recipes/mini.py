@@ -1,7 +1,8 @@
 """How `mini` is made: VAE on frames, VAE on clips, latents, transformer weak to strong, export.
 
-Two sizes of the same recipe: `cpu` for a few hours on two cores, `gpu` for half an hour on a large card. Every stage
-resumes from its folder; `--warm` starts from the shipped weights instead of from nothing.
+The same networks twice, since both must fit what the pack ships: `cpu` for a few hours on two cores, `gpu` for half
+an hour on a large card. Every stage resumes from its folder; `--warm` starts from the shipped weights instead of from
+nothing.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,7 +20,7 @@ import torch
 from ...checkpoints.load import MINI_DIR, Components, load_mini
 from ...layers.attention import explicit_attention, torch_attention
 from ...models.text import ByteTextEncoder, TextConfig
-from ...models.wan.config import MINI, MINI_LARGE, MINI_VAE, WanConfig, WanVAEConfig
+from ...models.wan.config import MINI, MINI_VAE, WanConfig, WanVAEConfig
 from ...models.wan.init import init_transformer_zero_gates, init_vae_frames_first
 from ...models.wan.transformer import WanTransformer
 from ...models.wan.vae import WanVAE
@@ -32,7 +34,6 @@ from ..samples import reconstruction_sheet, sample_sheet
 from ..text_to_video import FlowMatching, TextToVideo
 
 log = logging.getLogger(__name__)
-STAGES = ("vae-frames", "vae-clips", "latents", "weak", "strong", "export")
 SIZES = ((128, 128), (128, 160), (160, 128))
 
 
@@ -47,6 +48,7 @@ class Recipe:
     frames_batch: int
     clips: Settings
     clips_batch: int
+    decoder: Settings
     clips_length: int
     clips_crop: int
     weak_buckets: tuple[Bucket, ...]
@@ -92,6 +94,9 @@ CPU = Recipe(
     frames_batch=6,
     clips=Settings(steps=3000, learning_rate=6e-4, warmup=100, ema_decay=0.998, log_every=50, use_muon=True),
     clips_batch=4,
+    decoder=Settings(
+        steps=2000, learning_rate=5e-4, warmup=100, ema_decay=0.998, log_every=50, use_muon=True
+    ),
     clips_length=17,
     clips_crop=64,
     weak_buckets=buckets(True, 16),
@@ -100,16 +105,16 @@ CPU = Recipe(
     conditions_per_clip=2,
     weak=Settings(steps=640, learning_rate=2e-3, warmup=60, ema_decay=0.995, num_workers=0, use_muon=True),
     strong=Settings(
-        steps=640, learning_rate=1.2e-3, warmup=20, ema_decay=0.995, num_workers=0, use_muon=True
+        steps=2400, learning_rate=1.5e-3, warmup=20, ema_decay=0.995, num_workers=0, use_muon=True
     ),
 )
 GPU = replace(
     CPU,
-    transformer=MINI_LARGE,
     frames=replace(CPU.frames, steps=6000, num_workers=14),
     frames_batch=16,
     clips=replace(CPU.clips, steps=8000, num_workers=14),
     clips_batch=4,
+    decoder=replace(CPU.decoder, steps=4000, num_workers=14),
     clips_crop=128,
     weak_buckets=buckets(True, 64),
     strong_buckets=buckets(False, 64),
@@ -127,6 +132,7 @@ class Job:
     recipe: Recipe
     run_dir: Path
     device: torch.device
+    stages: Sequence[str]
     warm: bool = False
     compile: bool = False
     deadline: float | None = None
@@ -135,24 +141,41 @@ class Job:
         return torch.Generator().manual_seed(self.recipe.seed)
 
 
-def train_vae(job: Job, *, clips: bool) -> Iterator[Report]:
-    recipe = job.recipe
+def train_vae_frames(job: Job) -> Iterator[Report]:
+    data = CartoonBatches(job.recipe.frames_batch, 1, SIZES, job.recipe.seed)
+    yield from train_vae(job, "vae-frames", new_vae(job), data, job.recipe.frames)
+
+
+def train_vae_clips(job: Job) -> Iterator[Report]:
     vae = new_vae(job)
-    folder = job.run_dir / ("vae-clips" if clips else "vae-frames")
-    if clips and not (folder / "state.pt").exists():
-        continue_from(job, "vae-frames", vae)
-    if clips:
-        data = CartoonBatches(
-            recipe.clips_batch,
-            recipe.clips_length,
-            SIZES,
-            recipe.seed + 1,
-            steps_per_clip=3,
-            crop=recipe.clips_crop,
-        )
-    else:
-        data = CartoonBatches(recipe.frames_batch, 1, SIZES, recipe.seed)
-    settings = recipe.clips if clips else recipe.frames
+    continue_from(job, "vae-frames", "vae-clips", vae)
+    yield from train_vae(job, "vae-clips", vae, cropped_clips(job, 1), job.recipe.clips)
+
+
+def train_vae_decoder(job: Job) -> Iterator[Report]:
+    """The encoder stays, so that latents keep their meaning for the transformer."""
+    vae = trained_vae(job).requires_grad_(True)
+    vae.encoder.requires_grad_(False)
+    vae.conv1.requires_grad_(False)
+    yield from train_vae(job, "vae-decoder", vae, cropped_clips(job, 2), job.recipe.decoder)
+
+
+def cropped_clips(job: Job, stream: int) -> CartoonBatches:
+    recipe = job.recipe
+    return CartoonBatches(
+        recipe.clips_batch,
+        recipe.clips_length,
+        SIZES,
+        recipe.seed + stream,
+        steps_per_clip=3,
+        crop=recipe.clips_crop,
+    )
+
+
+def train_vae(
+    job: Job, stage: str, vae: WanVAE, data: CartoonBatches, settings: Settings
+) -> Iterator[Report]:
+    folder = job.run_dir / stage
     yield from train(vae, data, Reconstruction(), settings, folder, job.device, job.deadline)
     with mixed_precision(job.device):
         reconstruction_sheet(vae, folder / "samples.png")
@@ -167,10 +190,16 @@ def new_vae(job: Job) -> WanVAE:
     return vae.requires_grad_(True)
 
 
-def continue_from(job: Job, stage: str, model: torch.nn.Module) -> None:
-    """Take the weights of an earlier stage; a warm run that skipped it keeps the shipped ones."""
-    if not job.warm or (job.run_dir / stage / "state.pt").exists():
-        load_average(model, job.run_dir / stage)
+def continue_from(job: Job, earlier: str, stage: str, model: torch.nn.Module) -> None:
+    """Start `stage` at an earlier one's weights; a warm run that skipped that keeps the shipped ones."""
+    if is_trained(job, stage):
+        return  # the loop resumes it
+    if not job.warm or is_trained(job, earlier):
+        load_average(model, job.run_dir / earlier)
+
+
+def is_trained(job: Job, stage: str) -> bool:
+    return (job.run_dir / stage / "state.pt").exists()
 
 
 def load_average(model: torch.nn.Module, folder: Path) -> None:
@@ -185,14 +214,17 @@ def trained_vae(job: Job) -> WanVAE:
 
     A warm run that trained none keeps the shipped one, so that the shipped transformer's latents stay what they were.
     """
-    if job.warm and not (job.run_dir / "vae-clips" / "state.pt").exists():
-        return load_mini().vae.to(job.device)
-    vae = WanVAE(job.recipe.vae)
-    load_average(vae, job.run_dir / "vae-clips")
-    vae.to(job.device).eval()
-    with mixed_precision(job.device):
-        mean, std = latent_statistics(vae, statistics_clips(job))
-    vae.config = replace(vae.config, latent_mean=mean, latent_std=std)
+    if job.warm and not is_trained(job, "vae-clips"):
+        vae = load_mini().vae.to(job.device)
+    else:
+        vae = WanVAE(job.recipe.vae)
+        load_average(vae, job.run_dir / "vae-clips")
+        vae.to(job.device).eval()
+        with mixed_precision(job.device):
+            mean, std = latent_statistics(vae, statistics_clips(job))
+        vae.config = replace(vae.config, latent_mean=mean, latent_std=std)
+    if is_trained(job, "vae-decoder"):
+        load_average(vae, job.run_dir / "vae-decoder")
     return vae
 
 
@@ -202,10 +234,13 @@ def statistics_clips(job: Job) -> list[torch.Tensor]:
 
 
 def cache_latents(job: Job) -> Iterator[Report]:
+    """For the stages that will read them; for both when neither is asked for."""
     recipe, vae = job.recipe, trained_vae(job)
     text_encoder = ByteTextEncoder(recipe.text)
     tail = RELEASES[MINI_NAME].prompt_tail
-    for bucket in (*recipe.weak_buckets, *recipe.strong_buckets):
+    weak = recipe.weak_buckets if "weak" in job.stages else ()
+    strong = recipe.strong_buckets if "strong" in job.stages else ()
+    for bucket in (*weak, *strong) or (*recipe.weak_buckets, *recipe.strong_buckets):
         count = max(1, round(recipe.cached_clips * bucket.share))
         conditions = recipe.conditions_per_clip if bucket.num_frames > 1 else 1
         clips = RenderedClips(bucket, conditions, recipe.mix, recipe.seed, tail)
@@ -218,8 +253,8 @@ def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
     recipe = job.recipe
     model = new_text_to_video(job)
     folder = job.run_dir / ("strong" if strong else "weak")
-    if strong and not (folder / "state.pt").exists():
-        continue_from(job, "weak", model)
+    if strong:
+        continue_from(job, "weak", "strong", model)
     if job.compile:
         for block in model.transformer.blocks:
             block.compile(dynamic=False)
@@ -248,7 +283,7 @@ def new_text_to_video(job: Job) -> TextToVideo:
 
 def export(job: Job) -> Iterator[Report]:
     model = new_text_to_video(job)
-    last = "strong" if (job.run_dir / "strong" / "state.pt").exists() else "weak"
+    last = "strong" if is_trained(job, "strong") else "weak"
     load_average(model, job.run_dir / last)
     vae = trained_vae(job)
     with mixed_precision(job.device):
@@ -257,14 +292,15 @@ def export(job: Job) -> Iterator[Report]:
     yield Report(1, 1, 0.0, 0.0, {})
 
 
-def run_stage(stage: str, job: Job) -> Iterator[Report]:
-    if stage in ("vae-frames", "vae-clips"):
-        return train_vae(job, clips=stage == "vae-clips")
-    if stage == "latents":
-        return cache_latents(job)
-    if stage in ("weak", "strong"):
-        return train_transformer(job, strong=stage == "strong")
-    return export(job)
+RUN: dict[str, Callable[[Job], Iterator[Report]]] = {
+    "vae-frames": train_vae_frames,
+    "vae-clips": train_vae_clips,
+    "latents": cache_latents,
+    "weak": partial(train_transformer, strong=False),
+    "strong": partial(train_transformer, strong=True),
+    "vae-decoder": train_vae_decoder,
+    "export": export,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -272,7 +308,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="anisora train mini", description=__doc__)
     parser.add_argument("--recipe", choices=RECIPES, default="gpu" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--run", type=Path, default=Path("runs/mini"), help="folder of the run")
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--stages", nargs="+", choices=list(RUN), default=list(RUN))
     parser.add_argument(
         "--warm", action="store_true", help=f"start from the shipped weights in {MINI_DIR.name}"
     )
@@ -293,8 +329,8 @@ def main(arguments: Sequence[str]) -> int:
         recipe = replace(recipe, seed=options.seed)
     for stage in options.stages:
         deadline = time.monotonic() + options.minutes * 60 if options.minutes else None
-        job = Job(recipe, options.run, device, options.warm, options.compile, deadline)
-        for report in run_stage(stage, job):
+        job = Job(recipe, options.run, device, options.stages, options.warm, options.compile, deadline)
+        for report in RUN[stage](job):
             figures = " ".join(f"{key} {value:.3f}" for key, value in report.metrics.items())
             log.info(
                 "%s %d/%d loss %.4f %.2f s/step %s",

@@ -108,6 +108,14 @@ def test_shards_hold_every_tensor_once(monkeypatch):
     assert [len(shard) for shard in shards] == [2, 2, 2, 1]
 
 
+@pytest.mark.parametrize("recipe", recipe_module.RECIPES.values(), ids=recipe_module.RECIPES.keys())
+def test_what_a_recipe_ships_fits_40_megabytes(recipe):
+    with torch.device("meta"):
+        transformer, vae = WanTransformer(recipe.transformer), WanVAE(recipe.vae)
+    networks = (transformer, vae, ByteTextEncoder(recipe.text))
+    assert 2 * sum(p.numel() for network in networks for p in network.parameters()) < 40e6
+
+
 def test_areas_cover_all_true_motion():
     moving = np.zeros((5, 32, 32), bool)
     moving[2, 10:14, 8:20] = True
@@ -138,7 +146,7 @@ def test_the_recipe_runs_every_stage_and_resumes(tmp_path, monkeypatch):
         frames=few, frames_batch=1, clips=few, clips_batch=1, clips_length=5, clips_crop=32,
         weak_buckets=(Bucket(5, (32, 32), 0.5, 2), Bucket(1, (32, 32), 0.5, 2)),
         strong_buckets=(Bucket(9, (32, 48), 1.0, 2),),
-        cached_clips=2, weak=few, strong=few,
+        cached_clips=2, weak=few, strong=few, decoder=few,
     )  # fmt: skip
     monkeypatch.setattr(recipe_module, "RECIPES", {"cpu": tiny})
     monkeypatch.setattr(recipe_module, "SIZES", ((32, 32),))
@@ -146,8 +154,14 @@ def test_the_recipe_runs_every_stage_and_resumes(tmp_path, monkeypatch):
     assert recipe_module.main(arguments) == 0
     made = load_mini(tmp_path / "mini")
     assert made.transformer.config.dim == DEBUG.dim
-    for stage in ("vae-frames", "vae-clips", "weak", "strong"):
+    for stage in ("vae-frames", "vae-clips", "weak", "strong", "vae-decoder"):
         assert len((tmp_path / stage / "loss.jsonl").read_text().splitlines()) == 2
+    clips, decoder = (
+        torch.load(tmp_path / stage / "state.pt", weights_only=True)["ema"]
+        for stage in ("vae-clips", "vae-decoder")
+    )
+    kept = {key for key in clips if torch.equal(clips[key], decoder[key])}
+    assert {key for key in clips if key.startswith(("encoder.", "conv1."))} <= kept < set(clips)
     assert (tmp_path / "vae-clips" / "samples.png").stat().st_size > 10_000
     assert (tmp_path / "strong" / "samples.png").stat().st_size > 10_000
     recipe_module.main(arguments)  # nothing left to do: resumed, not trained again
