@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfyui_anisora.anisora_core.checkpoints.files import write_beside
 from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR, Components, load_mini
 from comfyui_anisora.anisora_core.data.cartoons import TEXT_ACTIONS, CartoonClip, make_shot, render
 from comfyui_anisora.anisora_core.data.clips import to_bytes
@@ -31,6 +30,7 @@ from comfyui_anisora.anisora_core.evaluation.actions import (
 )
 from comfyui_anisora.anisora_core.evaluation.fidelity import Error, error
 from comfyui_anisora.anisora_core.evaluation.motion import BASELINES, inside_share, moving_pixels, speed
+from comfyui_anisora.anisora_core.files import write_beside
 from comfyui_anisora.anisora_core.generate import Frames, Request, make_clip
 from comfyui_anisora.anisora_core.releases import find_release
 from scipy.ndimage import binary_dilation

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from ..checkpoints.files import write_beside
+from ..files import write_beside
 
 
 def to_bytes(frames_FHWC: Tensor) -> np.ndarray:

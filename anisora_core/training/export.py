@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from ..checkpoints.files import write_beside
+from ..files import write_beside
 from ..models.wan.vae import WanVAE
 from .text_to_video import TextToVideo
 

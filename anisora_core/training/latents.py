@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..checkpoints.files import write_beside
 from ..conditioning.masks import pack_mask
 from ..conditioning.prompt import compose_prompt
 from ..data.cartoons import make_shot, render
+from ..files import write_beside
 from ..models.text import ByteTextEncoder
 from ..models.wan.vae import WanVAE
 from .autoencoder import Size, to_video

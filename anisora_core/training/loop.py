@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from ..checkpoints.files import write_beside
+from ..files import write_beside
 from .optimizers import Optimizers, make_optimizers
 
 log = logging.getLogger(__name__)

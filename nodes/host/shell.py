@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...anisora_core.checkpoints.files import write_beside
 from ...anisora_core.checkpoints.load import MINI_DIR, load_mini
 from ...anisora_core.data.cartoons import make_shot, render
 from ...anisora_core.data.clips import contact_sheet, to_bytes, write_mp4, write_webp
 from ...anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
 from ...anisora_core.domain.protocols import Step
+from ...anisora_core.files import write_beside
 from ...anisora_core.generate import Frames, Notes, Request, make_clip
 from ...anisora_core.releases import MINI_NAME, Release, find_release
 from .images import read_image

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...anisora_core.checkpoints.files import write_beside
 from ...anisora_core.data.clips import to_bytes, write_mp4
+from ...anisora_core.files import write_beside
 from .images import read_picture
 from .standalone import input_file
 

@@ -30,20 +30,22 @@ BELOW_TRAINING = {
     "data",
     "diffusion",
     "evaluation",
+    "files",
     "releases",
 }
 ALLOWED = {
     "domain": set(),
+    "files": set(),
     "layers": {"domain"},
     "models": {"domain", "layers"},
     "checkpoints": {"domain", "layers", "models"},
     "diffusion": {"domain"},
     "conditioning": {"domain"},
-    "data": {"domain"},
+    "data": {"domain", "files"},
     "evaluation": {"domain"},
     "releases": {"domain"},
     "generate": BELOW_TRAINING,
-    "training": BELOW_TRAINING,
+    "training": BELOW_TRAINING | {"generate"},
     "__init__": {"checkpoints", "domain", "generate", "releases"},
 }
 

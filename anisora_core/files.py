@@ -1,4 +1,4 @@
-"""Reading and writing files so that nothing half-written is ever left, and bad files are named."""
+"""Writing files so that nothing half-written is ever left."""
 
 from __future__ import annotations
 
