@@ -1,20 +1,94 @@
-"""Foreign names as data: one table per source format, `{i}` for the block index and `{wb}` for weight or bias."""
+"""Foreign names as data: one table per source format, `{i}` for the block index and `{wb}` for weight or bias.
+
+A value is our name, or `Parts` where one foreign tensor holds several of ours.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A foreign tensor of `count` equal parts along its first dimension; each of ours joins the parts at its indices."""
+
+    count: int
+    ours: Mapping[str, tuple[int, ...]]
+
+
+Table = Mapping[str, "str | Parts"]
+
+
+@lru_cache(maxsize=1024)
+def _regex(pattern: str) -> re.Pattern[str]:
+    escaped = re.escape(pattern).replace(r"\{i\}", r"(?P<i>\d+)").replace(r"\{wb\}", "(?P<wb>weight|bias)")
+    return re.compile(escaped)
+
+
+def lookup(key: str, table: Table) -> tuple[str | Parts, dict[str, str]] | None:
+    """The value of the pattern that `key` fits, and what its placeholders stand for."""
+    for pattern, value in table.items():
+        match = _regex(pattern).fullmatch(key)
+        if match:
+            return value, match.groupdict()
+    return None
 
 
 def rename(key: str, table: Mapping[str, str]) -> str | None:
     """The other side's name for `key`, or None when the table does not know it."""
-    for pattern, target in table.items():
-        regex = re.escape(pattern).replace(r"\{i\}", r"(?P<i>\d+)").replace(r"\{wb\}", "(?P<wb>weight|bias)")
-        match = re.fullmatch(regex, key)
-        if match:
-            return target.format(**match.groupdict())
-    return None
+    found = lookup(key, table)
+    return str(found[0]).format(**found[1]) if found else None
 
 
 def inverted(table: Mapping[str, str]) -> dict[str, str]:
     return {target: source for source, target in table.items()}
+
+
+def to_ours(weights: Mapping[str, Tensor], table: Table) -> tuple[dict[str, Tensor], list[str]]:
+    """Foreign weights under our names, parts as views where they lie together; and the names the table does not know."""
+    ours: dict[str, Tensor] = {}
+    unknown: list[str] = []
+    for key, value in weights.items():
+        found = lookup(key, table)
+        if found is None:
+            unknown.append(key)
+        elif isinstance(found[0], str):
+            ours[found[0].format(**found[1])] = value
+        else:
+            pieces = value.chunk(found[0].count)
+            for name, indices in found[0].ours.items():
+                chosen = [pieces[i] for i in indices]
+                ours[name.format(**found[1])] = chosen[0] if len(chosen) == 1 else torch.cat(chosen)
+    return ours, unknown
+
+
+def to_theirs(weights: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:
+    """Our weights under foreign names. KeyError for one that the table does not name."""
+    theirs: dict[str, Tensor] = {}
+    pieces: dict[str, list[Tensor | None]] = {}
+    for key, value in weights.items():
+        for pattern, target in table.items():
+            owned = {target: ()} if isinstance(target, str) else target.ours
+            found = lookup(key, {name: name for name in owned})
+            if found is None:
+                continue
+            foreign = pattern.format(**found[1])
+            if isinstance(target, str):
+                theirs[foreign] = value
+            else:
+                indices = target.ours[str(found[0])]
+                slots = pieces.setdefault(foreign, [None] * target.count)
+                for index, piece in zip(indices, value.chunk(len(indices)), strict=True):
+                    slots[index] = piece
+            break
+        else:
+            raise KeyError(key)
+    for foreign, slots in pieces.items():
+        theirs[foreign] = torch.cat([piece for piece in slots if piece is not None])
+    return theirs

@@ -12,22 +12,12 @@ from torch import Tensor, nn
 
 from ...domain.protocols import AttentionFunction, Ops
 from ...layers.attention import torch_attention
+from ...layers.embeddings import sinusoid
+from ...layers.modulation import modulate
 from ...layers.rope import rotary_table, rotate
 from .config import WanConfig
 
 Rotary = tuple[Tensor, Tensor]
-
-
-def sinusoid(timestep: Tensor, dim: int) -> Tensor:
-    """[cos, sin] of t * 10000^(-i / half), float64 inside -> float32 [..., dim]."""
-    half = dim // 2
-    freq = 10000.0 ** (-torch.arange(half, dtype=torch.float64, device=timestep.device) / half)
-    angle = timestep.double()[..., None] * freq
-    return torch.cat([angle.cos(), angle.sin()], dim=-1).float()
-
-
-def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    return torch.addcmul(shift, x.float(), 1.0 + scale).to(x.dtype)  # float32: scales near -1 cancel
 
 
 class SelfAttention(nn.Module):

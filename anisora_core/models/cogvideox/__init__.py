@@ -1,0 +1,1 @@
+"""The CogVideoX family: AniSora V1 and V1-RL."""

@@ -1,0 +1,48 @@
+"""Configurations of the CogVideoX family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class CogVideoXConfig:
+    """Transformer.
+
+    `in_channels` = noise + guide; `mask_channels` more hold the reprojected mask of models trained so (AniSora paper,
+    equation 1; no published one is). `learned_positions`: tokens, text included, of a learned position embedding that
+    is added to clips of exactly that many tokens; 0 for none.
+    """
+
+    dim: int = 3072
+    ffn_dim: int = 12288
+    num_layers: int = 42
+    num_heads: int = 48
+    in_channels: int = 32
+    mask_channels: int = 0
+    out_channels: int = 16
+    patch_size: int = 2
+    time_dim: int = 512
+    text_dim: int = 4096
+    text_len: int = 226
+    eps: float = 1e-5
+    inner_eps: float = 1e-6
+    rope_theta: float = 10000.0
+    learned_positions: int = 0
+
+    @property
+    def head_dim(self) -> int:
+        return self.dim // self.num_heads
+
+    @property
+    def rope_axis_dims(self) -> tuple[int, int, int]:
+        """Real dimensions of a head turned by time, height and width (16, 24, 24 for head_dim 64)."""
+        time = self.head_dim // 4
+        spatial = (self.head_dim - time) // 2
+        return time, spatial, spatial
+
+
+V1_I2V_5B = CogVideoXConfig()
+DEBUG = replace(
+    V1_I2V_5B, dim=64, ffn_dim=96, num_layers=2, num_heads=2, time_dim=16, text_dim=20, text_len=6
+)

@@ -1,0 +1,182 @@
+"""V1's transformer against diffusers' on small random weights, and every name and shape at full size, both forms."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from comfyui_anisora.anisora_core.checkpoints.keymaps import inverted, rename, to_ours, to_theirs
+from comfyui_anisora.anisora_core.checkpoints.keymaps.cogvideox import (
+    COGVIDEOX_FROM_DIFFUSERS,
+    COGVIDEOX_FROM_SAT,
+    COGVIDEOX_SAT_IGNORED,
+)
+from comfyui_anisora.anisora_core.models.cogvideox.config import DEBUG, V1_I2V_5B
+from comfyui_anisora.anisora_core.models.cogvideox.transformer import CogVideoXTransformer
+
+MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
+SAT_PREFIX = "model.diffusion_model."
+
+
+def theirs_for(config):
+    from diffusers import CogVideoXTransformer3DModel
+
+    model = CogVideoXTransformer3DModel(
+        num_attention_heads=config.num_heads,
+        attention_head_dim=config.head_dim,
+        in_channels=config.in_channels,
+        out_channels=config.out_channels,
+        time_embed_dim=config.time_dim,
+        text_embed_dim=config.text_dim,
+        num_layers=config.num_layers,
+        max_text_seq_length=config.text_len,
+        use_rotary_positional_embeddings=True,
+    )
+    for block in model.transformer_blocks:  # diffusers fixes the ratio at four
+        block.ff.net[0].proj = torch.nn.Linear(config.dim, config.ffn_dim)
+        block.ff.net[2] = torch.nn.Linear(config.ffn_dim, config.dim)
+    model.norm_out.norm.eps = config.inner_eps  # facts 1.6: SAT's, which diffusers' constructor does not take
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.1 + (0.3 if parameter.ndim == 1 else 0.0))
+    return model.float().eval()
+
+
+def ours_like(theirs, config):
+    with torch.device("meta"):
+        model = CogVideoXTransformer(config)
+    weights = {rename(k, COGVIDEOX_FROM_DIFFUSERS): v.clone() for k, v in theirs.state_dict().items()}
+    model.load_state_dict(weights, assign=True, strict=True)
+    return model
+
+
+def inputs(config, shape):
+    x = torch.randn(shape[0], config.in_channels + config.mask_channels, *shape[1:])
+    return x, torch.tensor([999, 19][: shape[0]]), torch.randn(shape[0], config.text_len, config.text_dim)
+
+
+def run_theirs(model, x, timestep, text):
+    from diffusers.models.embeddings import get_3d_rotary_pos_embed
+
+    frames, height, width = x.shape[2], x.shape[3] // 2, x.shape[4] // 2
+    rotary = get_3d_rotary_pos_embed(  # raw integers, as the authors' code has them (facts 1.2)
+        model.config.attention_head_dim, ((0, 0), (height, width)), (height, width), frames
+    )
+    out = model(x.transpose(1, 2), text, timestep, image_rotary_emb=rotary, return_dict=False)[0]
+    return out.transpose(1, 2)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 6), (1, 1, 8, 4), (2, 4, 2, 2), (1, 5, 6, 4)])
+def test_forward_equals_diffusers(shape):
+    theirs = theirs_for(DEBUG)
+    arguments = inputs(DEBUG, shape)
+    with torch.no_grad():
+        difference = ours_like(theirs, DEBUG)(*arguments) - run_theirs(theirs, *arguments)
+    assert difference.abs().max() < 1e-5
+
+
+def test_gradients_equal_diffusers():
+    theirs = theirs_for(DEBUG)
+    ours = ours_like(theirs, DEBUG)
+    arguments = inputs(DEBUG, (2, 3, 4, 6))
+    weight = torch.randn(2, DEBUG.out_channels, 3, 4, 6)
+    (ours(*arguments) * weight).sum().backward()
+    (run_theirs(theirs, *arguments) * weight).sum().backward()
+    mine = dict(ours.named_parameters())
+    floor = 0.01 * max(parameter.grad.norm() for parameter in theirs.parameters())
+    for key, parameter in theirs.named_parameters():
+        gradient = mine[rename(key, COGVIDEOX_FROM_DIFFUSERS)].grad
+        relative = (gradient - parameter.grad).norm() / parameter.grad.norm().maximum(floor)
+        assert relative < 1e-5, f"{key}: {relative:.1e}"
+
+
+def test_learned_positions_are_added_to_clips_of_their_length_only():
+    tokens = DEBUG.text_len + 3 * 2 * 3
+    config = replace(DEBUG, learned_positions=tokens)
+    plain = ours_like(theirs_for(DEBUG), DEBUG)
+    model = CogVideoXTransformer(config)
+    model.load_state_dict(plain.state_dict(), strict=False)
+    model.positions.data.normal_()
+    with torch.no_grad():
+        fitting, other = inputs(DEBUG, (1, 3, 4, 6)), inputs(DEBUG, (1, 2, 4, 6))
+        assert (model(*fitting) - plain(*fitting)).abs().max() > 1e-3
+        assert torch.equal(model(*other), plain(*other))
+
+
+def test_a_mask_is_read_where_the_configuration_has_one():
+    config = replace(DEBUG, mask_channels=4)
+    model = CogVideoXTransformer(config)
+    x, timestep, text = inputs(config, (1, 2, 4, 4))
+    with torch.no_grad():
+        before = model(x, timestep, text)
+        x[:, DEBUG.out_channels : DEBUG.out_channels + 4] += 1.0
+        assert (model(x, timestep, text) - before).abs().max() > 1e-4
+
+
+def test_sizes_off_the_patch_are_padded_and_cropped_back():
+    model = CogVideoXTransformer(DEBUG)
+    assert model(*inputs(DEBUG, (1, 2, 5, 7))).shape == (1, 16, 2, 5, 7)
+
+
+def manifest(name):
+    return json.loads(gzip.decompress((MANIFESTS / f"{name}.json.gz").read_bytes()))
+
+
+def on_meta(shapes):
+    return {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
+
+
+def shapes_of(weights):
+    return {key: list(value.shape) for key, value in weights.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens"),
+    [
+        ("v1_transformer_sat_infer720_97f", 0),
+        ("v1_transformer_sat_infer720_49f_lpe", 226 + 13 * 45 * 80),
+        ("v1_rl_transformer_sat_config", 226 + 25 * 45 * 68),
+    ],
+)
+def test_full_size_equals_sats_names_and_shapes_both_ways(name, tokens):
+    with torch.device("meta"):
+        model = CogVideoXTransformer(replace(V1_I2V_5B, learned_positions=tokens))
+    sat = {key.removeprefix(SAT_PREFIX): shape for key, shape in manifest(name).items()}
+    kept = {key: shape for key, shape in sat.items() if key not in COGVIDEOX_SAT_IGNORED}
+    ours, unknown = to_ours(on_meta(kept), COGVIDEOX_FROM_SAT)
+    assert not unknown
+    assert shapes_of(ours) == shapes_of(model.state_dict())
+    assert shapes_of(to_theirs(model.state_dict(), COGVIDEOX_FROM_SAT)) == kept
+
+
+def test_full_size_equals_diffusers_names_and_shapes_both_ways():
+    with torch.device("meta"):
+        model = CogVideoXTransformer(V1_I2V_5B)
+    theirs = manifest("v1_transformer_diffusers")
+    assert {rename(key, COGVIDEOX_FROM_DIFFUSERS): shape for key, shape in theirs.items()} == shapes_of(
+        model.state_dict()
+    )
+    back = inverted(COGVIDEOX_FROM_DIFFUSERS)
+    assert {rename(key, back) for key in model.state_dict()} == theirs.keys()
+
+
+def test_sat_parts_land_where_the_forward_pass_expects_them():
+    """facts 1.6: chunks 0, 1, 2, 6, 7, 8 of the modulation are norm1's, q, k and v lie in this order; and back."""
+    width = DEBUG.dim
+    modulation = torch.arange(12.0).repeat_interleave(width)[:, None].expand(-1, DEBUG.time_dim)
+    qkv = torch.arange(3.0).repeat_interleave(width)
+    sat = {
+        "mixins.adaln_layer.adaLN_modulations.1.1.weight": modulation,
+        "transformer.layers.1.attention.query_key_value.bias": qkv,
+    }
+    ours, _ = to_ours(sat, COGVIDEOX_FROM_SAT)
+    chosen = {key: value.flatten(1)[:, 0] if value.ndim > 1 else value for key, value in ours.items()}
+    assert chosen["blocks.1.norm1.linear.weight"][::width].tolist() == [0, 1, 2, 6, 7, 8]
+    assert chosen["blocks.1.norm2.linear.weight"][::width].tolist() == [3, 4, 5, 9, 10, 11]
+    assert [float(chosen[f"blocks.1.attn.{name}.bias"][0]) for name in "qkv"] == [0, 1, 2]
+    back = to_theirs(ours, COGVIDEOX_FROM_SAT)
+    assert all(torch.equal(back[key], value) for key, value in sat.items())
