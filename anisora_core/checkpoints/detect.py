@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -26,8 +27,28 @@ FAMILIES = (
     ),
     Family("Wan transformer", ("patch_embedding.weight", "blocks.0.self_attn.q.weight")),
     Family("Wan VAE", ("encoder.conv1.weight", "decoder.head.0.gamma")),
+    Family(
+        "CogVideoX transformer (SAT)",
+        ("model.diffusion_model.mixins.patch_embed.text_proj.weight",),
+    ),
+    Family("CogVideoX transformer (diffusers)", ("patch_embed.text_proj.weight",)),
+    Family(
+        "CogVideoX VAE (SAT)", ("encoder.mid.block_1.norm1.weight", "decoder.norm_out.conv_y.conv.weight")
+    ),
+    Family(
+        "CogVideoX VAE (diffusers)",
+        ("encoder.mid_block.resnets.0.norm1.weight", "decoder.norm_out.conv_y.conv.weight"),
+    ),
     Family("byte T5 encoder of mini", ("encoder.shared.weight",)),
 )
+
+
+def family_of(names: Collection[str]) -> str:
+    """The first family that fits, or "unknown"."""
+    for family in FAMILIES:
+        if all(name in names for name in family.has) and not any(name in names for name in family.lacks):
+            return family.name
+    return "unknown"
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -41,12 +62,9 @@ def describe(path: Path) -> dict[str, Any]:
             dtypes = Counter(str(part.get_dtype()) for part in slices.values())
     except (SafetensorError, OSError) as error:
         raise ValueError(f"file {path} is no whole safetensors file ({error}); download it again") from None
-    found = [
-        f.name for f in FAMILIES if all(k in shapes for k in f.has) and not any(k in shapes for k in f.lacks)
-    ]
     return {
         "file": str(path),
-        "family": found[0] if found else "unknown",
+        "family": family_of(shapes),
         "tensors": len(shapes),
         "parameters": sum(prod(shape) for shape in shapes.values()),
         "dtypes": dict(dtypes),

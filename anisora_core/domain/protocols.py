@@ -21,6 +21,7 @@ class Ops(Protocol):
     Linear: Any
     Conv2d: Any
     Conv3d: Any
+    GroupNorm: Any
     LayerNorm: Any
     RMSNorm: Any
 

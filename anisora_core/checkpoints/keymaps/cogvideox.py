@@ -68,3 +68,54 @@ COGVIDEOX_FROM_DIFFUSERS: dict[str, str] = {
     "norm_out.linear.{wb}": "head.linear.{wb}",
     "proj_out.{wb}": "head.proj.{wb}",
 }
+
+_DIFFUSERS_BLOCK = {
+    "norm1.{wb}": "norm1.{wb}",
+    "norm2.{wb}": "norm2.{wb}",
+    "conv1.conv.{wb}": "conv1.conv.{wb}",
+    "conv2.conv.{wb}": "conv2.conv.{wb}",
+    "conv_shortcut.{wb}": "nin_shortcut.{wb}",
+    **{
+        f"norm{n}.{part}.{{wb}}": f"norm{n}.{part}.{{wb}}"
+        for n in (1, 2)
+        for part in ("norm_layer", "conv_y.conv", "conv_b.conv")
+    },
+}
+_LEVELS = 4
+
+#: SAT counts the decoder's levels from the pixels, diffusers from the latent.
+COGVIDEOX_VAE_FROM_DIFFUSERS: dict[str, str] = {
+    **{
+        f"{side}.{name}.{{wb}}": f"{side}.{name}.{{wb}}"
+        for side in ("encoder", "decoder")
+        for name in ("conv_in.conv", "conv_out.conv")
+    },
+    "encoder.norm_out.{wb}": "encoder.norm_out.{wb}",
+    **{
+        f"decoder.norm_out.{part}.{{wb}}": f"decoder.norm_out.{part}.{{wb}}"
+        for part in ("norm_layer", "conv_y.conv", "conv_b.conv")
+    },
+    **{
+        f"{side}.mid_block.resnets.{n}.{theirs}": f"{side}.mid.block_{n + 1}.{ours}"
+        for side in ("encoder", "decoder")
+        for n in (0, 1)
+        for theirs, ours in _DIFFUSERS_BLOCK.items()
+    },
+    **{
+        f"{theirs_level}.resnets.{{i}}.{theirs}": f"{ours_level}.block.{{i}}.{ours}"
+        for level in range(_LEVELS)
+        for theirs_level, ours_level in (
+            (f"encoder.down_blocks.{level}", f"encoder.down.{level}"),
+            (f"decoder.up_blocks.{_LEVELS - 1 - level}", f"decoder.up.{level}"),
+        )
+        for theirs, ours in _DIFFUSERS_BLOCK.items()
+    },
+    **{
+        f"encoder.down_blocks.{level}.downsamplers.0.conv.{{wb}}": f"encoder.down.{level}.downsample.conv.{{wb}}"
+        for level in range(_LEVELS - 1)
+    },
+    **{
+        f"decoder.up_blocks.{_LEVELS - 1 - level}.upsamplers.0.conv.{{wb}}": f"decoder.up.{level}.upsample.conv.{{wb}}"
+        for level in range(1, _LEVELS)
+    },
+}

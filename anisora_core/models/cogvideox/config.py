@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ...domain.geometry import LatentGrid
+
 
 @dataclass(frozen=True)
 class CogVideoXConfig:
@@ -46,3 +48,27 @@ V1_I2V_5B = CogVideoXConfig()
 DEBUG = replace(
     V1_I2V_5B, dim=64, ffn_dim=96, num_layers=2, num_heads=2, time_dim=16, text_dim=20, text_len=6
 )
+
+
+@dataclass(frozen=True)
+class CogVideoXVAEConfig:
+    """Causal VAE. `temporal_levels`: how many of the outermost levels also halve time; `scale` multiplies latents."""
+
+    dim: int = 128
+    channels: int = 16
+    mults: tuple[int, ...] = (1, 2, 2, 4)
+    num_res_blocks: int = 3
+    temporal_levels: int = 2
+    groups: int = 32
+    eps: float = 1e-6
+    scale: float = 0.7
+
+    @property
+    def grid(self) -> LatentGrid:
+        return LatentGrid(
+            frames_per_latent=2**self.temporal_levels, pixels_per_latent=2 ** (len(self.mults) - 1)
+        )
+
+
+V1_VAE = CogVideoXVAEConfig()
+DEBUG_VAE = replace(V1_VAE, dim=32, num_res_blocks=1)

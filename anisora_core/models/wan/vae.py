@@ -8,7 +8,6 @@ so encode and decode work in chunks of any size with the result of the whole.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -17,22 +16,8 @@ from torch import Tensor, nn
 
 from ...domain.protocols import Ops
 from ...layers.causal3d import Past, causal_conv, per_frame, run
+from ...layers.posterior import Posterior
 from .config import WanVAEConfig
-
-
-@dataclass(frozen=True)
-class Posterior:
-    """Raw (not normalised) latent distribution."""
-
-    mean: Tensor
-    logvar: Tensor
-
-    def mode(self) -> Tensor:
-        return self.mean
-
-    def sample(self, rng: torch.Generator) -> Tensor:
-        noise = torch.randn(self.mean.shape, generator=rng).to(self.mean)
-        return self.mean + noise * (0.5 * self.logvar.clamp(-30.0, 20.0)).exp()
 
 
 class RMSNorm(nn.Module):

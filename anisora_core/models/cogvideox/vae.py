@@ -1,0 +1,242 @@
+"""The CogVideoX causal 3-D VAE (Yang et al. 2024, arXiv 2408.06072, section 2.1); module names equal SAT's.
+
+Pixels are video_BCFHW in -1..1; latents are latent_BCTHW, 1 + 4 k frames to 1 + k. A clip is encoded whole. It is decoded
+in runs of latents, the first longer by one: convolutions remember the run before, but the group norms see one run at a
+time, so the lengths of runs are part of what the decoder computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...domain.protocols import Ops
+from ...layers.causal3d import Past, causal_conv, per_frame
+from ...layers.posterior import Posterior
+from .config import CogVideoXVAEConfig
+
+
+class CausalConv(nn.Module):
+    """Before the clip lies its first frame, repeated."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, *, ops: Ops) -> None:
+        super().__init__()
+        self.conv = ops.Conv3d(in_channels, out_channels, kernel, padding=(0, kernel // 2, kernel // 2))
+        self.keep = kernel - 1
+
+    def forward(self, x: Tensor, past: Past = None) -> tuple[Tensor, Past]:
+        return causal_conv(
+            self.conv, x, x[:, :, :1].expand(-1, -1, self.keep, -1, -1) if past is None else past
+        )
+
+
+def apart(x: Tensor) -> list[Tensor]:
+    """The clip's first frame for itself where a run has it (an odd number of frames), then the rest."""
+    return [x[:, :, :1], x[:, :, 1:]] if x.shape[2] > 1 and x.shape[2] % 2 else [x]
+
+
+class SpatialNorm(nn.Module):
+    """Group norm scaled and shifted by the latent at every place (Zheng et al. 2022, arXiv 2209.09002, section 3.2)."""
+
+    def __init__(self, channels: int, config: CogVideoXVAEConfig, *, ops: Ops) -> None:
+        super().__init__()
+        self.norm_layer = ops.GroupNorm(config.groups, channels, eps=config.eps)
+        self.conv_y = CausalConv(config.channels, channels, 1, ops=ops)
+        self.conv_b = CausalConv(config.channels, channels, 1, ops=ops)
+
+    def forward(self, x: Tensor, latent: Tensor) -> Tensor:
+        parts = zip(apart(x), apart(latent), strict=True)
+        near = torch.cat([F.interpolate(z, size=part.shape[-3:]) for part, z in parts], dim=2)
+        return self.norm_layer(x) * self.conv_y(near)[0] + self.conv_b(near)[0]
+
+
+class ResidualBlock(nn.Module):
+    """With `follows_latent`, the decoder's form, whose norms read the latent."""
+
+    def __init__(
+        self, inside: int, outside: int, config: CogVideoXVAEConfig, *, ops: Ops, follows_latent: bool
+    ) -> None:
+        super().__init__()
+
+        def norm(channels: int) -> nn.Module:
+            if follows_latent:
+                return SpatialNorm(channels, config, ops=ops)
+            return ops.GroupNorm(config.groups, channels, eps=config.eps)
+
+        self.norm1, self.conv1 = norm(inside), CausalConv(inside, outside, 3, ops=ops)
+        self.norm2, self.conv2 = norm(outside), CausalConv(outside, outside, 3, ops=ops)
+        if inside != outside:
+            self.nin_shortcut = ops.Conv3d(inside, outside, 1)
+
+    def forward(self, x: Tensor, latent: tuple[Tensor, ...], past: Past = None) -> tuple[Tensor, Past]:
+        """`latent` is empty in the encoder."""
+        past1, past2 = past or (None, None)
+        y, past1 = self.conv1(F.silu(self.norm1(x, *latent)), past1)
+        y, past2 = self.conv2(F.silu(self.norm2(y, *latent)), past2)
+        shortcut = self.nin_shortcut(x) if hasattr(self, "nin_shortcut") else x
+        return shortcut + y, (past1, past2)
+
+
+class Downsample(nn.Module):
+    """Time by averaging pairs, the first frame of the clip kept for itself; space by a strided convolution."""
+
+    def __init__(self, channels: int, *, halves_time: bool, ops: Ops) -> None:
+        super().__init__()
+        self.conv, self.halves_time = ops.Conv2d(channels, channels, 3, stride=2), halves_time
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.halves_time and x.shape[2] > 1:
+            first, rest = x[:, :, : x.shape[2] % 2], x[:, :, x.shape[2] % 2 :]
+            x = torch.cat([first, rest.unflatten(2, (-1, 2)).mean(3)], dim=2)
+        return per_frame(self.conv, F.pad(x, (0, 1, 0, 1)))
+
+
+class Upsample(nn.Module):
+    """Nearest neighbours, the first frame of the clip not doubled in time, then a convolution of each frame."""
+
+    def __init__(self, channels: int, *, doubles_time: bool, ops: Ops) -> None:
+        super().__init__()
+        self.conv, self.doubles_time = ops.Conv2d(channels, channels, 3, padding=1), doubles_time
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = apart(x) if self.doubles_time else [x]
+        doubled = [
+            F.interpolate(part, scale_factor=(1 + (self.doubles_time and part.shape[2] > 1), 2, 2))
+            for part in parts
+        ]
+        return per_frame(self.conv, torch.cat(doubled, dim=2))
+
+
+class Level(nn.Module):
+    """Residual blocks of one resolution; SAT calls the step to the next `downsample` or `upsample`."""
+
+    def __init__(
+        self, widths: Sequence[int], config: CogVideoXVAEConfig, *, ops: Ops, follows_latent: bool
+    ) -> None:
+        super().__init__()
+        self.block = nn.ModuleList(
+            ResidualBlock(a, b, config, ops=ops, follows_latent=follows_latent) for a, b in pairwise(widths)
+        )
+
+
+class Middle(nn.Module):
+    def __init__(self, width: int, config: CogVideoXVAEConfig, *, ops: Ops, follows_latent: bool) -> None:
+        super().__init__()
+        self.block_1 = ResidualBlock(width, width, config, ops=ops, follows_latent=follows_latent)
+        self.block_2 = ResidualBlock(width, width, config, ops=ops, follows_latent=follows_latent)
+
+
+class Encoder(nn.Module):
+    def __init__(self, config: CogVideoXVAEConfig, *, ops: Ops) -> None:
+        super().__init__()
+        widths = [config.dim * mult for mult in config.mults]
+        self.conv_in = CausalConv(3, widths[0], 3, ops=ops)
+        self.down = nn.ModuleList()
+        for index, width in enumerate(widths):
+            inside = widths[max(0, index - 1)]
+            level = Level([inside, *[width] * config.num_res_blocks], config, ops=ops, follows_latent=False)
+            if index < len(widths) - 1:
+                level.downsample = Downsample(width, halves_time=index < config.temporal_levels, ops=ops)
+            self.down.append(level)
+        self.mid = Middle(widths[-1], config, ops=ops, follows_latent=False)
+        self.norm_out = ops.GroupNorm(config.groups, widths[-1], eps=config.eps)
+        self.conv_out = CausalConv(widths[-1], 2 * config.channels, 3, ops=ops)
+
+    def forward(self, video: Tensor) -> Tensor:
+        x, _ = self.conv_in(video)
+        for level in self.down:
+            for block in level.block:  # type: ignore[union-attr]
+                x, _ = block(x, ())
+            if hasattr(level, "downsample"):
+                x = level.downsample(x)  # type: ignore[operator]
+        for block in (self.mid.block_1, self.mid.block_2):
+            x, _ = block(x, ())
+        return self.conv_out(F.silu(self.norm_out(x)))[0]
+
+
+class Decoder(nn.Module):
+    def __init__(self, config: CogVideoXVAEConfig, *, ops: Ops) -> None:
+        super().__init__()
+        widths = [config.dim * mult for mult in config.mults]
+        self.conv_in = CausalConv(config.channels, widths[-1], 3, ops=ops)
+        self.mid = Middle(widths[-1], config, ops=ops, follows_latent=True)
+        self.up = nn.ModuleList()
+        for index, width in enumerate(widths):
+            inside = widths[min(index + 1, len(widths) - 1)]
+            level = Level(
+                [inside, *[width] * (config.num_res_blocks + 1)], config, ops=ops, follows_latent=True
+            )
+            if index:
+                steps_left = len(widths) - 1 - index
+                level.upsample = Upsample(width, doubles_time=steps_left < config.temporal_levels, ops=ops)
+            self.up.append(level)
+        self.norm_out = SpatialNorm(widths[0], config, ops=ops)
+        self.conv_out = CausalConv(widths[0], 3, 3, ops=ops)
+
+    def forward(self, latent: Tensor, past: Past = None) -> tuple[Tensor, Past]:
+        pasts = iter(past) if past is not None else None
+        kept: list[Past] = []
+
+        def streamed(layer: nn.Module, x: Tensor, *arguments: tuple[Tensor, ...]) -> Tensor:
+            y, now = layer(x, *arguments, next(pasts) if pasts else None)
+            kept.append(now)
+            return y
+
+        x = streamed(self.conv_in, latent)
+        for block in (self.mid.block_1, self.mid.block_2):
+            x = streamed(block, x, (latent,))
+        for level in reversed(self.up):
+            for block in level.block:  # type: ignore[union-attr]
+                x = streamed(block, x, (latent,))
+            if hasattr(level, "upsample"):
+                x = level.upsample(x)  # type: ignore[operator]
+        x = streamed(self.conv_out, F.silu(self.norm_out(x, latent)))
+        return x, tuple(kept)
+
+
+class CogVideoXVAE(nn.Module):
+    def __init__(self, config: CogVideoXVAEConfig, *, ops: Ops = nn) -> None:  # type: ignore[assignment]
+        super().__init__()
+        self.config, self.grid = config, config.grid
+        self.encoder = Encoder(config, ops=ops)
+        self.decoder = Decoder(config, ops=ops)
+
+    def encode(self, video_BCFHW: Tensor) -> Posterior:
+        """The whole clip at once, as AniSora does; ValueError for a length that is not 1 + 4 k."""
+        self.grid.latent_frames(video_BCFHW.shape[2])
+        return Posterior(*self.encoder(video_BCFHW).chunk(2, dim=1))
+
+    def decode_chunks(self, latent_BCTHW: Tensor, *, latents_per_chunk: int = 2) -> Iterator[Tensor]:
+        """Yield video_BCFHW run by run, not clamped, from raw latents: 1 + `latents_per_chunk` of them, then so many each.
+
+        The authors decode by 2, and V1-RL a whole clip; another even number gives other pixels. ValueError where the
+        latents do not come out even.
+        """
+        total = latent_BCTHW.shape[2]
+        assert latents_per_chunk % 2 == 0, "an odd run would take its first latent for the clip's"
+        if (total - 1) % latents_per_chunk:
+            raise ValueError(
+                f"{total} latent frames do not fit runs of {latents_per_chunk} after the first; make the clip "
+                f"{self.grid.frames_per_latent * latents_per_chunk} k + 1 frames long"
+            )
+        first = min(total, 1 + latents_per_chunk)
+        past: Past = None
+        for run in latent_BCTHW.split(
+            [first, *[latents_per_chunk] * ((total - first) // latents_per_chunk)], 2
+        ):
+            frames, past = self.decoder(run, past)
+            yield frames
+
+    def decode(self, latent_BCTHW: Tensor, *, latents_per_chunk: int = 2) -> Tensor:
+        """Raw latents -> video_BCFHW, not clamped."""
+        return torch.cat(list(self.decode_chunks(latent_BCTHW, latents_per_chunk=latents_per_chunk)), dim=2)
+
+    def normalize(self, raw_latent: Tensor) -> Tensor:
+        return raw_latent * self.config.scale
+
+    def denormalize(self, latent: Tensor) -> Tensor:
+        return latent / self.config.scale

@@ -1,0 +1,110 @@
+"""V1's causal VAE against diffusers' AutoencoderKLCogVideoX on small random weights, and every name at full size."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from comfyui_anisora.anisora_core.checkpoints.keymaps import inverted, rename
+from comfyui_anisora.anisora_core.checkpoints.keymaps.cogvideox import COGVIDEOX_VAE_FROM_DIFFUSERS
+from comfyui_anisora.anisora_core.models.cogvideox.config import DEBUG_VAE, V1_VAE
+from comfyui_anisora.anisora_core.models.cogvideox.vae import CogVideoXVAE
+
+MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
+
+
+def theirs_for(config):
+    from diffusers import AutoencoderKLCogVideoX
+
+    levels = len(config.mults)
+    model = AutoencoderKLCogVideoX(
+        down_block_types=("CogVideoXDownBlock3D",) * levels,
+        up_block_types=("CogVideoXUpBlock3D",) * levels,
+        block_out_channels=tuple(config.dim * mult for mult in config.mults),
+        layers_per_block=config.num_res_blocks,
+        latent_channels=config.channels,
+        norm_num_groups=config.groups,
+        scaling_factor=config.scale,
+    )
+    model.num_sample_frames_batch_size = 10**6  # encode whole, as AniSora's code does (facts 1.7)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    return model.float().eval()
+
+
+def ours_like(theirs, config):
+    with torch.device("meta"):
+        model = CogVideoXVAE(config)
+    weights = {rename(k, COGVIDEOX_VAE_FROM_DIFFUSERS): v.clone() for k, v in theirs.state_dict().items()}
+    model.load_state_dict(weights, assign=True, strict=True)
+    return model
+
+
+@pytest.fixture(scope="module")
+def pair():
+    torch.manual_seed(0)
+    theirs = theirs_for(DEBUG_VAE)
+    return ours_like(theirs, DEBUG_VAE), theirs
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 16, 24), (2, 9, 16, 16), (1, 13, 24, 16), (1, 17, 16, 16)])
+def test_encode_equals_diffusers(pair, shape):
+    ours, theirs = pair
+    video = torch.rand(shape[0], 3, *shape[1:]) * 2 - 1
+    with torch.no_grad():
+        mine, other = ours.encode(video), theirs.encode(video).latent_dist
+    assert (mine.mean - other.mean).abs().max() < 1e-5
+    assert (mine.logvar - other.logvar).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("frames", [1, 3, 5, 7])
+def test_decode_in_the_authors_runs_equals_diffusers(pair, frames):
+    ours, theirs = pair
+    latent = torch.randn(2, 16, frames, 2, 3)
+    with torch.no_grad():
+        difference = ours.decode(latent) - theirs.decode(latent).sample
+    assert difference.shape[2] == 1 + 4 * (frames - 1)
+    assert difference.abs().max() < 1e-5
+
+
+def test_runs_are_part_of_the_result(pair):
+    """Facts 1.7: group norms see one run, so decoding all at once is another picture; both must stay available."""
+    latent = torch.randn(1, 16, 7, 2, 2)
+    with torch.no_grad():
+        difference = pair[0].decode(latent) - pair[0].decode(latent, latents_per_chunk=6)
+    assert difference.abs().max() > 1e-3
+
+
+def test_lengths_that_do_not_come_out_even_are_named(pair):
+    with pytest.raises(ValueError, match=r"4 latent frames do not fit .* 8 k \+ 1 frames long"):
+        pair[0].decode(torch.randn(1, 16, 4, 2, 2))
+    with pytest.raises(ValueError, match="length 8"):
+        pair[0].encode(torch.randn(1, 3, 8, 16, 16))
+
+
+def test_posterior_is_sampled_or_its_mode(pair):
+    posterior = pair[0].encode(torch.rand(1, 3, 5, 16, 16))
+    draws = [posterior.sample(torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+    assert torch.equal(posterior.mode(), posterior.mean)
+    assert torch.allclose(pair[0].denormalize(pair[0].normalize(draws[0])), draws[0])
+
+
+def manifest(name):
+    return json.loads(gzip.decompress((MANIFESTS / f"{name}.json.gz").read_bytes()))
+
+
+def test_full_size_names_and_shapes_equal_sats_and_diffusers():
+    with torch.device("meta"):
+        model = CogVideoXVAE(V1_VAE)
+    shapes = {key: list(value.shape) for key, value in model.state_dict().items()}
+    assert shapes == manifest("v1_vae_sat")
+    theirs = manifest("v1_vae_diffusers")
+    assert {rename(key, COGVIDEOX_VAE_FROM_DIFFUSERS): shape for key, shape in theirs.items()} == shapes
+    back = inverted(COGVIDEOX_VAE_FROM_DIFFUSERS)
+    assert {rename(key, back) for key in shapes} == theirs.keys()

@@ -1,0 +1,40 @@
+"""Every published network is recognised as one family, by its names alone."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from comfyui_anisora.anisora_core.checkpoints.detect import FAMILIES, family_of
+
+MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
+EXPECTED = {
+    "anymask_dit": "Wan transformer with image branch",
+    "anymask_i2v_1_3B_dit": "Wan transformer with image branch",
+    "v2_wan21_i2v_14B_dit": "Wan transformer with image branch",
+    "v3_2_wan22_i2v_A14B_dit": "Wan transformer",
+    "wan21_vae": "Wan VAE",
+    "v1_transformer_sat_infer720_97f": "CogVideoX transformer (SAT)",
+    "v1_transformer_sat_infer720_49f_lpe": "CogVideoX transformer (SAT)",
+    "v1_rl_transformer_sat_config": "CogVideoX transformer (SAT)",
+    "v1_transformer_diffusers": "CogVideoX transformer (diffusers)",
+    "v1_vae_sat": "CogVideoX VAE (SAT)",
+    "v1_vae_diffusers": "CogVideoX VAE (diffusers)",
+}
+
+
+@pytest.mark.parametrize("name", sorted(p.name.removesuffix(".json.gz") for p in MANIFESTS.iterdir()))
+def test_a_manifest_is_one_family(name):
+    names = json.loads(gzip.decompress((MANIFESTS / f"{name}.json.gz").read_bytes())).keys()
+    assert family_of(names) == EXPECTED[name]
+    fitting = [f for f in FAMILIES if all(n in names for n in f.has) and not any(n in names for n in f.lacks)]
+    assert {f.name for f in fitting} <= {
+        EXPECTED[name],
+        "Wan transformer",
+    }  # the image branch is a Wan with more
+
+
+def test_what_is_none_of_them_is_unknown():
+    assert family_of({"model.diffusion_model.input_blocks.0.0.weight"}) == "unknown"
