@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 
 @dataclass(frozen=True)
 class Family:
-    """Matches when all of `has` and none of `lacks` are among the names; the first match counts."""
+    """Matches when all of `has` and none of `lacks` are among the names."""
 
     name: str
     has: tuple[str, ...]
@@ -25,7 +25,11 @@ FAMILIES = (
     Family(
         "Wan transformer with image branch", ("patch_embedding.weight", "blocks.0.cross_attn.k_img.weight")
     ),
-    Family("Wan transformer", ("patch_embedding.weight", "blocks.0.self_attn.q.weight")),
+    Family(
+        "Wan transformer",
+        ("patch_embedding.weight", "blocks.0.self_attn.q.weight"),
+        lacks=("blocks.0.cross_attn.k_img.weight",),
+    ),
     Family("Wan VAE", ("encoder.conv1.weight", "decoder.head.0.gamma")),
     Family(
         "CogVideoX transformer (SAT)",
@@ -44,7 +48,7 @@ FAMILIES = (
 
 
 def family_of(names: Collection[str]) -> str:
-    """The first family that fits, or "unknown"."""
+    """The one family that fits, or "unknown"."""
     for family in FAMILIES:
         if all(name in names for name in family.has) and not any(name in names for name in family.lacks):
             return family.name
