@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+
 from torch import Tensor
 
 from ..domain.conditions import Hold
 from ..domain.protocols import Denoiser
 
+#: sigma -> scale.
+Scale = Callable[[float], float]
 
-def with_cfg(cond: Denoiser, uncond: Denoiser, scale: float) -> Denoiser:
+
+def with_cfg(cond: Denoiser, uncond: Denoiser, scale: float | Scale) -> Denoiser:
     """Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598); at scale 1 the second pass is skipped."""
-    if scale == 1.0:
-        return cond
+    scale_at = scale if callable(scale) else lambda _: scale
 
     def guided(x: Tensor, sigma: float) -> Tensor:
+        now = scale_at(sigma)
+        if now == 1.0:
+            return cond(x, sigma)
         base = uncond(x, sigma)
-        return base + scale * (cond(x, sigma) - base)
+        return base + now * (cond(x, sigma) - base)
 
     return guided
+
+
+def rising(gain: float, sigmas: Sequence[float], *, power: float = 5.0) -> Scale:
+    """From 1 towards 1 + `gain` by a cosine over the steps of `sigmas`, late because of `power` (CogVideoX's dynamic cfg)."""
+    steps = len(sigmas) - 1
+
+    def scale(sigma: float) -> float:
+        index = min(range(steps), key=lambda i: abs(sigmas[i] - sigma))
+        return 1.0 + gain * (1.0 - math.cos(math.pi * (index / steps) ** power)) / 2.0
+
+    return scale
+
+
+def authors_dynamic(
+    gain: float, timestep_at: Callable[[float], int], *, steps: int = 50, power: float = 5.0
+) -> Scale:
+    """AniSora V1's curve to the letter: it takes the trained step (999..0) for the sampling step.
+
+    The argument of the cosine then spans thousands of turns, so the scale jumps about between 1 and 1 + `gain`.
+    """
+
+    def scale(sigma: float) -> float:
+        share = (steps - timestep_at(sigma)) / steps
+        return 1.0 + gain * (1.0 - math.cos(math.pi * share**power)) / 2.0
+
+    return scale
 
 
 def with_hold(denoise: Denoiser, hold: Hold, noise: Tensor) -> Denoiser:

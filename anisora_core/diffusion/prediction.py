@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,13 @@ import torch
 from torch import Tensor
 
 from ..domain.protocols import Denoiser
+from .schedules import (
+    alpha_of_sigma,
+    cogvideox_alphas,
+    cogvideox_sigmas,
+    cogvideox_timesteps,
+    zero_terminal_snr,
+)
 
 #: x_BCTHW, timestep_B (0..1000) -> velocity_BCTHW.
 VelocityModel = Callable[[Tensor, Tensor], Tensor]
@@ -41,3 +49,34 @@ class Flow:
             return self.denoised(x, sigma, model(x, timestep).to(x.dtype))
 
         return denoise
+
+
+@dataclass(frozen=True)
+class Velocity:
+    """v-prediction (Salimans and Ho 2022, arXiv 2202.00512, appendix D) on `steps` of CogVideoX's 1000 trained steps.
+
+    x_vp = alpha x0 + s noise with s = sqrt(1 - alpha^2); predicts alpha noise - s x0. Outside, states are the flow's
+    (`sigma_of_alpha`). As in AniSora V1 the network is told the trained step, and alpha is rounded to that of one.
+    """
+
+    steps: int
+
+    def timestep(self, sigma: float) -> int:
+        sigmas = cogvideox_sigmas(self.steps)[:-1]
+        return cogvideox_timesteps(self.steps)[min(range(len(sigmas)), key=lambda i: abs(sigmas[i] - sigma))]
+
+    def denoised(self, x: Tensor, sigma: float, out: Tensor) -> Tensor:
+        alpha = alpha_of_sigma(sigma)
+        rounded = min(zero_terminal_snr(cogvideox_alphas()), key=lambda known: abs(known - alpha))
+        return rounded * to_vp(x, sigma) - (1.0 - rounded * rounded) ** 0.5 * out
+
+    def denoiser(self, model: VelocityModel) -> Denoiser:
+        def denoise(x: Tensor, sigma: float) -> Tensor:
+            timestep = torch.full((x.shape[0],), self.timestep(sigma), device=x.device)
+            return self.denoised(x, sigma, model(to_vp(x, sigma), timestep).to(x.dtype))
+
+        return denoise
+
+
+def to_vp(x: Tensor, sigma: float) -> Tensor:
+    return x / math.hypot(1.0 - sigma, sigma)

@@ -109,6 +109,32 @@ def unipc_correct(
     return x - alpha_b * (float(weights[0]) * earlier + float(weights[1]) * now)
 
 
+def sde_dpmpp_2m(
+    denoise: Denoiser, x: Tensor, sigmas: Sequence[float], draw: Callable[[], Tensor]
+) -> Iterator[Step]:
+    """SDE-DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, section 4.3) as CogVideoX runs it, on the sphere
+    alpha^2 + noise^2 = 1; `draw` gives fresh noise of x's shape for every step but the last."""
+    previous: Tensor | None = None
+    for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
+        denoised = denoise(x, sigma)
+        if sigma_next <= 0.0:
+            x = denoised
+        else:
+            h = half_log_snr(sigma_next) - half_log_snr(sigma)
+            estimate = denoised
+            if previous is not None and math.isfinite(
+                r := (half_log_snr(sigma) - half_log_snr(sigmas[i - 1])) / h
+            ):
+                estimate = denoised + (denoised - previous) / (2.0 * r)
+            x = (
+                (sigma_next / sigma) * math.exp(-h) * x
+                - (1.0 - sigma_next) * math.expm1(-2.0 * h) * estimate
+                + sigma_next * math.sqrt(-math.expm1(-2.0 * h)) * draw()
+            )
+        previous = denoised
+        yield Step(i, len(sigmas) - 1, x, denoised)
+
+
 SAMPLERS: dict[str, Sampler] = {"unipc": unipc, "euler": euler, "heun": heun, "dpmpp_2m": dpmpp_2m}
 #: Where each sampler's grid of Wan's own scheduler starts.
 GRID_START = {"unipc": 0.999, "euler": 1.0, "heun": 1.0, "dpmpp_2m": 1.0}
