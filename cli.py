@@ -113,7 +113,7 @@ def add_inspect(command: argparse.ArgumentParser) -> None:
 
 
 def do_inspect(options: argparse.Namespace) -> int:
-    from .anisora_core.checkpoints.detect import describe
+    from .anisora_core.checkpoints.load import describe
 
     for file in options.files:
         report(options, describe(file))

@@ -1,75 +1,203 @@
-"""What a weights file is, from its names and shapes alone; nothing of it is loaded."""
+"""What weights are, from names and shapes alone; nothing of them is loaded."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from math import prod
-from pathlib import Path
+from difflib import get_close_matches
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+import torch
+
+from ..models.cogvideox.config import V1_VAE, CogVideoXConfig, CogVideoXVAEConfig
+from ..models.cogvideox.transformer import CogVideoXTransformer
+from ..models.cogvideox.vae import CogVideoXVAE
+from ..models.wan.config import WAN21_VAE, WAN22_VAE, WanConfig, WanVAEConfig
+from ..models.wan.transformer import WanTransformer
+from ..models.wan.vae import WanVAE
+from .files import Shape, Weights
+from .keymaps import Table, to_ours
+from .keymaps.cogvideox import (
+    COGVIDEOX_FROM_DIFFUSERS,
+    COGVIDEOX_FROM_SAT,
+    COGVIDEOX_SAT_IGNORED,
+    COGVIDEOX_VAE_FROM_DIFFUSERS,
+)
+from .keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
+
+Shapes = Mapping[str, Shape]
+#: What published files put before the names of a network; the first under which a family fits counts.
+PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "model.", "first_stage_model.", "vae.")
 
 
 @dataclass(frozen=True)
 class Family:
-    """Matches when all of `has` and none of `lacks` are among the names."""
+    """Matches when all of `has` and none of `lacks` are among the names.
+
+    `table` is None where the file's names are ours; `ignored` names (or their first parts) are no weights of the
+    network; `network` and `config_of` (our names' shapes) are None for what is recognised but not loaded.
+    """
 
     name: str
     has: tuple[str, ...]
     lacks: tuple[str, ...] = ()
+    table: Table | None = None
+    ignored: tuple[str, ...] = ()
+    network: Callable[..., torch.nn.Module] | None = None
+    config_of: Callable[[Shapes], Any] | None = None
 
 
-FAMILIES = (
+def count(shapes: Shapes, before: str, after: str) -> int:
+    """How many numbered blocks there are."""
+    return sum(name.startswith(before) and name.endswith(after) for name in shapes)
+
+
+def wan_config(shapes: Shapes) -> WanConfig:
+    """Heads are 128 wide in every published model."""
+    dim, in_channels, *patch = shapes["patch_embedding.weight"]
+    has_image_branch = "img_emb.proj.1.weight" in shapes
+    return WanConfig(
+        dim=dim,
+        ffn_dim=shapes["blocks.0.ffn.0.weight"][0],
+        num_layers=count(shapes, "blocks.", ".self_attn.q.weight"),
+        num_heads=max(1, dim // 128),
+        in_channels=in_channels,
+        out_channels=shapes["head.head.weight"][0] // (patch[0] * patch[1] * patch[2]),
+        patch_size=(patch[0], patch[1], patch[2]),
+        freq_dim=shapes["time_embedding.0.weight"][1],
+        text_dim=shapes["text_embedding.0.weight"][1],
+        image_dim=shapes["img_emb.proj.1.weight"][1] if has_image_branch else WanConfig.image_dim,
+        has_image_branch=has_image_branch,
+    )
+
+
+def cogvideox_config(shapes: Shapes) -> CogVideoXConfig:
+    """Heads are as wide as the norms inside them."""
+    dim, in_channels, patch, _ = shapes["patch_embedding.weight"]
+    return CogVideoXConfig(
+        dim=dim,
+        ffn_dim=shapes["blocks.0.ffn.0.weight"][0],
+        num_layers=count(shapes, "blocks.", ".attn.q.weight"),
+        num_heads=dim // shapes["blocks.0.attn.norm_q.weight"][0],
+        in_channels=in_channels,
+        out_channels=shapes["head.proj.weight"][0] // patch**2,
+        patch_size=patch,
+        time_dim=shapes["time_embedding.2.weight"][0],
+        text_dim=shapes["text_embedding.weight"][1],
+        learned_positions=shapes["positions"][1] if "positions" in shapes else 0,
+    )
+
+
+def wan_vae_config(shapes: Shapes) -> WanVAEConfig:
+    return WAN22_VAE if shapes["conv2.weight"][0] == WAN22_VAE.channels else WAN21_VAE
+
+
+def cogvideox_vae_config(shapes: Shapes) -> CogVideoXVAEConfig:
+    return V1_VAE
+
+
+_COGVIDEOX = {"network": CogVideoXTransformer, "config_of": cogvideox_config}
+_COGVIDEOX_VAE = {"network": CogVideoXVAE, "config_of": cogvideox_vae_config}
+_WAN = {"network": WanTransformer, "config_of": wan_config}
+
+FAMILIES: tuple[Family, ...] = (
     Family(
-        "Wan transformer with image branch", ("patch_embedding.weight", "blocks.0.cross_attn.k_img.weight")
+        "Wan transformer with image branch",
+        ("patch_embedding.weight", "blocks.0.cross_attn.k_img.weight"),
+        **_WAN,
     ),
     Family(
         "Wan transformer",
         ("patch_embedding.weight", "blocks.0.self_attn.q.weight"),
         lacks=("blocks.0.cross_attn.k_img.weight",),
+        **_WAN,
     ),
-    Family("Wan VAE", ("encoder.conv1.weight", "decoder.head.0.gamma")),
+    Family(
+        "Wan transformer (diffusers)",
+        ("patch_embedding.weight", "condition_embedder.time_proj.weight"),
+        table=WAN_FROM_DIFFUSERS,
+        **_WAN,
+    ),
     Family(
         "CogVideoX transformer (SAT)",
-        ("model.diffusion_model.mixins.patch_embed.text_proj.weight",),
+        ("mixins.patch_embed.text_proj.weight",),
+        table=COGVIDEOX_FROM_SAT,
+        ignored=COGVIDEOX_SAT_IGNORED,
+        **_COGVIDEOX,
     ),
-    Family("CogVideoX transformer (diffusers)", ("patch_embed.text_proj.weight",)),
     Family(
-        "CogVideoX VAE (SAT)", ("encoder.mid.block_1.norm1.weight", "decoder.norm_out.conv_y.conv.weight")
+        "CogVideoX transformer (diffusers)",
+        ("patch_embed.text_proj.weight",),
+        table=COGVIDEOX_FROM_DIFFUSERS,
+        **_COGVIDEOX,
+    ),
+    Family(
+        "Wan VAE", ("encoder.conv1.weight", "decoder.head.0.gamma"), network=WanVAE, config_of=wan_vae_config
+    ),
+    Family(
+        "CogVideoX VAE (SAT)",
+        ("encoder.mid.block_1.norm1.weight", "decoder.norm_out.conv_y.conv.weight"),
+        ignored=("loss.",),
+        **_COGVIDEOX_VAE,
     ),
     Family(
         "CogVideoX VAE (diffusers)",
         ("encoder.mid_block.resnets.0.norm1.weight", "decoder.norm_out.conv_y.conv.weight"),
+        table=COGVIDEOX_VAE_FROM_DIFFUSERS,
+        **_COGVIDEOX_VAE,
     ),
     Family("byte T5 encoder of mini", ("encoder.shared.weight",)),
 )
 
 
-def family_of(names: Collection[str]) -> str:
-    """The one family that fits, or "unknown"."""
-    for family in FAMILIES:
-        if all(name in names for name in family.has) and not any(name in names for name in family.lacks):
-            return family.name
-    return "unknown"
+def families_of(names: Collection[str]) -> list[Family]:
+    """All that fit; the published networks fit one each."""
+    return [f for f in FAMILIES if all(n in names for n in f.has) and not any(n in names for n in f.lacks)]
 
 
-def describe(path: Path) -> dict[str, Any]:
-    """Family, tensors, parameters and dtypes of a safetensors file. ValueError when it is missing or damaged."""
-    if not path.is_file():
-        raise ValueError(f"file {path} does not exist; check its name and folder")
-    try:
-        with safe_open(path, framework="pt") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
-            dtypes = Counter(str(part.get_dtype()) for part in slices.values())
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"file {path} is no whole safetensors file ({error}); download it again") from None
-    return {
-        "file": str(path),
-        "family": family_of(shapes),
-        "tensors": len(shapes),
-        "parameters": sum(prod(shape) for shape in shapes.values()),
-        "dtypes": dict(dtypes),
-    }
+@dataclass(frozen=True)
+class Found:
+    """What weights are: `weights` without the prefix, and what else lay beside them."""
+
+    family: Family
+    prefix: str
+    weights: Weights
+    beside: int
+
+    def config(self) -> Any:
+        """The network's configuration, from shapes. ValueError when tensors that tell it are missing or odd."""
+        assert self.family.config_of is not None
+        shapes = self.weights.shapes
+        if self.family.table is not None:
+            on_meta = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+            shapes = {n: tuple(v.shape) for n, v in to_ours(on_meta, self.family.table)[0].items()}
+        try:
+            return self.family.config_of(shapes)
+        except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
+            raise ValueError(
+                f"{self.weights.source}: looks like a {self.family.name}, but {error} tells no size; "
+                "it is cut short or of another kind"
+            ) from None
+
+
+def identify(weights: Weights) -> Found:
+    """The family of weights under the prefix they have. ValueError names the nearest family when none fits."""
+    for prefix in PREFIXES:
+        inside = weights.without_prefix(prefix)
+        fitting = families_of(inside.entries.keys())
+        if fitting:
+            family = fitting[0]
+            kept = {n: e for n, e in inside.entries.items() if not n.startswith(family.ignored)}
+            beside = len(weights.entries) - len(kept)
+            return Found(family, prefix, Weights(weights.source, kept, weights.metadata), beside)
+    raise ValueError(f"{weights.source}: none of the known models; {nearest(weights.entries.keys())}")
+
+
+def nearest(names: Collection[str]) -> str:
+    """Which family's telling names come closest, for the error."""
+    best = [
+        (len([1 for telling in f.has if get_close_matches(telling, names, n=1, cutoff=0.8)]), f.name)
+        for f in FAMILIES
+    ]
+    score, name = max(best)
+    return f"nearest is {name}" if score else f"its first tensor is {min(names)}"

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from ..models.text import ByteTextEncoder, TextConfig
 from ..models.wan.config import WanConfig, WanVAEConfig
 from ..models.wan.transformer import WanTransformer
 from ..models.wan.vae import WanVAE
+from .detect import identify
+from .files import Weights, join, open_weights
+from .keymaps import Table, to_ours
 
 log = logging.getLogger(__name__)
 MINI_DIR = Path(__file__).parent.parent / "assets" / "mini"
@@ -33,41 +34,103 @@ class Components:
     text_encoder: ByteTextEncoder
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file, or of its shards `NAME-00001-of-00002`. ValueError names what is missing or damaged."""
+def shards_of(path: Path) -> list[Path]:
+    """The file, or its shards `NAME-00001-of-00002`. ValueError when one is missing."""
     shards = [path] if path.is_file() else sorted(path.parent.glob(f"{path.stem}-*-of-*{path.suffix}"))
     if not shards or (len(shards) > 1 and not shards[-1].stem.endswith(f"-of-{len(shards):05d}")):
         raise ValueError(
             f"weights file {path.name} is missing from {path.parent}; restore or download it again"
         )
-    weights: dict[str, Tensor] = {}
-    for shard in shards:
-        try:
-            weights |= load_file(shard)
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"weights file {shard} is damaged ({error}); download it again") from None
-    return weights
+    return shards
 
 
-def assign(model: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
-    """Give a `meta` model its tensors. Every name and shape must match; ValueError says how many do not."""
-    expected = {key: tuple(value.shape) for key, value in model.named_parameters()}  # tied ones once
-    missing = sorted(expected.keys() - weights.keys())
-    unexpected = sorted(weights.keys() - expected.keys())
-    unfit = sorted(k for k in expected.keys() & weights.keys() if expected[k] != tuple(weights[k].shape))
-    matched = len(expected) - len(missing) - len(unfit)
-    summary = f"{name}: {matched} tensors matched, {len(missing)} missing, {len(unexpected)} unexpected"
-    if missing or unexpected or unfit:
-        example = (missing + unfit + unexpected)[0]
-        raise ValueError(
-            f"{summary}, {len(unfit)} of another shape (first: {example}); pick the file of this model"
+@dataclass(frozen=True)
+class Fit:
+    """How weights fit a network, by names and shapes."""
+
+    matched: int
+    missing: list[str]
+    unexpected: list[str]
+    unfit: list[str]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.matched} tensors matched, {len(self.missing)} missing, {len(self.unexpected)} unexpected"
         )
-    for names in names_of_parameters(model):
-        parameter = nn.Parameter(weights[names[0]], requires_grad=False)
-        for path, _, leaf in (name.rpartition(".") for name in names):
-            setattr(model.get_submodule(path), leaf, parameter)
+
+    @property
+    def is_whole(self) -> bool:
+        return not (self.missing or self.unexpected or self.unfit)
+
+
+def fit(model: nn.Module, weights: Weights, table: Table | None = None) -> Fit:
+    expected = {key: tuple(value.shape) for key, value in model.named_parameters()}  # tied ones once
+    shapes, unexpected = weights.shapes, list[str]()
+    if table is not None:
+        on_meta = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
+        ours, unexpected = to_ours(on_meta, table)
+        shapes = {key: tuple(value.shape) for key, value in ours.items()}
+    missing = sorted(expected.keys() - shapes.keys())
+    unfit = sorted(key for key in expected.keys() & shapes.keys() if expected[key] != shapes[key])
+    unexpected += sorted(shapes.keys() - expected.keys())
+    return Fit(len(expected) - len(missing) - len(unfit), missing, unexpected, unfit)
+
+
+def assign(
+    model: nn.Module, weights: Weights, name: str, *, dtype: torch.dtype, table: Table | None = None
+) -> Fit:
+    """Give a `meta` model its tensors, one read at a time, so that memory holds them once.
+
+    Every name and shape must match, else ValueError says how many do not and nothing is read.
+    """
+    found = fit(model, weights, table)
+    if not found.is_whole:
+        example = (found.missing + found.unfit + found.unexpected)[0]
+        raise ValueError(
+            f"{name}: {found}, {len(found.unfit)} of another shape (first: {example}); pick the file of this model"
+        )
+    places = {names[0]: names for names in names_of_parameters(model)}
+    for key in weights.entries:
+        read = {key: weights.read(key)}
+        for ours_key, value in (to_ours(read, table)[0] if table is not None else read).items():
+            parameter = nn.Parameter(value.to(dtype), requires_grad=False)
+            for path, _, leaf in (tied.rpartition(".") for tied in places[ours_key]):
+                setattr(model.get_submodule(path), leaf, parameter)
     model.eval().requires_grad_(False)
-    log.info("%s", summary)
+    log.info("%s: %s", name, found)
+    return found
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Family, fit, tensors, parameters and dtypes of weights, none of them read. ValueError when damaged or unknown."""
+    weights = open_weights(path)
+    found = identify(weights)
+    facts: dict[str, Any] = {"file": str(path), "family": found.family.name, "prefix": found.prefix}
+    if found.family.network is not None:
+        with torch.device("meta"):
+            model = found.family.network(found.config())
+        facts["fit"] = str(fit(model, found.weights, found.family.table))
+    return {
+        **facts,
+        "tensors": len(found.weights.entries),
+        "parameters": found.weights.parameters,
+        "beside": found.beside,
+        "dtypes": found.weights.dtypes,
+    }
+
+
+def load_network(path: Path, dtype: torch.dtype, **constructor: Any) -> tuple[nn.Module, Fit]:
+    """Any published transformer or VAE -> the network as `dtype`, and what matched.
+
+    `constructor`: operations and attention to inject. ValueError names the file and the nearest kind when it is none.
+    """
+    found = identify(open_weights(path))
+    family = found.family
+    if family.network is None:
+        raise ValueError(f"{path} is a {family.name}; pick a transformer or a VAE")
+    with torch.device("meta"):
+        model = family.network(found.config(), **constructor)
+    return model, assign(model, found.weights, family.name, dtype=dtype, table=family.table)
 
 
 def names_of_parameters(model: nn.Module) -> list[list[str]]:
@@ -106,8 +169,8 @@ def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Co
         (text_encoder, "text_encoder", torch.float32),
     )
     for network, name, kind in networks:
-        weights = read_weights(folder / f"{name}.safetensors")
-        assign(network, {key: value.to(kind) for key, value in weights.items()}, f"mini {name}")
+        path = folder / f"{name}.safetensors"
+        assign(network, join(path, shards_of(path)), f"mini {name}", dtype=kind)
     return Components(transformer, vae, text_encoder)
 
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from comfyui_anisora.anisora_core.checkpoints.detect import FAMILIES, family_of
+from comfyui_anisora.anisora_core.checkpoints.detect import PREFIXES, families_of
 
 MANIFESTS = Path(__file__).parents[2] / "data" / "manifests"
 EXPECTED = {
@@ -26,15 +26,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", sorted(p.name.removesuffix(".json.gz") for p in MANIFESTS.iterdir()))
-def test_a_manifest_is_one_family(name):
+def test_a_published_network_fits_exactly_one_family_under_one_prefix(name):
     names = json.loads(gzip.decompress((MANIFESTS / f"{name}.json.gz").read_bytes())).keys()
-    assert family_of(names) == EXPECTED[name]
-    fitting = [f for f in FAMILIES if all(n in names for n in f.has) and not any(n in names for n in f.lacks)]
-    assert {f.name for f in fitting} <= {
-        EXPECTED[name],
-        "Wan transformer",
-    }  # the image branch is a Wan with more
-
-
-def test_what_is_none_of_them_is_unknown():
-    assert family_of({"model.diffusion_model.input_blocks.0.0.weight"}) == "unknown"
+    inside = [{n.removeprefix(prefix) for n in names if n.startswith(prefix)} for prefix in PREFIXES]
+    assert [f.name for part in inside for f in families_of(part)] == [EXPECTED[name]]

@@ -1,0 +1,212 @@
+"""Weights where artists have them: read tensor by tensor, nothing in them executed, damage named.
+
+safetensors (one file, shards with an index, a folder), `.pt`/`.pth`/`.bin`/`.ckpt`; scaled fp8 comes out multiplied by
+its scales.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+Shape = tuple[int, ...]
+PICKLES = {".pt", ".pth", ".bin", ".ckpt"}
+#: Keys that published pickles keep their tensors under.
+_NESTS = ("module", "state_dict", "model")
+#: Markers and scales of scaled fp8: ComfyUI before and since its 2025 quantisation rewrite.
+_SCALES = (".scale_weight", ".weight_scale")
+_BESIDE = (".scale_input", ".input_scale", ".comfy_quant")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tensor that is not read yet."""
+
+    shape: Shape
+    dtype: str
+    read: Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Named tensors of a file or folder. `read` gives one; nothing else is in memory."""
+
+    source: Path
+    entries: Mapping[str, Entry]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        return {name: entry.shape for name, entry in self.entries.items()}
+
+    @property
+    def dtypes(self) -> dict[str, int]:
+        return dict(Counter(entry.dtype for entry in self.entries.values()))
+
+    @property
+    def parameters(self) -> int:
+        return sum(prod(entry.shape) for entry in self.entries.values())
+
+    def read(self, name: str) -> Tensor:
+        """ValueError when the tensor is damaged, is of integers or holds numbers that are not finite."""
+        try:
+            value = self.entries[name].read()
+        except (SafetensorError, OSError, RuntimeError) as error:
+            raise ValueError(
+                f"{self.source}: tensor {name} is damaged ({error}); download it again"
+            ) from None
+        if not value.is_floating_point():
+            kind = str(value.dtype).removeprefix("torch.")
+            raise ValueError(
+                f"{self.source}: tensor {name} is {kind}, which no weight can be; download it again"
+            )
+        if not torch.isfinite(value.float().sum()):
+            raise ValueError(f"{self.source}: tensor {name} holds NaN or infinity; download the file again")
+        return value
+
+    def without_prefix(self, prefix: str) -> Weights:
+        """Only what starts with `prefix`, named without it."""
+        kept = {n.removeprefix(prefix): e for n, e in self.entries.items() if n.startswith(prefix)}
+        return Weights(self.source, kept, self.metadata)
+
+
+def open_weights(path: Path) -> Weights:
+    """A file, a shard index or a folder of shards. ValueError names what is missing or damaged, and what to do."""
+    if not path.exists():
+        raise ValueError(f"weights {path} do not exist; check the name and the folder")
+    if path.is_dir():
+        weights = open_folder(path)
+    elif path.name.endswith(".index.json"):
+        weights = open_index(path)
+    elif path.suffix == ".safetensors":
+        weights = open_safetensors(path)
+    elif path.suffix in PICKLES:
+        weights = open_pickle(path)
+    else:
+        raise ValueError(
+            f"{path.name}: unknown kind of weights; use .safetensors, {', '.join(sorted(PICKLES))}"
+        )
+    if not weights.entries:
+        raise ValueError(f"{path} holds no tensors; download it again")
+    return with_scales(weights)
+
+
+def open_safetensors(path: Path) -> Weights:
+    try:
+        file = safe_open(path, framework="pt")
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"weights file {path} is damaged ({error}); download it again") from None
+
+    def reader(name: str) -> Callable[[], Tensor]:
+        return lambda: file.get_tensor(name)
+
+    entries = {
+        name: Entry(tuple(part.get_shape()), str(part.get_dtype()), reader(name))
+        for name, part in slices.items()
+    }
+    return Weights(path, entries, metadata)
+
+
+def open_index(path: Path) -> Weights:
+    """`NAME.safetensors.index.json`: which shard holds which tensor."""
+    try:
+        listed: dict[str, str] = json.loads(path.read_text())["weight_map"]
+        assert isinstance(listed, dict)
+    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+        raise ValueError(f"shard index {path} cannot be read ({error!r}); download it again") from None
+    shards = sorted({str(name) for name in listed.values()})
+    outside = [name for name in shards if Path(name).name != name or name in ("", ".", "..")]
+    if outside:
+        raise ValueError(f"shard index {path} names {outside[0]!r} outside its folder; do not use this file")
+    joined = join(path, [path.parent / name for name in shards])
+    missing = sorted(listed.keys() - joined.entries.keys())
+    if missing:
+        raise ValueError(f"{path.parent}: {len(missing)} tensors of the index are in no shard ({missing[0]})")
+    return joined
+
+
+def open_folder(path: Path) -> Weights:
+    indices = sorted(path.glob("*.safetensors.index.json"))
+    files = sorted(path.glob("*.safetensors"))
+    if len(indices) == 1:
+        return open_index(indices[0])
+    if not files:
+        raise ValueError(f"folder {path} holds no .safetensors; pick the file itself")
+    return join(path, files)
+
+
+def join(source: Path, files: list[Path]) -> Weights:
+    """Several files as one. ValueError when two hold the same tensor."""
+    entries: dict[str, Entry] = {}
+    metadata: dict[str, str] = {}
+    for file in files:
+        if not file.is_file():
+            raise ValueError(f"shard {file.name} is missing from {file.parent}; download it")
+        part = open_safetensors(file)
+        both = entries.keys() & part.entries.keys()
+        if both:
+            raise ValueError(f"{source}: {min(both)} is in two files; pick one file")
+        entries |= part.entries
+        metadata |= part.metadata
+    return Weights(source, entries, metadata)
+
+
+def open_pickle(path: Path) -> Weights:
+    """Memory-mapped; only tensors and plain containers are unpickled."""
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError:
+        raise ValueError(
+            f"{path} holds more than tensors and could run code; get it as .safetensors, or convert it where you trust it"
+        ) from None
+    except (RuntimeError, OSError, EOFError, ValueError) as error:
+        line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"weights file {path} is damaged ({line}); download it again") from None
+    for nest in _NESTS:
+        if isinstance(content, dict) and isinstance(content.get(nest), dict):
+            content = content[nest]
+    tensors = content if isinstance(content, dict) else {}
+
+    def reader(value: Tensor) -> Callable[[], Tensor]:
+        return lambda: value
+
+    entries = {
+        str(name): Entry(tuple(value.shape), str(value.dtype).removeprefix("torch."), reader(value))
+        for name, value in tensors.items()
+        if isinstance(value, Tensor)
+    }
+    return Weights(path, entries)
+
+
+def with_scales(weights: Weights) -> Weights:
+    """Scaled fp8 as float32 products; the scales, markers and input scales are no entries of their own."""
+    entries: dict[str, Entry] = {}
+    scales = {
+        name.removesuffix(suffix) + ".weight": entry
+        for name, entry in weights.entries.items()
+        for suffix in _SCALES
+        if name.endswith(suffix)
+    }
+
+    def scaled(entry: Entry, scale: Entry) -> Callable[[], Tensor]:
+        return lambda: entry.read().float() * scale.read().float()
+
+    for name, entry in weights.entries.items():
+        if name.endswith((*_SCALES, *_BESIDE)) or name.rpartition(".")[2] == "scaled_fp8":
+            continue
+        entries[name] = (
+            Entry(entry.shape, entry.dtype, scaled(entry, scales[name])) if name in scales else entry
+        )
+    return Weights(weights.source, entries, weights.metadata)
