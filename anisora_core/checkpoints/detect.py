@@ -31,11 +31,19 @@ PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "model.", "first_s
 
 
 @dataclass(frozen=True)
+class Network:
+    """`build` takes the configuration that `config_of` finds in our names' shapes, and what to inject."""
+
+    build: Callable[..., torch.nn.Module]
+    config_of: Callable[[Shapes], Any]
+
+
+@dataclass(frozen=True)
 class Family:
     """Matches when all of `has` and none of `lacks` are among the names.
 
     `table` is None where the file's names are ours; `ignored` names (or their first parts) are no weights of the
-    network; `network` and `config_of` (our names' shapes) are None for what is recognised but not loaded.
+    network; `network` is None for what is recognised but not loaded.
     """
 
     name: str
@@ -43,8 +51,7 @@ class Family:
     lacks: tuple[str, ...] = ()
     table: Table | None = None
     ignored: tuple[str, ...] = ()
-    network: Callable[..., torch.nn.Module] | None = None
-    config_of: Callable[[Shapes], Any] | None = None
+    network: Network | None = None
 
 
 def count(shapes: Shapes, before: str, after: str) -> int:
@@ -96,55 +103,54 @@ def cogvideox_vae_config(shapes: Shapes) -> CogVideoXVAEConfig:
     return V1_VAE
 
 
-_COGVIDEOX = {"network": CogVideoXTransformer, "config_of": cogvideox_config}
-_COGVIDEOX_VAE = {"network": CogVideoXVAE, "config_of": cogvideox_vae_config}
-_WAN = {"network": WanTransformer, "config_of": wan_config}
+_COGVIDEOX = Network(CogVideoXTransformer, cogvideox_config)
+_COGVIDEOX_VAE = Network(CogVideoXVAE, cogvideox_vae_config)
+_WAN = Network(WanTransformer, wan_config)
+_WAN_VAE = Network(WanVAE, wan_vae_config)
 
 FAMILIES: tuple[Family, ...] = (
     Family(
         "Wan transformer with image branch",
         ("patch_embedding.weight", "blocks.0.cross_attn.k_img.weight"),
-        **_WAN,
+        network=_WAN,
     ),
     Family(
         "Wan transformer",
         ("patch_embedding.weight", "blocks.0.self_attn.q.weight"),
         lacks=("blocks.0.cross_attn.k_img.weight",),
-        **_WAN,
+        network=_WAN,
     ),
     Family(
         "Wan transformer (diffusers)",
         ("patch_embedding.weight", "condition_embedder.time_proj.weight"),
         table=WAN_FROM_DIFFUSERS,
-        **_WAN,
+        network=_WAN,
     ),
     Family(
         "CogVideoX transformer (SAT)",
         ("mixins.patch_embed.text_proj.weight",),
         table=COGVIDEOX_FROM_SAT,
         ignored=COGVIDEOX_SAT_IGNORED,
-        **_COGVIDEOX,
+        network=_COGVIDEOX,
     ),
     Family(
         "CogVideoX transformer (diffusers)",
         ("patch_embed.text_proj.weight",),
         table=COGVIDEOX_FROM_DIFFUSERS,
-        **_COGVIDEOX,
+        network=_COGVIDEOX,
     ),
-    Family(
-        "Wan VAE", ("encoder.conv1.weight", "decoder.head.0.gamma"), network=WanVAE, config_of=wan_vae_config
-    ),
+    Family("Wan VAE", ("encoder.conv1.weight", "decoder.head.0.gamma"), network=_WAN_VAE),
     Family(
         "CogVideoX VAE (SAT)",
         ("encoder.mid.block_1.norm1.weight", "decoder.norm_out.conv_y.conv.weight"),
         ignored=("loss.",),
-        **_COGVIDEOX_VAE,
+        network=_COGVIDEOX_VAE,
     ),
     Family(
         "CogVideoX VAE (diffusers)",
         ("encoder.mid_block.resnets.0.norm1.weight", "decoder.norm_out.conv_y.conv.weight"),
         table=COGVIDEOX_VAE_FROM_DIFFUSERS,
-        **_COGVIDEOX_VAE,
+        network=_COGVIDEOX_VAE,
     ),
     Family("byte T5 encoder of mini", ("encoder.shared.weight",)),
 )
@@ -166,13 +172,13 @@ class Found:
 
     def config(self) -> Any:
         """The network's configuration, from shapes. ValueError when tensors that tell it are missing or odd."""
-        assert self.family.config_of is not None
+        assert self.family.network is not None
         shapes = self.weights.shapes
         if self.family.table is not None:
             on_meta = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
             shapes = {n: tuple(v.shape) for n, v in to_ours(on_meta, self.family.table)[0].items()}
         try:
-            return self.family.config_of(shapes)
+            return self.family.network.config_of(shapes)
         except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
             raise ValueError(
                 f"{self.weights.source}: looks like a {self.family.name}, but {error} tells no size; "

@@ -108,7 +108,7 @@ def describe(path: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {"file": str(path), "family": found.family.name, "prefix": found.prefix}
     if found.family.network is not None:
         with torch.device("meta"):
-            model = found.family.network(found.config())
+            model = found.family.network.build(found.config())
         facts["fit"] = str(fit(model, found.weights, found.family.table))
     return {
         **facts,
@@ -129,7 +129,7 @@ def load_network(path: Path, dtype: torch.dtype, **constructor: Any) -> tuple[nn
     if family.network is None:
         raise ValueError(f"{path} is a {family.name}; pick a transformer or a VAE")
     with torch.device("meta"):
-        model = family.network(found.config(), **constructor)
+        model = family.network.build(found.config(), **constructor)
     return model, assign(model, found.weights, family.name, dtype=dtype, table=family.table)
 
 

@@ -19,7 +19,9 @@ from comfyui_anisora.anisora_core.models.wan.config import DEBUG
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from safetensors.torch import save_file
 
-WAN = replace(DEBUG, dim=128, num_heads=1, text_len=512, image_dim=1280)  # heads of 128, as every published Wan model
+WAN = replace(
+    DEBUG, dim=128, num_heads=1, text_len=512, image_dim=1280
+)  # heads of 128, as every published Wan model
 
 
 def random_network(kind, config):

@@ -1,0 +1,247 @@
+"""LoRA files of any maker -> changes of our parameters. Facts: names as found in published files, see the tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..layers.lora import Change, Dora, Full, Hadamard, Kronecker, LowRank
+from .files import Weights, open_weights
+from .keymaps import Parts, Table
+from .keymaps.cogvideox import COGVIDEOX_FROM_DIFFUSERS, COGVIDEOX_FROM_SAT
+from .keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
+
+#: Endings of a key -> the role of its tensor. `default` is PEFT's name of an adapter.
+_ROLES = {
+    r"lora_(?:A|down)(?:\.default)?\.weight|lora\.down\.weight": "down",
+    r"lora_(?:B|up)(?:\.default)?\.weight|lora\.up\.weight": "up",
+    r"lora_mid\.weight": "mid",
+    r"alpha": "alpha",
+    r"dora_scale|lora_magnitude_vector(?:\.default)?(?:\.weight)?": "magnitude",
+    r"diff|diff_b|diff_m": "",
+    r"(?:hada|lokr)_[wt][12](?:_[ab])?": "",
+    r"matrix_[AB]\.\d": "",
+}
+_ENDING = re.compile(r"(?P<module>.+?)\.(?P<role>" + "|".join(f"(?:{p})" for p in _ROLES) + r")")
+#: What makers put before the names of a network.
+_CONTAINERS = re.compile(
+    r"base_model\.model\.|model\.diffusion_model\.|diffusion_model\.|pipe\.dit\.|dit\.|lora_unet__?|lycoris_"
+)
+_EXPERTS = {"transformer_2.": "low", "transformer.": "high"}
+#: ComfyUI's own port of CogVideoX fuses nothing and names layers so.
+_COGVIDEOX_FROM_COMFY: dict[str, str] = {
+    f"blocks.{{i}}.{theirs}.{{wb}}": f"blocks.{{i}}.{ours}.{{wb}}"
+    for theirs, ours in {
+        "q": "attn.q",
+        "k": "attn.k",
+        "v": "attn.v",
+        "attn_out": "attn.o",
+        "ff_proj": "ffn.0",
+        "ff_out": "ffn.2",
+    }.items()
+}
+TABLES: dict[str, tuple[Table, ...]] = {
+    "Wan": (WAN_FROM_DIFFUSERS,),
+    "CogVideoX": (COGVIDEOX_FROM_DIFFUSERS, COGVIDEOX_FROM_SAT, _COGVIDEOX_FROM_COMFY),
+}
+#: Beginnings of files for other models, for the error.
+_OTHERS = {
+    r"lora_te\d?_|text_encoder": "a text encoder",
+    r"lora_unet_(double|single)_blocks|transformer\.single_transformer_blocks": "Flux",
+    r"lora_unet_(down|up|mid|input|output)_blocks?|unet\.": "Stable Diffusion",
+}
+
+
+@dataclass(frozen=True)
+class Lora:
+    """`changes`: our parameter name -> change, for the network or for one `expert` of two (high, low)."""
+
+    source: Path
+    family: str
+    changes: dict[str, Change]
+    by_expert: dict[str, dict[str, Change]] = field(default_factory=dict)
+    unmatched: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        matched = len(self.changes) + sum(len(part) for part in self.by_expert.values())
+        return f"{self.source.name}: {matched} weights of {self.family} changed, {len(self.unmatched)} keys unknown"
+
+
+def normal(module: str) -> str:
+    """Dots and underscores are one: kohya's names have no dots, some makers mix."""
+    return re.sub(r"[._]+", "_", module).strip("_")
+
+
+@lru_cache(maxsize=4)
+def modules_of(family: str) -> tuple[tuple[re.Pattern[str], str | Parts], ...]:
+    """Every name of a layer of the family that makers use -> our name, or the parts of ours it fuses."""
+    found: dict[str, str | Parts] = {}
+    for table in TABLES[family]:
+        for theirs, ours in table.items():
+            owned = [ours] if isinstance(ours, str) else list(ours.ours)
+            found |= {_layer(name): _layer(name) for name in owned}
+            if isinstance(ours, str) or all(len(indices) == 1 for indices in ours.ours.values()):
+                found[_layer(theirs)] = _layer(ours) if isinstance(ours, str) else ours
+    found["blocks.{i}"] = "blocks.{i}"  # modulation, a parameter of the block itself
+    return tuple(
+        (re.compile(normal(name.replace("{i}", "0i0")).replace("0i0", r"(?P<i>\d+)")), ours)
+        for name, ours in found.items()
+    )
+
+
+def _layer(name: str) -> str:
+    return name.removesuffix(".{wb}")
+
+
+def resolve(module: str, family: str) -> tuple[str | Parts, str] | None:
+    """Our layer (or parts) for a maker's, and the block's number."""
+    while True:
+        for pattern, ours in modules_of(family):
+            match = pattern.fullmatch(normal(module))
+            if match:
+                return ours, match.groupdict().get("i", "")
+        container = _CONTAINERS.match(module) or re.match("transformer_2\\.|transformer\\.", module)
+        if container is None:
+            return None
+        module = module[container.end() :]
+
+
+def read_lora(path: Path) -> Lora:
+    """ValueError when the file is damaged, or fits no family: then it says what the file seems to be for."""
+    weights = open_weights(path)
+    groups, unmatched = grouped(weights)
+    best: Lora | None = None
+    for family in TABLES:
+        lora = _of_family(weights, family, groups, unmatched)
+        if best is None or len(lora.unmatched) < len(best.unmatched):
+            best = lora
+    assert best is not None
+    if not best.changes and not best.by_expert:
+        first = min(weights.entries)
+        seems = [name for pattern, name in _OTHERS.items() if re.match(pattern, first)]
+        raise ValueError(
+            f"{path.name}: no key fits an AniSora model; it seems to be for {seems[0] if seems else 'another model'} "
+            f"(first key {first}). Pick a LoRA made for Wan 2.1, Wan 2.2 or CogVideoX"
+        )
+    return best
+
+
+def grouped(weights: Weights) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Module as written -> role -> key; and keys that are no part of a LoRA."""
+    groups: dict[str, dict[str, str]] = {}
+    rest: list[str] = []
+    for key in weights.entries:
+        match = _ENDING.fullmatch(key)
+        if match is None:
+            rest.append(key)
+            continue
+        text = match["role"]
+        role = next(name or text for pattern, name in _ROLES.items() if re.fullmatch(pattern, text))
+        groups.setdefault(match["module"], {})[role] = key
+    return groups, rest
+
+
+def _of_family(
+    weights: Weights, family: str, groups: Mapping[str, Mapping[str, str]], rest: list[str]
+) -> Lora:
+    both_experts = {name for name in _EXPERTS if any(module.startswith(name) for module in groups)}
+    changes: dict[str, dict[str, Change]] = {}
+    unmatched = list(rest)
+    rank_stabilised = weights.metadata.get("use_rslora", "").lower() == "true"
+    for module, roles in groups.items():
+        found = resolve(module, family)
+        if found is None:
+            unmatched += roles.values()
+            continue
+        expert = next((name for p, name in _EXPERTS.items() if module.startswith(p)), "")
+        into = changes.setdefault(expert if len(both_experts) == 2 else "", {})
+        tensors = {role: weights.read(key) for role, key in roles.items()}
+        into.update(_changes(*found, tensors, rank_stabilised))
+    shared = changes.pop("", {})
+    return Lora(weights.source, family, shared, changes, tuple(unmatched))
+
+
+def _changes(
+    ours: str | Parts, block: str, tensors: dict[str, Tensor], rank_stabilised: bool
+) -> Iterator[tuple[str, Change]]:
+    def named(layer: str, leaf: str) -> str:
+        return f"{layer.format(i=block)}.{leaf}"
+
+    if isinstance(ours, Parts):
+        yield from _fused(ours, block, tensors)
+        return
+    if "diff_m" in tensors:
+        yield named(ours, "modulation"), Full(tensors["diff_m"])
+    if "diff_b" in tensors:
+        yield named(ours, "bias"), Full(tensors["diff_b"])
+    change = _change(tensors, rank_stabilised)
+    if change is not None:
+        yield named(ours, "weight"), change
+
+
+def _fused(ours: Parts, block: str, tensors: dict[str, Tensor]) -> Iterator[tuple[str, Change]]:
+    """SAT's LoRA of q, k and v: a pair each, scale 1 / rank unless `alpha` says otherwise (facts 2.2)."""
+    for name, (index,) in ours.ours.items():
+        down, up = tensors.get(f"matrix_A.{index}"), tensors.get(f"matrix_B.{index}")
+        if down is not None and up is not None:
+            alpha = float(tensors["alpha"]) if "alpha" in tensors else 1.0
+            yield name.format(i=block, wb="weight"), LowRank(down, up, alpha / down.shape[0])
+
+
+def _change(tensors: dict[str, Tensor], rank_stabilised: bool) -> Change | None:
+    def scale(rank: int) -> float:
+        """No alpha means alpha = rank; rank-stabilised LoRA divides by its root (arXiv 2312.03732)."""
+        if "alpha" not in tensors:
+            return 1.0
+        return float(tensors["alpha"]) / (rank**0.5 if rank_stabilised else rank)
+
+    makers: tuple[tuple[str, Callable[[], Any]], ...] = (
+        ("diff", lambda: Full(tensors["diff"])),
+        ("up", lambda: _low_rank(tensors["down"], tensors["up"], tensors, scale)),
+        ("matrix_B.0", lambda: _sat_pair(tensors)),
+        ("hada_w1_a", lambda: _hadamard(tensors, scale)),
+        ("lokr_w1", lambda: _kronecker(tensors, scale)),
+        ("lokr_w1_a", lambda: _kronecker(tensors, scale)),
+    )
+    for role, make in makers:
+        if role in tensors:
+            return make()
+    return None
+
+
+def _low_rank(
+    down: Tensor, up: Tensor, tensors: Mapping[str, Tensor], scale: Callable[[int], float]
+) -> Change:
+    plain = LowRank(down, up, scale(down.shape[0]), tensors.get("mid"))
+    return Dora(plain, tensors["magnitude"]) if "magnitude" in tensors else plain
+
+
+def _sat_pair(tensors: Mapping[str, Tensor]) -> LowRank:
+    down = tensors["matrix_A.0"]
+    alpha = float(tensors["alpha"]) if "alpha" in tensors else 1.0
+    return LowRank(down, tensors["matrix_B.0"], alpha / down.shape[0])
+
+
+def _hadamard(tensors: Mapping[str, Tensor], scale: Callable[[int], float]) -> Hadamard:
+    pairs = [(tensors[f"hada_w{n}_a"], tensors[f"hada_w{n}_b"]) for n in (1, 2)]
+    return Hadamard(pairs[0], pairs[1], scale(pairs[0][1].shape[0]))
+
+
+def _kronecker(tensors: Mapping[str, Tensor], scale: Callable[[int], float]) -> Kronecker:
+    """Two whole factors have no rank: LyCORIS then ignores alpha."""
+    parts: list[tuple[Tensor, ...]] = []
+    rank = 0
+    for n in (1, 2):
+        whole = tensors.get(f"lokr_w{n}")
+        if whole is not None:
+            parts.append((whole,))
+        else:
+            parts.append((tensors[f"lokr_w{n}_a"], tensors[f"lokr_w{n}_b"]))
+            rank = parts[-1][1].shape[0]
+    return Kronecker(parts[0], parts[1], scale(rank) if rank else 1.0)

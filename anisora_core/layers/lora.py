@@ -1,0 +1,161 @@
+"""Changes of a weight that LoRA files hold, merged into it or added while the network runs.
+
+Shapes: a weight is [out, in, ...]; factors are named as their papers do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Change(Protocol):
+    """What one file does to one weight, at strength 1."""
+
+    def delta(self, weight: Tensor) -> Tensor:
+        """float32, of the weight's shape."""
+        ...
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """LoRA (Hu et al. 2021, arXiv 2106.09685, section 4.1): scale * up @ down."""
+
+    down: Tensor
+    up: Tensor
+    scale: float
+    mid: Tensor | None = None  # LyCORIS' Tucker form of convolutions
+
+    def delta(self, weight: Tensor) -> Tensor:
+        up, down = self.up.float().flatten(1), self.down.float().flatten(1)
+        if self.mid is not None:
+            down = torch.einsum("rs...,si->ri...", self.mid.float(), down).flatten(1)
+        return (self.scale * (up @ down)).view(weight.shape)
+
+
+@dataclass(frozen=True)
+class Hadamard:
+    """LoHa (Hyeon-Woo et al. 2021, arXiv 2108.06098, equation 2): product, element by element, of two low ranks."""
+
+    w1: tuple[Tensor, Tensor]
+    w2: tuple[Tensor, Tensor]
+    scale: float
+
+    def delta(self, weight: Tensor) -> Tensor:
+        first, second = (a.float() @ b.float().flatten(1) for a, b in (self.w1, self.w2))
+        return (self.scale * first * second).view(weight.shape)
+
+
+@dataclass(frozen=True)
+class Kronecker:
+    """LoKr (Yeh et al. 2023, arXiv 2309.14859, section 3.2): Kronecker product, factors whole or of low rank."""
+
+    w1: tuple[Tensor, ...]
+    w2: tuple[Tensor, ...]
+    scale: float
+
+    def delta(self, weight: Tensor) -> Tensor:
+        first, second = (_product(parts) for parts in (self.w1, self.w2))
+        return (self.scale * torch.kron(first, second)).view(weight.shape)
+
+
+@dataclass(frozen=True)
+class Full:
+    """The difference itself."""
+
+    difference: Tensor
+
+    def delta(self, weight: Tensor) -> Tensor:
+        return self.difference.float().view(weight.shape)
+
+
+@dataclass(frozen=True)
+class Dora:
+    """DoRA (Liu et al. 2024, arXiv 2402.09353, equation 5): a change of direction, and a magnitude of its own."""
+
+    inner: LowRank
+    magnitude: Tensor
+
+    def delta(self, weight: Tensor) -> Tensor:
+        base = weight.float()
+        turned = base + self.inner.delta(weight)
+        by_output = self.magnitude.numel() == weight.shape[0]
+        rows = turned.flatten(1)
+        norm = rows.norm(dim=1) if by_output else rows.norm(dim=0)
+        ratio = self.magnitude.float().flatten() / norm
+        shape = (-1, 1) if by_output else (1, -1)
+        return (rows * ratio.view(shape)).view(weight.shape) - base
+
+
+def _product(parts: tuple[Tensor, ...]) -> Tensor:
+    return parts[0].float() if len(parts) == 1 else parts[0].float() @ parts[1].float().flatten(1)
+
+
+#: Our parameter name -> the changes to it and their strengths.
+Changes = Mapping[str, Sequence[tuple[Change, float]]]
+
+
+def merge(model: nn.Module, changes: Changes) -> dict[str, Tensor]:
+    """Add changes to the weights in place -> the weights as they were, for `unmerge`."""
+    before: dict[str, Tensor] = {}
+    with torch.no_grad():
+        for name, parts in changes.items():
+            weight = model.get_parameter(name)
+            before[name] = weight.detach().clone()
+            total = sum(strength * change.delta(before[name]) for change, strength in parts)
+            weight.copy_((before[name].float() + total).to(weight.dtype))
+    return before
+
+
+def unmerge(model: nn.Module, before: Mapping[str, Tensor]) -> None:
+    """Put back what `merge` gave, bit for bit."""
+    with torch.no_grad():
+        for name, weight in before.items():
+            model.get_parameter(name).copy_(weight)
+
+
+@contextmanager
+def live(model: nn.Module, changes: Changes) -> Generator[None]:
+    """Add changes to the outputs of the layers while the block runs; weights are not touched.
+
+    Low ranks cost two small products each. What is no linear layer's weight is merged and put back.
+    """
+    hooked: dict[str, list[tuple[Change, float]]] = {}
+    rest: dict[str, Sequence[tuple[Change, float]]] = {}
+    for name, parts in changes.items():
+        path, _, leaf = name.rpartition(".")
+        if leaf == "weight" and isinstance(model.get_submodule(path), nn.Linear):
+            hooked[path] = list(parts)
+        else:
+            rest[name] = parts
+    before = merge(model, rest)
+    handles = [
+        model.get_submodule(path).register_forward_hook(_adding(parts)) for path, parts in hooked.items()
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        unmerge(model, before)
+
+
+def _adding(parts: list[tuple[Change, float]]) -> Any:
+    def hook(module: nn.Module, arguments: tuple[Any, ...], output: Tensor) -> Tensor:
+        x, weight = arguments[0].float(), module.get_parameter("weight")
+        total = torch.zeros_like(output, dtype=torch.float32)
+        for change, strength in parts:
+            if isinstance(change, LowRank) and change.mid is None:
+                narrow = F.linear(x, change.down.float())
+                total += strength * change.scale * F.linear(narrow, change.up.float())
+            else:
+                total += strength * F.linear(x, change.delta(weight))
+        return (output.float() + total).to(output.dtype)
+
+    return hook
