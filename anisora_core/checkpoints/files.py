@@ -1,7 +1,7 @@
 """Weights where artists have them: read tensor by tensor, nothing in them executed, damage named.
 
-safetensors (one file, shards with an index, a folder), `.pt`/`.pth`/`.bin`/`.ckpt`; scaled fp8 comes out multiplied by
-its scales.
+safetensors (one file, shards with an index, a folder), `.pt`/`.pth`/`.bin`/`.ckpt`, GGUF; scaled fp8 comes out multiplied
+by its scales, GGUF dequantised.
 """
 
 from __future__ import annotations
@@ -90,12 +90,13 @@ def open_weights(path: Path) -> Weights:
         weights = open_index(path)
     elif path.suffix == ".safetensors":
         weights = open_safetensors(path)
+    elif path.suffix == ".gguf":
+        weights = open_gguf(path)
     elif path.suffix in PICKLES:
         weights = open_pickle(path)
     else:
-        raise ValueError(
-            f"{path.name}: unknown kind of weights; use .safetensors, {', '.join(sorted(PICKLES))}"
-        )
+        kinds = ", ".join((".safetensors", ".gguf", *sorted(PICKLES)))
+        raise ValueError(f"{path.name}: unknown kind of weights; use one of {kinds}")
     if not weights.entries:
         raise ValueError(f"{path} holds no tensors; download it again")
     return with_scales(weights)
@@ -187,6 +188,28 @@ def open_pickle(path: Path) -> Weights:
         for name, value in tensors.items()
         if isinstance(value, Tensor)
     }
+    return Weights(path, entries)
+
+
+def open_gguf(path: Path) -> Weights:
+    """Each tensor is dequantised when it is read. Needs the package gguf."""
+    try:
+        from gguf import GGUFReader
+        from gguf.quants import dequantize
+    except ImportError:
+        raise ValueError(f"{path.name} needs the package gguf; run: pip install gguf") from None
+    try:
+        tensors = GGUFReader(path).tensors
+    except Exception as error:  # the reader lets NumPy's and its own errors through
+        raise ValueError(f"weights file {path} is damaged ({error}); download it again") from None
+
+    def reader(tensor: Any, shape: Shape) -> Callable[[], Tensor]:
+        return lambda: torch.from_numpy(dequantize(tensor.data, tensor.tensor_type).copy()).view(shape)
+
+    entries: dict[str, Entry] = {}
+    for tensor in tensors:
+        shape = tuple(int(side) for side in reversed(tensor.shape))
+        entries[str(tensor.name)] = Entry(shape, tensor.tensor_type.name, reader(tensor, shape))
     return Weights(path, entries)
 
 

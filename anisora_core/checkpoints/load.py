@@ -19,6 +19,7 @@ from ..models.wan.vae import WanVAE
 from .detect import identify
 from .files import Weights, join, open_weights
 from .keymaps import Table, to_ours
+from .lora import grouped, read_lora
 
 log = logging.getLogger(__name__)
 MINI_DIR = Path(__file__).parent.parent / "assets" / "mini"
@@ -102,8 +103,20 @@ def assign(
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Family, fit, tensors, parameters and dtypes of weights, none of them read. ValueError when damaged or unknown."""
+    """What a model or LoRA file is, without loading a model. ValueError when damaged or unknown."""
     weights = open_weights(path)
+    if grouped(weights)[0]:
+        lora = read_lora(path)
+        experts = [name for name, changes in lora.by_expert.items() if changes]
+        return {
+            "file": str(path),
+            "family": f"LoRA for {lora.family}",
+            "fit": str(lora),
+            "experts": experts or "one network",
+            "tensors": len(weights.entries),
+            "parameters": weights.parameters,
+            "dtypes": weights.dtypes,
+        }
     found = identify(weights)
     facts: dict[str, Any] = {"file": str(path), "family": found.family.name, "prefix": found.prefix}
     if found.family.network is not None:

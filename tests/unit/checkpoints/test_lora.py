@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from comfyui_anisora.anisora_core.checkpoints.load import describe
 from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
 from comfyui_anisora.anisora_core.layers.lora import live, merge, unmerge
 from comfyui_anisora.anisora_core.models.cogvideox.config import DEBUG as COG
@@ -308,3 +309,14 @@ def test_unknown_keys_are_counted(tmp_path):
     }
     save_file(content, tmp_path / "odd.safetensors")
     assert str(read_lora(tmp_path / "odd.safetensors")).endswith("1 weights of Wan changed, 1 keys unknown")
+
+
+def test_inspect_says_what_a_lora_is_for(tmp_path):
+    content = {
+        "diffusion_model.blocks.0.ffn.0.lora_A.weight": torch.zeros(2, 48),
+        "diffusion_model.blocks.0.ffn.0.lora_B.weight": torch.zeros(64, 2),
+    }
+    save_file(content, tmp_path / "style.safetensors")
+    facts = describe(tmp_path / "style.safetensors")
+    assert facts["family"] == "LoRA for Wan"
+    assert facts["fit"] == "style.safetensors: 1 weights of Wan changed, 0 keys unknown"
