@@ -12,6 +12,7 @@ import torch
 from ..models.cogvideox.config import V1_VAE, CogVideoXConfig, CogVideoXVAEConfig
 from ..models.cogvideox.transformer import CogVideoXTransformer
 from ..models.cogvideox.vae import CogVideoXVAE
+from ..models.text import T5Shape, t5_encoder
 from ..models.wan.config import WAN21_VAE, WAN22_VAE, WanConfig, WanVAEConfig
 from ..models.wan.transformer import WanTransformer
 from ..models.wan.vae import WanVAE
@@ -23,6 +24,7 @@ from .keymaps.cogvideox import (
     COGVIDEOX_SAT_IGNORED,
     COGVIDEOX_VAE_FROM_DIFFUSERS,
 )
+from .keymaps.encoders import T5_FROM_GGUF, UMT5_FROM_WAN
 from .keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
 
 Shapes = Mapping[str, Shape]
@@ -103,6 +105,24 @@ def cogvideox_vae_config(shapes: Shapes) -> CogVideoXVAEConfig:
     return V1_VAE
 
 
+def t5_config(shapes: Shapes) -> T5Shape:
+    """umT5 has a position bias in every block, T5 in the first."""
+    attention = "encoder.block.{}.layer.0.SelfAttention"
+    buckets, num_heads = shapes[f"{attention.format(0)}.relative_attention_bias.weight"]
+    vocabulary, dim = shapes["shared.weight"]
+    return T5Shape(
+        vocabulary=vocabulary,
+        dim=dim,
+        ffn_dim=shapes["encoder.block.0.layer.1.DenseReluDense.wi_0.weight"][0],
+        num_layers=count(shapes, "encoder.block.", ".SelfAttention.q.weight"),
+        num_heads=num_heads,
+        head_dim=shapes[f"{attention.format(0)}.q.weight"][0] // num_heads,
+        buckets=buckets,
+        bias_in_every_block=f"{attention.format(1)}.relative_attention_bias.weight" in shapes,
+    )
+
+
+_T5 = Network(t5_encoder, t5_config)
 _COGVIDEOX = Network(CogVideoXTransformer, cogvideox_config)
 _COGVIDEOX_VAE = Network(CogVideoXVAE, cogvideox_vae_config)
 _WAN = Network(WanTransformer, wan_config)
@@ -152,6 +172,26 @@ FAMILIES: tuple[Family, ...] = (
         table=COGVIDEOX_VAE_FROM_DIFFUSERS,
         network=_COGVIDEOX_VAE,
     ),
+    Family(
+        "umT5 encoder (Wan)",
+        ("token_embedding.weight", "blocks.1.pos_embedding.embedding.weight"),
+        table=UMT5_FROM_WAN,
+        network=_T5,
+    ),
+    Family(
+        "T5 encoder (transformers)",
+        ("shared.weight", "encoder.block.0.layer.0.SelfAttention.q.weight"),
+        ignored=("encoder.embed_tokens.weight", "decoder.", "lm_head.", "spiece_model"),
+        network=_T5,
+    ),
+    Family(
+        "T5 encoder (GGUF)",
+        ("token_embd.weight", "enc.blk.0.attn_q.weight"),
+        table=T5_FROM_GGUF,
+        ignored=("dec.", "output.weight"),
+        network=_T5,
+    ),
+    Family("CLIP image encoder (Wan)", ("visual.cls_embedding", "visual.transformer.0.attn.to_qkv.weight")),
     Family("byte T5 encoder of mini", ("encoder.shared.weight",)),
 )
 

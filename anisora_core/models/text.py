@@ -22,24 +22,57 @@ class TextConfig:
     max_length: int = 160
 
 
+@dataclass(frozen=True)
+class T5Shape:
+    """Sizes of a T5 encoder with gated GELU, as all that AniSora uses have; umT5 has a position bias in every block."""
+
+    vocabulary: int
+    dim: int
+    ffn_dim: int
+    num_layers: int
+    num_heads: int
+    head_dim: int
+    buckets: int = 32
+    bias_in_every_block: bool = False
+
+
+def t5_encoder(shape: T5Shape) -> nn.Module:
+    """transformers' T5 or umT5 encoder: input_ids and attention_mask [B, L] -> last_hidden_state [B, L, dim]."""
+    from transformers import T5Config, T5EncoderModel, UMT5Config, UMT5EncoderModel
+
+    model, config = (
+        (UMT5EncoderModel, UMT5Config) if shape.bias_in_every_block else (T5EncoderModel, T5Config)
+    )
+    return model(
+        config(
+            vocab_size=shape.vocabulary,
+            d_model=shape.dim,
+            d_kv=shape.head_dim,
+            d_ff=shape.ffn_dim,
+            num_layers=shape.num_layers,
+            num_heads=shape.num_heads,
+            relative_attention_num_buckets=shape.buckets,
+            feed_forward_proj="gated-gelu",
+            dropout_rate=0.0,
+        )
+    )
+
+
 class ByteTextEncoder(nn.Module):
     """UTF-8 bytes -> text_BLD. Rows past a prompt's end are zero, as Wan's transformer expects them."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
-        from transformers import T5Config, T5EncoderModel
-
         self.config = config
-        self.encoder: Any = T5EncoderModel(
-            T5Config(
-                vocab_size=384,  # 256 bytes, 3 special tokens, ByT5's 125 sentinels
-                d_model=config.dim,
-                d_kv=config.head_dim,
-                d_ff=config.ffn_dim,
-                num_layers=config.num_layers,
-                num_heads=config.num_heads,
-                feed_forward_proj="gated-gelu",
-                dropout_rate=0.0,
+        bytes_and_sentinels = 384  # 256 bytes, 3 special tokens, ByT5's 125 sentinels
+        self.encoder: Any = t5_encoder(
+            T5Shape(
+                bytes_and_sentinels,
+                config.dim,
+                config.ffn_dim,
+                config.num_layers,
+                config.num_heads,
+                config.head_dim,
             )
         )
 

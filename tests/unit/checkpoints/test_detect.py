@@ -21,6 +21,9 @@ EXPECTED = {
     "v1_rl_transformer_sat_config": "CogVideoX transformer (SAT)",
     "v1_transformer_diffusers": "CogVideoX transformer (diffusers)",
     "v1_vae_sat": "CogVideoX VAE (SAT)",
+    "umt5_xxl_encoder": "umT5 encoder (Wan)",
+    "clip_xlm_roberta_vit_h_14_full": "CLIP image encoder (Wan)",
+    "clip_xlm_roberta_vit_h_14_visual": "CLIP image encoder (Wan)",
     "v1_vae_diffusers": "CogVideoX VAE (diffusers)",
 }
 

@@ -1,0 +1,84 @@
+"""T5 encoders from every layout artists have, against transformers' own; and umT5-XXL's names and shapes at full size."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from comfyui_anisora.anisora_core.checkpoints.keymaps import inverted, rename
+from comfyui_anisora.anisora_core.checkpoints.keymaps.encoders import T5_FROM_GGUF, UMT5_FROM_WAN
+from comfyui_anisora.anisora_core.checkpoints.load import load_network
+from comfyui_anisora.anisora_core.models.text import T5Shape, t5_encoder
+from safetensors.torch import save_file
+
+MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
+T5 = T5Shape(vocabulary=40, dim=16, ffn_dim=24, num_layers=2, num_heads=2, head_dim=6)
+UMT5 = replace(T5, bias_in_every_block=True)
+
+
+def random_encoder(shape):
+    torch.manual_seed(0)
+    model = t5_encoder(shape)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.3)
+    return model.eval()
+
+
+def weights_of(model, table=None):
+    back = inverted(table) if table else None
+    named = {(rename(k, back) if back else k): v.clone() for k, v in model.named_parameters()}
+    assert None not in named
+    return named
+
+
+def features(model):
+    ids, mask = (
+        torch.tensor([[3, 9, 4, 1, 0], [7, 1, 0, 0, 0]]),
+        torch.tensor([[1, 1, 1, 1, 0], [1, 1, 0, 0, 0]]),
+    )
+    with torch.no_grad():
+        return model(input_ids=ids, attention_mask=mask).last_hidden_state
+
+
+@pytest.mark.parametrize(("shape", "table"), [(UMT5, UMT5_FROM_WAN), (T5, None), (UMT5, None)])
+def test_every_layout_gives_the_same_features(tmp_path, shape, table):
+    model = random_encoder(shape)
+    weights = weights_of(model, table)
+    if table is None:  # as ComfyUI distributes it: the embedding twice, the tokenizer as bytes
+        weights["encoder.embed_tokens.weight"] = weights["shared.weight"].clone()
+        weights["spiece_model"] = torch.zeros(9, dtype=torch.uint8)
+    save_file(weights, tmp_path / "t5.safetensors")
+    loaded, fit = load_network(tmp_path / "t5.safetensors", torch.float32)
+    assert fit.is_whole
+    assert type(loaded) is type(model)
+    assert (features(loaded) - features(model)).abs().max() < 1e-5
+
+
+def test_wans_own_pickle_loads(tmp_path):
+    model = random_encoder(UMT5)
+    torch.save(weights_of(model, UMT5_FROM_WAN), tmp_path / "models_t5_umt5-xxl-enc-bf16.pth")
+    loaded, _ = load_network(tmp_path / "models_t5_umt5-xxl-enc-bf16.pth", torch.float32)
+    assert torch.equal(features(loaded), features(model))
+
+
+def test_every_gguf_name_is_a_name_of_the_encoder():
+    names = weights_of(random_encoder(UMT5), T5_FROM_GGUF)
+    assert "enc.blk.1.attn_rel_b.weight" in names
+    assert "enc.output_norm.weight" in names
+
+
+def test_umt5_xxl_has_the_published_names_and_shapes():
+    with torch.device("meta"):
+        model = t5_encoder(T5Shape(256384, 4096, 10240, 24, 64, 64, bias_in_every_block=True))
+    manifest = json.loads(gzip.decompress((MANIFESTS / "umt5_xxl_encoder.json.gz").read_bytes()))
+    assert {k: list(v.shape) for k, v in weights_of_meta(model).items()} == manifest
+
+
+def weights_of_meta(model):
+    back = inverted(UMT5_FROM_WAN)
+    return {rename(key, back): value for key, value in model.named_parameters()}
