@@ -13,6 +13,7 @@ from ..models.cogvideox.config import V1_VAE, CogVideoXConfig, CogVideoXVAEConfi
 from ..models.cogvideox.transformer import CogVideoXTransformer
 from ..models.cogvideox.vae import CogVideoXVAE
 from ..models.text import T5Shape, t5_encoder
+from ..models.vision import ClipShape, clip_vision
 from ..models.wan.config import WAN21_VAE, WAN22_VAE, WanConfig, WanVAEConfig
 from ..models.wan.transformer import WanTransformer
 from ..models.wan.vae import WanVAE
@@ -24,12 +25,21 @@ from .keymaps.cogvideox import (
     COGVIDEOX_SAT_IGNORED,
     COGVIDEOX_VAE_FROM_DIFFUSERS,
 )
-from .keymaps.encoders import T5_FROM_GGUF, UMT5_FROM_WAN
+from .keymaps.encoders import CLIP_FROM_WAN, T5_FROM_GGUF, UMT5_FROM_WAN
 from .keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
 
 Shapes = Mapping[str, Shape]
 #: What published files put before the names of a network; the first under which a family fits counts.
-PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "model.", "first_stage_model.", "vae.")
+PREFIXES = (
+    "",
+    "model.diffusion_model.",
+    "diffusion_model.",
+    "model.",
+    "first_stage_model.",
+    "vae.",
+    "visual.",
+    "vision_model.",
+)
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,20 @@ def t5_config(shapes: Shapes) -> T5Shape:
     )
 
 
+def clip_config(shapes: Shapes) -> ClipShape:
+    """Heads are 80 wide in ViT-H."""
+    dim, _, patch, _ = shapes["embeddings.patch_embedding.weight"]
+    return ClipShape(
+        dim=dim,
+        ffn_dim=shapes["encoder.layers.0.mlp.fc1.weight"][0],
+        num_layers=count(shapes, "encoder.layers.", ".layer_norm1.weight"),
+        num_heads=max(1, dim // 80),
+        patch=patch,
+        tokens=shapes["embeddings.position_embedding.weight"][0],
+    )
+
+
+_CLIP = Network(clip_vision, clip_config)
 _T5 = Network(t5_encoder, t5_config)
 _COGVIDEOX = Network(CogVideoXTransformer, cogvideox_config)
 _COGVIDEOX_VAE = Network(CogVideoXVAE, cogvideox_vae_config)
@@ -191,7 +215,19 @@ FAMILIES: tuple[Family, ...] = (
         ignored=("dec.", "output.weight"),
         network=_T5,
     ),
-    Family("CLIP image encoder (Wan)", ("visual.cls_embedding", "visual.transformer.0.attn.to_qkv.weight")),
+    Family(
+        "CLIP image encoder (Wan)",
+        ("cls_embedding", "transformer.0.attn.to_qkv.weight"),
+        table=CLIP_FROM_WAN,
+        ignored=("head",),
+        network=_CLIP,
+    ),
+    Family(
+        "CLIP image encoder (transformers)",
+        ("embeddings.class_embedding", "encoder.layers.0.self_attn.q_proj.weight"),
+        ignored=("embeddings.position_ids",),
+        network=_CLIP,
+    ),
     Family("byte T5 encoder of mini", ("encoder.shared.weight",)),
 )
 

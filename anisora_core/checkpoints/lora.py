@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..layers.lora import Change, Dora, Full, Hadamard, Kronecker, LowRank
 from .files import Weights, open_weights
-from .keymaps import Parts, Table
+from .keymaps import Leading, Parts, Table
 from .keymaps.cogvideox import COGVIDEOX_FROM_DIFFUSERS, COGVIDEOX_FROM_SAT
 from .keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
 
@@ -84,6 +84,8 @@ def modules_of(family: str) -> tuple[tuple[re.Pattern[str], str | Parts], ...]:
     found: dict[str, str | Parts] = {}
     for table in TABLES[family]:
         for theirs, ours in table.items():
+            if isinstance(ours, Leading):
+                continue  # image encoders only
             owned = [ours] if isinstance(ours, str) else list(ours.ours)
             found |= {_layer(name): _layer(name) for name in owned}
             if isinstance(ours, str) or all(len(indices) == 1 for indices in ours.ours.values()):

@@ -40,9 +40,8 @@ def t5_encoder(shape: T5Shape) -> nn.Module:
     """transformers' T5 or umT5 encoder: input_ids and attention_mask [B, L] -> last_hidden_state [B, L, dim]."""
     from transformers import T5Config, T5EncoderModel, UMT5Config, UMT5EncoderModel
 
-    model, config = (
-        (UMT5EncoderModel, UMT5Config) if shape.bias_in_every_block else (T5EncoderModel, T5Config)
-    )
+    model: Any = UMT5EncoderModel if shape.bias_in_every_block else T5EncoderModel
+    config: Any = UMT5Config if shape.bias_in_every_block else T5Config
     return model(
         config(
             vocab_size=shape.vocabulary,

@@ -1,6 +1,6 @@
 """Foreign names as data: one table per source format, `{i}` for the block index and `{wb}` for weight or bias.
 
-A value is our name, or `Parts` where one foreign tensor holds several of ours.
+A value is our name, `Parts` where one foreign tensor holds several of ours, or `Leading` where it has sides of 1 more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ class Parts:
     ours: Mapping[str, tuple[int, ...]]
 
 
-Table = Mapping[str, "str | Parts"]
+@dataclass(frozen=True)
+class Leading:
+    """A foreign tensor like ours with `count` sides of 1 before."""
+
+    name: str
+    count: int
+
+
+Table = Mapping[str, "str | Parts | Leading"]
 
 
 @lru_cache(maxsize=1024)
@@ -31,7 +39,7 @@ def _regex(pattern: str) -> re.Pattern[str]:
     return re.compile(escaped)
 
 
-def lookup(key: str, table: Table) -> tuple[str | Parts, dict[str, str]] | None:
+def lookup(key: str, table: Table) -> tuple[str | Parts | Leading, dict[str, str]] | None:
     """The value of the pattern that `key` fits, and what its placeholders stand for."""
     for pattern, value in table.items():
         match = _regex(pattern).fullmatch(key)
@@ -60,6 +68,8 @@ def to_ours(weights: Mapping[str, Tensor], table: Table) -> tuple[dict[str, Tens
             unknown.append(key)
         elif isinstance(found[0], str):
             ours[found[0].format(**found[1])] = value
+        elif isinstance(found[0], Leading):
+            ours[found[0].name.format(**found[1])] = value.flatten(0, found[0].count)
         else:
             pieces = value.chunk(found[0].count)
             for name, indices in found[0].ours.items():
@@ -68,19 +78,25 @@ def to_ours(weights: Mapping[str, Tensor], table: Table) -> tuple[dict[str, Tens
     return ours, unknown
 
 
+def name_of(target: str | Leading) -> str:
+    return target if isinstance(target, str) else target.name
+
+
 def to_theirs(weights: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:
     """Our weights under foreign names. KeyError for one that the table does not name."""
     theirs: dict[str, Tensor] = {}
     pieces: dict[str, list[Tensor | None]] = {}
     for key, value in weights.items():
         for pattern, target in table.items():
-            owned = {target: ()} if isinstance(target, str) else target.ours
+            owned = target.ours if isinstance(target, Parts) else [name_of(target)]
             found = lookup(key, {name: name for name in owned})
             if found is None:
                 continue
             foreign = pattern.format(**found[1])
             if isinstance(target, str):
                 theirs[foreign] = value
+            elif isinstance(target, Leading):
+                theirs[foreign] = value.view((1,) * target.count + value.shape)
             else:
                 indices = target.ours[str(found[0])]
                 slots = pieces.setdefault(foreign, [None] * target.count)
