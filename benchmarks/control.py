@@ -271,7 +271,9 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in out.items()}
 
 
-def art_summary(bench: Bench, folder: Path, out: Path, drawings: int, per_file: int) -> dict[str, Any]:
+def art_summary(
+    bench: Bench, folder: Path, shown: Path, out: Path, drawings: int, per_file: int
+) -> dict[str, Any]:
     """No bar: art and animation that training never saw."""
     clips = real_clips(folder, RELEASE.fps, per_file)
     if not clips:
@@ -280,6 +282,7 @@ def art_summary(bench: Bench, folder: Path, out: Path, drawings: int, per_file: 
         )
     rows = [{"determined": between(bench, clip)} for clip in clips]
     area = [area_row(bench, clip) for clip in clips]
+    moved = [row["precision"] for row in area if np.isfinite(row["precision"])]
     psnr = pooled(rows, "determined")
     return {
         "art_clips": [clip.name for clip in clips],
@@ -287,9 +290,10 @@ def art_summary(bench: Bench, folder: Path, out: Path, drawings: int, per_file: 
         "art_vae_psnr_spread": spread([Error(*row["determined"]["vae"]).psnr for row in rows]),
         "art_inbetween_gain_db": round(gain(psnr), 2),
         "art_inbetween_psnr": {name: round(psnr[name], 2) for name in ("two", "four", *BASELINES)},
-        "art_mask_precision": round(float(np.nanmean([row["precision"] for row in area])), 4),
+        "art_mask_precision": round(float(np.mean(moved)), 4) if moved else None,
+        "art_mask_n": len(moved),
         "art_mask_area": round(float(np.mean([row["area"] for row in area])), 4),
-        "art_sheets": [path.name for path in show(bench, folder, drawings, out)],
+        "art_sheets": [path.name for path in show(bench, shown, drawings, out)],
     }
 
 
@@ -321,6 +325,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--art", type=Path, help="a folder of clips and drawings: measure on these instead")
     parser.add_argument("--drawings", type=int, default=8, help="with --art: drawings on the contact sheet")
+    parser.add_argument("--shown", type=Path, help="with --art: take the drawings for the sheet from here")
     parser.add_argument("--per-file", type=int, default=1, help="with --art: shots taken of each clip file")
     parser.add_argument(
         "--save",
@@ -331,7 +336,8 @@ def main() -> None:
     bench = Bench(MINI_DIR if options.model == "mini" else Path(options.model))
     if options.art:
         pictures = Path(__file__).parents[1] / "docs" / "pictures" if options.save else options.work
-        result = art_summary(bench, options.art, pictures, options.drawings, options.per_file)
+        shown = options.shown or options.art
+        result = art_summary(bench, options.art, shown, pictures, options.drawings, options.per_file)
         publish({**result, **machine()}, "art.json", options)
         return
     options.work.mkdir(parents=True, exist_ok=True)
