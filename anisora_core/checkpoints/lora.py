@@ -1,4 +1,4 @@
-"""LoRA files of any maker -> changes of our parameters. Facts: names as found in published files, see the tests."""
+"""LoRA files of any maker -> changes of our parameters. Names as found in published files; the tests write each form."""
 
 from __future__ import annotations
 
@@ -187,13 +187,10 @@ def _changes(
         yield named(ours, "weight"), change
 
 
-def _fused(ours: Parts, block: str, tensors: dict[str, Tensor]) -> Iterator[tuple[str, Change]]:
-    """SAT's LoRA of q, k and v: a pair each, scale 1 / rank unless `alpha` says otherwise (facts 2.2)."""
+def _fused(ours: Parts, block: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Change]]:
     for name, (index,) in ours.ours.items():
-        down, up = tensors.get(f"matrix_A.{index}"), tensors.get(f"matrix_B.{index}")
-        if down is not None and up is not None:
-            alpha = float(tensors["alpha"]) if "alpha" in tensors else 1.0
-            yield name.format(i=block, wb="weight"), LowRank(down, up, alpha / down.shape[0])
+        if f"matrix_B.{index}" in tensors:
+            yield name.format(i=block, wb="weight"), _sat_pair(tensors, index)
 
 
 def _change(tensors: dict[str, Tensor], rank_stabilised: bool) -> Change | None:
@@ -206,7 +203,7 @@ def _change(tensors: dict[str, Tensor], rank_stabilised: bool) -> Change | None:
     makers: tuple[tuple[str, Callable[[], Any]], ...] = (
         ("diff", lambda: Full(tensors["diff"])),
         ("up", lambda: _low_rank(tensors["down"], tensors["up"], tensors, scale)),
-        ("matrix_B.0", lambda: _sat_pair(tensors)),
+        ("matrix_B.0", lambda: _sat_pair(tensors, 0)),
         ("hada_w1_a", lambda: _hadamard(tensors, scale)),
         ("lokr_w1", lambda: _kronecker(tensors, scale)),
         ("lokr_w1_a", lambda: _kronecker(tensors, scale)),
@@ -224,10 +221,11 @@ def _low_rank(
     return Dora(plain, tensors["magnitude"]) if "magnitude" in tensors else plain
 
 
-def _sat_pair(tensors: Mapping[str, Tensor]) -> LowRank:
-    down = tensors["matrix_A.0"]
+def _sat_pair(tensors: Mapping[str, Tensor], index: int) -> LowRank:
+    """SAT numbers the pairs of a fused layer; its alpha is 1 unless the file says otherwise (AniSora V1's training code)."""
+    down = tensors[f"matrix_A.{index}"]
     alpha = float(tensors["alpha"]) if "alpha" in tensors else 1.0
-    return LowRank(down, tensors["matrix_B.0"], alpha / down.shape[0])
+    return LowRank(down, tensors[f"matrix_B.{index}"], alpha / down.shape[0])
 
 
 def _hadamard(tensors: Mapping[str, Tensor], scale: Callable[[int], float]) -> Hadamard:
