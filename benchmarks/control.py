@@ -12,7 +12,6 @@ import platform
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,7 @@ import numpy as np
 import torch
 from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR, Components, load_mini
 from comfyui_anisora.anisora_core.data.cartoons import TEXT_ACTIONS, CartoonClip, make_shot, render
-from comfyui_anisora.anisora_core.data.clips import to_bytes
-from comfyui_anisora.anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
+from comfyui_anisora.anisora_core.domain.conditions import MotionArea
 from comfyui_anisora.anisora_core.evaluation.actions import (
     ActionClassifier,
     action_features,
@@ -31,8 +29,8 @@ from comfyui_anisora.anisora_core.evaluation.actions import (
 from comfyui_anisora.anisora_core.evaluation.fidelity import Error, error
 from comfyui_anisora.anisora_core.evaluation.motion import BASELINES, inside_share, moving_pixels, speed
 from comfyui_anisora.anisora_core.files import write_beside
-from comfyui_anisora.anisora_core.generate import Frames, Request, make_clip
 from comfyui_anisora.anisora_core.releases import find_release
+from comfyui_anisora.anisora_core.training.samples import made_from, rebuilt
 from scipy.ndimage import binary_dilation
 from scipy.stats import spearmanr
 from unseen_art import ArtClip, area_row, real_clips, show
@@ -50,25 +48,10 @@ class Bench:
         self.components: Components = load_mini(folder, torch.bfloat16)
 
     def make(self, clip: CartoonClip | ArtClip, keys: Sequence[int], **changes: Any) -> np.ndarray:
-        images = torch.from_numpy(clip.frames_FHWC).float() / 255.0
-        frames, height, width = clip.frames_FHWC.shape[:3]
-        keyframes = tuple(Keyframe(images[key], str(key)) for key in keys)
-        request = Request(
-            timeline=Timeline(frames, RELEASE.fps, height, width, keyframes),
-            prompt=clip.caption,
-            motion_score=clip.motion_score,
-            seed=clip.seed,
-        )
-        events = make_clip(self.components, RELEASE, replace(request, **changes))
-        return to_bytes(torch.cat([event.frames_FHWC for event in events if isinstance(event, Frames)]))
+        return made_from(self.components, RELEASE, clip, keys, **changes)
 
     def rebuilt(self, clip: CartoonClip | ArtClip) -> np.ndarray:
-        """The true clip through the VAE: what no generation can beat."""
-        vae = self.components.vae
-        video = torch.from_numpy(clip.frames_FHWC).permute(3, 0, 1, 2)[None].float() / 127.5 - 1.0
-        with torch.inference_mode():
-            decoded = vae.decode(vae.encode(video.to(next(vae.parameters()))).mode(), latents_per_chunk=4)
-        return to_bytes(decoded[0].movedim(0, -1).float() / 2 + 0.5)
+        return rebuilt(self.components.vae, clip.frames_FHWC)
 
 
 def held_out(index: int, **choices: Any) -> CartoonClip:

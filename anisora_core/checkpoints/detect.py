@@ -18,7 +18,7 @@ from ..models.wan.config import WAN21_VAE, WAN22_VAE, WanConfig, WanVAEConfig
 from ..models.wan.transformer import WanTransformer
 from ..models.wan.vae import WanVAE
 from .files import Shape, Weights
-from .keymaps import Table, to_ours
+from .keymaps import Table, our_shapes
 from .keymaps.cogvideox import (
     COGVIDEOX_FROM_DIFFUSERS,
     COGVIDEOX_FROM_SAT,
@@ -249,10 +249,7 @@ class Found:
     def config(self) -> Any:
         """The network's configuration, from shapes. ValueError when tensors that tell it are missing or odd."""
         assert self.family.network is not None
-        shapes = self.weights.shapes
-        if self.family.table is not None:
-            on_meta = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
-            shapes = {n: tuple(v.shape) for n, v in to_ours(on_meta, self.family.table)[0].items()}
+        shapes, _ = our_shapes(self.weights.shapes, self.family.table)
         try:
             return self.family.network.config_of(shapes)
         except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:

@@ -18,8 +18,8 @@ from ..models.wan.transformer import WanTransformer
 from ..models.wan.vae import WanVAE
 from .detect import identify
 from .files import Weights, join, open_weights
-from .keymaps import Table, to_ours
-from .lora import grouped, read_lora
+from .keymaps import Table, our_shapes, to_ours
+from .lora import is_lora, lora_of
 
 log = logging.getLogger(__name__)
 MINI_DIR = Path(__file__).parent.parent / "assets" / "mini"
@@ -66,14 +66,10 @@ class Fit:
 
 def fit(model: nn.Module, weights: Weights, table: Table | None = None) -> Fit:
     expected = {key: tuple(value.shape) for key, value in model.named_parameters()}  # tied ones once
-    shapes, unexpected = weights.shapes, list[str]()
-    if table is not None:
-        on_meta = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
-        ours, unexpected = to_ours(on_meta, table)
-        shapes = {key: tuple(value.shape) for key, value in ours.items()}
+    shapes, unknown = our_shapes(weights.shapes, table)
     missing = sorted(expected.keys() - shapes.keys())
     unfit = sorted(key for key in expected.keys() & shapes.keys() if expected[key] != shapes[key])
-    unexpected += sorted(shapes.keys() - expected.keys())
+    unexpected = unknown + sorted(shapes.keys() - expected.keys())
     return Fit(len(expected) - len(missing) - len(unfit), missing, unexpected, unfit)
 
 
@@ -105,8 +101,8 @@ def assign(
 def describe(path: Path) -> dict[str, Any]:
     """What a model or LoRA file is, without loading a model. ValueError when damaged or unknown."""
     weights = open_weights(path)
-    if grouped(weights)[0]:
-        lora = read_lora(path)
+    if is_lora(weights):
+        lora = lora_of(weights)
         experts = [name for name, changes in lora.by_expert.items() if changes]
         return {
             "file": str(path),

@@ -32,6 +32,7 @@ _ENDING = re.compile(r"(?P<module>.+?)\.(?P<role>" + "|".join(f"(?:{p})" for p i
 #: What makers put before the names of a network.
 _CONTAINERS = re.compile(
     r"base_model\.model\.|model\.diffusion_model\.|diffusion_model\.|pipe\.dit\.|dit\.|lora_unet__?|lycoris_"
+    r"|transformer_2\.|transformer\."
 )
 _EXPERTS = {"transformer_2.": "low", "transformer.": "high"}
 #: ComfyUI's own port of CogVideoX fuses nothing and names layers so.
@@ -108,7 +109,7 @@ def resolve(module: str, family: str) -> tuple[str | Parts, str] | None:
             match = pattern.fullmatch(normal(module))
             if match:
                 return ours, match.groupdict().get("i", "")
-        container = _CONTAINERS.match(module) or re.match("transformer_2\\.|transformer\\.", module)
+        container = _CONTAINERS.match(module)
         if container is None:
             return None
         module = module[container.end() :]
@@ -116,7 +117,15 @@ def resolve(module: str, family: str) -> tuple[str | Parts, str] | None:
 
 def read_lora(path: Path) -> Lora:
     """ValueError when the file is damaged, or fits no family: then it says what the file seems to be for."""
-    weights = open_weights(path)
+    return lora_of(open_weights(path))
+
+
+def is_lora(weights: Weights) -> bool:
+    return bool(grouped(weights)[0])
+
+
+def lora_of(weights: Weights) -> Lora:
+    """The family that knows most of the keys; ValueError as for `read_lora`."""
     groups, unmatched = grouped(weights)
     best: Lora | None = None
     for family in TABLES:
@@ -128,7 +137,7 @@ def read_lora(path: Path) -> Lora:
         first = min(weights.entries)
         seems = [name for pattern, name in _OTHERS.items() if re.match(pattern, first)]
         raise ValueError(
-            f"{path.name}: no key fits an AniSora model; it seems to be for {seems[0] if seems else 'another model'} "
+            f"{weights.source.name}: no key fits an AniSora model; it seems to be for {seems[0] if seems else 'another model'} "
             f"(first key {first}). Pick a LoRA made for Wan 2.1, Wan 2.2 or CogVideoX"
         )
     return best

@@ -78,6 +78,17 @@ def to_ours(weights: Mapping[str, Tensor], table: Table) -> tuple[dict[str, Tens
     return ours, unknown
 
 
+def our_shapes(
+    shapes: Mapping[str, tuple[int, ...]], table: Table | None
+) -> tuple[dict[str, tuple[int, ...]], list[str]]:
+    """`to_ours` for shapes alone; without a table the names are ours already."""
+    if table is None:
+        return dict(shapes), []
+    on_meta = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    ours, unknown = to_ours(on_meta, table)
+    return {name: tuple(value.shape) for name, value in ours.items()}, unknown
+
+
 def name_of(target: str | Leading) -> str:
     return target if isinstance(target, str) else target.name
 
