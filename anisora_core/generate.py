@@ -79,6 +79,7 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
         motion_area=request.motion_area,
         default_way=release.motion_way,
         key_multiple=release.key_multiple,
+        between=release.between,
     )
     yield Notes(guide.report)
     yield Phase("sample")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .domain.conditions import MotionWay
+from .domain.conditions import Between, MotionWay
 from .domain.geometry import LatentGrid
 
 FamilyName = Literal["wan", "cogvideox"]
@@ -47,6 +47,7 @@ class Release:
     truncate_timestep: bool = True
     boundary: float | None = None
     trained_strengths: bool = False
+    between: Between = "grey"
     grid: LatentGrid = LatentGrid()
     published: str = "https://huggingface.co/IndexTeam/Index-anisora"
 

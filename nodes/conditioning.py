@@ -134,6 +134,7 @@ class AniSoraGuide:
             motion_area=motion_area,
             default_way=release.motion_way,
             key_multiple=release.key_multiple,
+            between=release.between,
         )
         for sentence in guide.report:
             log.warning("AniSora Guide: %s", sentence)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ..domain.conditions import Canvas, Guide, Hold, MotionArea, MotionWay, PlacedKeyframe, Timeline
+from ..domain.conditions import Between, Canvas, Guide, Hold, MotionArea, MotionWay, PlacedKeyframe, Timeline
 from ..domain.geometry import LatentGrid
 from .masks import fit_area, latent_area, pack_mask
 from .timeline import holding_keyframe, place_keyframes
@@ -17,13 +17,25 @@ from .timeline import holding_keyframe, place_keyframes
 Encoder = Callable[[Tensor], Tensor]
 
 
-def canvas_of_keyframes(placed: Sequence[PlacedKeyframe], timeline: Timeline) -> Canvas:
-    """Each keyframe on its frame, mixed with grey by 1 - strength; its mask carries the strength."""
+def canvas_of_keyframes(
+    placed: Sequence[PlacedKeyframe], timeline: Timeline, between: Between = "grey"
+) -> Canvas:
+    """Each keyframe on its frame, mixed with grey by 1 - strength; its mask carries the strength.
+
+    Other frames have mask 0 and show grey, or with `cross_fade` the linear mix of the keyframes around them.
+    """
     video = torch.zeros(3, timeline.num_frames, timeline.height, timeline.width)
     mask = torch.zeros(timeline.num_frames, timeline.height, timeline.width)
     for key in placed:
         video[:, key.frame] = key.strength * centred(key.image_HWC)
         mask[key.frame] = key.strength
+    if between == "cross_fade" and placed:
+        keyed = torch.tensor([key.frame for key in placed])
+        for frame in range(timeline.num_frames):
+            later = int(torch.searchsorted(keyed, frame))
+            before, after = keyed[max(later - 1, 0)], keyed[min(later, len(keyed) - 1)]
+            share = (frame - before) / (after - before).clamp_min(1)
+            video[:, frame] = torch.lerp(video[:, before], video[:, after], share.clamp(0.0, 1.0))
     return Canvas(video, mask)
 
 
@@ -36,7 +48,7 @@ def give_outside(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW: Ten
             continue
         key = holding_keyframe(placed, frame)
         given = (1.0 - area_FHW[frame]) * key.strength
-        video[:, frame] = given * centred(key.image_HWC)
+        video[:, frame] = torch.lerp(video[:, frame], centred(key.image_HWC), given)
         mask[frame] = given
     return Canvas(video, mask)
 
@@ -78,11 +90,12 @@ def encode_guide(
     motion_area: MotionArea | None = None,
     default_way: MotionWay = "condition",
     key_multiple: int | None = 1,
+    between: Between = "grey",
 ) -> Guide:
     """Timeline and motion area -> what the transformer sees. `default_way` is what `auto` means for the release."""
     grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
     placed, report = place_keyframes(timeline, key_multiple)
-    canvas = canvas_of_keyframes(placed, timeline)
+    canvas = canvas_of_keyframes(placed, timeline, between)
     hold: Hold | None = None
     if motion_area is not None:
         if not placed:

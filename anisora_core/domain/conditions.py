@@ -11,6 +11,8 @@ from typing import Literal
 from torch import Tensor
 
 MotionWay = Literal["auto", "condition", "paper", "hold"]
+#: What the canvas shows on frames without a keyframe: grey, as Wan and AniSora; or a mix of the neighbouring keyframes.
+Between = Literal["grey", "cross_fade"]
 MOTION_WAYS: tuple[MotionWay, ...] = ("auto", "condition", "paper", "hold")
 
 
@@ -57,7 +59,7 @@ class MotionArea:
 
 @dataclass(frozen=True)
 class Canvas:
-    """Pixels the artist gives (grey, 0, where nothing is) and how much of each is given."""
+    """Pixels shown to the model (grey is 0) and how much of each the artist gave."""
 
     video_CFHW: Tensor
     given_mask_FHW: Tensor

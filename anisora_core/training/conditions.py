@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..conditioning.guide import canvas_of_keyframes, give_outside
 from ..conditioning.masks import feather
-from ..domain.conditions import Canvas, PlacedKeyframe, Timeline
+from ..domain.conditions import Between, Canvas, PlacedKeyframe, Timeline
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,11 @@ class ConditionMix:
 
 
 def random_canvas(
-    frames_FHWC: np.ndarray, moving_FHW: np.ndarray, mix: ConditionMix, rng: np.random.Generator
+    frames_FHWC: np.ndarray,
+    moving_FHW: np.ndarray,
+    mix: ConditionMix,
+    rng: np.random.Generator,
+    between: Between = "grey",
 ) -> Canvas:
     """Draw a canvas for a true clip (uint8 frames). Areas cover all true motion, so that what is given is true."""
     num_frames, height, width, _ = frames_FHWC.shape
@@ -42,7 +46,7 @@ def random_canvas(
         kind = "first"  # the camera moves, or nearly all does: an area would say nothing
     chosen = _frames(str(kind), num_frames, mix, rng)
     placed = [_keyframe(frames_FHWC, frame, mix, rng) for frame in chosen]
-    canvas = canvas_of_keyframes(placed, timeline)
+    canvas = canvas_of_keyframes(placed, timeline, between)
     if kind == "motion_area" and area is not None:
         canvas = give_outside(canvas, placed, area.expand(num_frames, -1, -1))
     return canvas

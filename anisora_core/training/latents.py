@@ -21,6 +21,7 @@ from ..data.cartoons import make_shot, render
 from ..files import write_beside
 from ..models.text import ByteTextEncoder
 from ..models.wan.vae import WanVAE
+from ..releases import Release
 from .autoencoder import Size, to_video
 from .conditions import ConditionMix, random_canvas
 
@@ -49,7 +50,7 @@ class RenderedClips(Dataset[dict[str, Any]]):
     conditions: int
     mix: ConditionMix
     seed: int
-    prompt_tail: str
+    release: Release
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         torch.set_num_threads(1)
@@ -57,12 +58,14 @@ class RenderedClips(Dataset[dict[str, Any]]):
         shot = make_shot(int(rng.integers(1 << 31)), split="train")
         clip = render(shot, num_frames=33, height=self.bucket.size[0], width=self.bucket.size[1])
         frames, moving = clip.frames_FHWC[: self.bucket.num_frames], clip.moving_FHW[: self.bucket.num_frames]
-        canvases = [random_canvas(frames, moving, self.mix, rng) for _ in range(self.conditions)]
+        canvases = [
+            random_canvas(frames, moving, self.mix, rng, self.release.between) for _ in range(self.conditions)
+        ]
         score = clip.motion_score if self.bucket.num_frames > 1 else 0.0
         return {
             "videos": torch.stack([to_video(frames), *(c.video_CFHW for c in canvases)]).half(),
             "given": torch.stack([c.given_mask_FHW for c in canvases]).half(),
-            "prompt": compose_prompt(clip.caption, self.prompt_tail, score),
+            "prompt": compose_prompt(clip.caption, self.release.prompt_tail, score),
         }
 
 

@@ -101,11 +101,11 @@ CPU = Recipe(
     clips_crop=64,
     weak_buckets=buckets(True, 16),
     strong_buckets=buckets(False, 16),
-    cached_clips=3600,
-    conditions_per_clip=2,
+    cached_clips=5000,
+    conditions_per_clip=1,
     weak=Settings(steps=640, learning_rate=2e-3, warmup=60, ema_decay=0.995, num_workers=0, use_muon=True),
     strong=Settings(
-        steps=1800, learning_rate=1.5e-3, warmup=20, ema_decay=0.995, num_workers=0, use_muon=True
+        steps=2700, learning_rate=1.5e-3, warmup=20, ema_decay=0.995, num_workers=0, use_muon=True
     ),
 )
 GPU = replace(
@@ -237,13 +237,12 @@ def cache_latents(job: Job) -> Iterator[Report]:
     """For the stages that will read them; for both when neither is asked for."""
     recipe, vae = job.recipe, trained_vae(job)
     text_encoder = ByteTextEncoder(recipe.text)
-    tail = RELEASES[MINI_NAME].prompt_tail
     weak = recipe.weak_buckets if "weak" in job.stages else ()
     strong = recipe.strong_buckets if "strong" in job.stages else ()
     for bucket in (*weak, *strong) or (*recipe.weak_buckets, *recipe.strong_buckets):
         count = max(1, round(recipe.cached_clips * bucket.share))
         conditions = recipe.conditions_per_clip if bucket.num_frames > 1 else 1
-        clips = RenderedClips(bucket, conditions, recipe.mix, recipe.seed, tail)
+        clips = RenderedClips(bucket, conditions, recipe.mix, recipe.seed, RELEASES[MINI_NAME])
         since = time.monotonic()
         for done in encode_bucket(vae, text_encoder, clips, count, job.run_dir / "latents"):
             yield Report(done, count, 0.0, (time.monotonic() - since) / done, {})

@@ -58,6 +58,15 @@ def test_keyframes_stand_on_grey_and_strength_mixes_with_it():
     assert guide.mask_BMTHW[0, 3, 2].eq(0.5).all()
 
 
+def test_cross_fade_fills_what_is_not_given_with_the_keyframes_around_it():
+    encode = Recorder()
+    keys = timeline(Keyframe(RED, "2"), Keyframe(BLUE, "6"))
+    guide = encode_guide(keys, GRID, encode, between="cross_fade")
+    red = [1.0, 1.0, 1.0, 0.5, 0.0, -0.5, -1.0, -1.0, -1.0]
+    assert encode.videos[0][0, 0, :, 0, 0].tolist() == red
+    assert guide.mask_BMTHW[0, :, 1:, 0, 0].T.flatten().tolist() == [0, 1, 0, 0, 0, 1, 0, 0]
+
+
 def test_condition_gives_everything_outside_the_area_from_the_keyframe_before():
     encode = Recorder()
     area = MotionArea(LEFT, "condition")
