@@ -65,7 +65,16 @@ def do_run(options: argparse.Namespace) -> int:
 
 def add_generate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", default="mini", help="release name")
-    command.add_argument("--weights", type=Path, help="folder made by `anisora train mini`")
+    command.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="transformer, V3.2's high noise one, or a folder made by `anisora train mini`; this and the others are paths "
+        "or names in the folder ANISORA_MODELS, laid out as ComfyUI's models",
+    )
+    command.add_argument("--low-noise", metavar="FILE", help="V3.2's low noise transformer")
+    command.add_argument("--vae", metavar="FILE")
+    command.add_argument("--text-encoder", metavar="FILE")
+    command.add_argument("--image-encoder", metavar="FILE", help="CLIP ViT-H of V2, V3, V3.1 and anymask")
     command.add_argument(
         "--keyframe",
         action="append",
@@ -84,7 +93,13 @@ def add_generate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--steps", type=int)
     command.add_argument("--cfg", type=float)
     command.add_argument("--shift", type=float)
-    command.add_argument("--sampler")
+    command.add_argument("--sampler", help="unipc, euler, heun, dpmpp_2m, sde_dpmpp_2m (V1), optimal (V2)")
+    command.add_argument(
+        "--guidance", choices=("constant", "rising", "authors"), help="how --cfg runs over the steps"
+    )
+    command.add_argument(
+        "--fit", choices=("crop", "stretch"), default="crop", help="drawings of another shape"
+    )
     command.add_argument("--seed", type=int, default=0)
     command.add_argument(
         "--out", type=Path, default=Path("clip.mp4"), help=".mp4, .webp, or .png for a contact sheet"

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..anisora_core.conditioning.guide import encode_guide
 from ..anisora_core.conditioning.prompt import compose_prompt
-from ..anisora_core.domain.conditions import MOTION_WAYS, MotionArea, MotionWay, Timeline
+from ..anisora_core.conditioning.timeline import flatten_alpha
+from ..anisora_core.domain.conditions import (
+    MASK_RESIZES,
+    MOTION_WAYS,
+    MaskResize,
+    MotionArea,
+    MotionWay,
+    Timeline,
+)
 from ..anisora_core.releases import Release
 from . import host
 from .types import MOTION_AREA, RELEASE, TIMELINE
@@ -112,7 +122,22 @@ class AniSoraGuide:
                 "motion_area": (MOTION_AREA, {"tooltip": "From AniSora Motion Mask; none: all may move."}),
                 "clip_vision_output": (
                     "CLIP_VISION_OUTPUT",
-                    {"tooltip": "For releases with an image branch (V2, V3, anymask)."},
+                    {
+                        "tooltip": "For releases with an image branch (V2, V3, anymask), when clip_vision is not connected."
+                    },
+                ),
+                "clip_vision": (
+                    "CLIP_VISION",
+                    {
+                        "tooltip": "For releases with an image branch (V2, V3, anymask): the first drawing is shown to it."
+                    },
+                ),
+                "mask_resize": (
+                    list(MASK_RESIZES),
+                    {
+                        "default": "average",
+                        "tooltip": "How masks reach latent size. nearest and bicubic: as AniSora anymask's own programs.",
+                    },
                 ),
             },
         }
@@ -126,22 +151,23 @@ class AniSoraGuide:
         release: Release,
         motion_area: MotionArea | None = None,
         clip_vision_output: Any = None,
+        clip_vision: Any = None,
+        mask_resize: MaskResize = "average",
     ) -> dict[str, Any]:
         guide = encode_guide(
             timeline,
-            release.grid,
+            replace(release.guide_rules, mask_resize=mask_resize),
             lambda video: host.encode_video(vae, video),
             motion_area=motion_area,
-            default_way=release.motion_way,
-            key_multiple=release.key_multiple,
-            between=release.between,
         )
         for sentence in guide.report:
             log.warning("AniSora Guide: %s", sentence)
-        values: dict[str, Any] = {
-            "concat_latent_image": guide.latent_BCTHW,
-            "concat_mask": host.to_concat_mask(guide.mask_BMTHW),
-        }
+        values: dict[str, Any] = {"concat_latent_image": guide.latent_BCTHW}
+        if guide.mask_BMTHW.shape[1]:
+            values["concat_mask"] = host.to_concat_mask(guide.mask_BMTHW)
+        if clip_vision is not None and timeline.keyframes:
+            first = flatten_alpha(timeline.keyframes[0].image_HWC)
+            clip_vision_output = clip_vision.encode_image(first[None], crop=False)
         if clip_vision_output is not None:
             values["clip_vision_output"] = clip_vision_output
         latent: dict[str, Any] = {"samples": guide.latent_BCTHW * 0.0}
@@ -151,6 +177,8 @@ class AniSoraGuide:
                 "noise_mask": host.to_noise_mask(guide.hold.keep_BCTHW),
             }
         report = "\n".join(guide.report)
+        if release.zero_negative:
+            negative = [[torch.zeros_like(entry[0]), entry[1]] for entry in negative]
         outputs = (with_values(positive, values), with_values(negative, values), latent, report)
         return {"ui": {"text": [report]}, "result": outputs}
 

@@ -8,24 +8,30 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..anisora_core.checkpoints.load import MINI_DIR, load_mini, read_card
-from ..anisora_core.releases import MINI_NAME, RELEASES, Release, find_release
+from ..anisora_core.checkpoints.load import MINI_DIR, read_card
+from ..anisora_core.loading import find_files, load_release
+from ..anisora_core.releases import MINI_NAME, RELEASES, Part, Release, find_release
 from . import host
-from .types import RELEASE, ClipHandle, ModelHandle, VaeHandle
+from .types import RELEASE, ClipHandle, ModelHandle, VaeHandle, VisionHandle
 
 DRAWINGS = Path(__file__).parent / "drawings"
+FILE_INPUTS = ("transformer_file", "vae_file", "text_encoder_file", "low_noise_file", "image_encoder_file")
 _PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}  # `auto` is the device's fast one
 
 
 class AniSoraModelLoader:
     CATEGORY = "AniSora"
-    DESCRIPTION = "Load an AniSora release: model, text encoder, VAE and its recommended settings."
-    RETURN_TYPES = ("MODEL", "CLIP", "VAE", RELEASE)
-    RETURN_NAMES = ("model", "clip", "vae", "release")
+    DESCRIPTION = "Load an AniSora release: model, encoders, VAE and its recommended settings."
+    RETURN_TYPES = ("MODEL", "CLIP", "VAE", RELEASE, "CLIP_VISION")
+    RETURN_NAMES = ("model", "clip", "vae", "release", "clip_vision")
     FUNCTION = "load"
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
+        def file(part: str, folder: str, more: str = "") -> tuple[str, dict[str, Any]]:
+            tip = f"{part} in models/{folder}, or its path. Empty: the file the release names, if it names one.{more}"
+            return ("STRING", {"default": "", "tooltip": tip})
+
         return {
             "required": {
                 "release": (
@@ -41,15 +47,15 @@ class AniSoraModelLoader:
                 ),
             },
             "optional": {
-                "transformer_file": (
-                    "STRING",
-                    {
-                        "default": "",
-                        "tooltip": "Empty: the release's own. For mini: a folder made by `anisora train mini`.",
-                    },
+                "transformer_file": file(
+                    "Transformer",
+                    "diffusion_models",
+                    " V3.2: the high noise one. mini: a folder made by `anisora train mini`.",
                 ),
-                "vae_file": ("STRING", {"default": "", "tooltip": "Empty: the release's own."}),
-                "text_encoder_file": ("STRING", {"default": "", "tooltip": "Empty: the release's own."}),
+                "vae_file": file("VAE", "vae"),
+                "text_encoder_file": file("Text encoder", "text_encoders"),
+                "low_noise_file": file("V3.2's low noise transformer", "diffusion_models"),
+                "image_encoder_file": file("CLIP ViT-H of V2, V3 and anymask", "clip_vision"),
             },
         }
 
@@ -60,33 +66,51 @@ class AniSoraModelLoader:
         transformer_file: str = "",
         vae_file: str = "",
         text_encoder_file: str = "",
-    ) -> tuple[ModelHandle, ClipHandle, VaeHandle, Release]:
+        low_noise_file: str = "",
+        image_encoder_file: str = "",
+    ) -> tuple[ModelHandle, ClipHandle, VaeHandle, Release, VisionHandle | None]:
         row = find_release(release)
-        if row.name != MINI_NAME:
-            raise ValueError(
-                f"release {release!r} cannot be loaded by this version; pick mini, or load its files with the host's "
-                "own loaders and use AniSora Release with AniSora Guide"
-            )
-        if vae_file or text_encoder_file:
-            raise ValueError(
-                "vae_file and text_encoder_file: mini is one folder; name it in transformer_file"
-            )
-        folder = mini_folder(transformer_file)
+        named = (transformer_file, vae_file, text_encoder_file, low_noise_file, image_encoder_file)
+        files = files_of(row, *named)
         device = host.device()
-        parts = load_mini(folder, _PRECISIONS.get(precision) or host.fast_dtype(device))
-        rgb = read_card(folder).get("latent_rgb")
-        vae = parts.vae.to(device)
-        model = ModelHandle(parts.transformer.to(device), vae, row, torch.tensor(rgb) if rgb else None)
-        return model, ClipHandle(parts.text_encoder), VaeHandle(vae), row
+        dtype = _PRECISIONS.get(precision) or host.fast_dtype(device)
+        parts = load_release(row, files, dtype, device, tokenizer_folder=host.tokenizer_folder())
+        rgb = (
+            read_card(files.get("transformer", MINI_DIR)).get("latent_rgb") if row.name == MINI_NAME else None
+        )
+        model = ModelHandle(parts.transformer, parts.vae, row, torch.tensor(rgb) if rgb else None)
+        vision = VisionHandle(parts.image_encoder) if parts.image_encoder else None
+        return model, ClipHandle(parts.text_encoder), VaeHandle(parts.vae), row, vision
 
     @classmethod
-    def IS_CHANGED(cls, transformer_file: str = "", **_: Any) -> str:
-        """A folder that was trained again is loaded again: its card holds the hashes of its files."""
-        return host.fingerprint([mini_folder(transformer_file) / "card.json"])
+    def IS_CHANGED(cls, release: str = MINI_NAME, precision: str = "", **named: str) -> str:
+        """A file that was written again is loaded again. Mini's card holds the hashes of its files."""
+        try:
+            files = files_of(find_release(release), *(named.get(name, "") for name in FILE_INPUTS))
+        except ValueError as error:
+            return str(error)  # `load` raises it
+        stats = [(str(path), path.stat()) for path in (card_or_file(path) for path in files.values())]
+        return str([(path, stat.st_mtime_ns, stat.st_size) for path, stat in stats])
 
 
-def mini_folder(transformer_file: str) -> Path:
-    return Path(transformer_file).expanduser() if transformer_file else MINI_DIR
+def card_or_file(path: Path) -> Path:
+    return path / "card.json" if (path / "card.json").is_file() else path
+
+
+def files_of(
+    release: Release, transformer: str, vae: str, text_encoder: str, low_noise: str, image_encoder: str
+) -> dict[Part, Path]:
+    if release.name == MINI_NAME and (vae or text_encoder):
+        raise ValueError("vae_file and text_encoder_file: mini is one folder; name it in transformer_file")
+    named: dict[Part, str] = {
+        "transformer": transformer,
+        "high_noise": transformer,
+        "low_noise": low_noise,
+        "vae": vae,
+        "text_encoder": text_encoder,
+        "image_encoder": image_encoder,
+    }
+    return find_files(release, named, host.model_file)
 
 
 class AniSoraRelease:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ..anisora_core.diffusion.guidance import with_cfg
-from ..anisora_core.diffusion.prediction import Flow
-from ..anisora_core.diffusion.samplers import SAMPLERS
 from ..anisora_core.domain.conditions import Guide, Hold
-from ..anisora_core.domain.noise import seeded_noise
-from ..anisora_core.generate import decode_frames, guided_model, sample
-from ..anisora_core.releases import Release
+from ..anisora_core.generate import decode_frames
+from ..anisora_core.models.cogvideox.vae import CogVideoXVAE
+from ..anisora_core.releases import GUIDANCE, Guidance, Release
+from ..anisora_core.sampling import SAMPLER_NAMES, Words, sample, settings_of
 from . import host
 from .types import RELEASE, ModelHandle, VaeHandle
 
@@ -75,8 +73,18 @@ class AniSoraSampler:
                         "tooltip": "More spends more steps on layout; 0: the release's.",
                     },
                 ),
-                "sampler": (["auto", *SAMPLERS], {"default": "auto", "tooltip": "auto: the release's."}),
-            }
+                "sampler": (["auto", *SAMPLER_NAMES], {"default": "auto", "tooltip": "auto: the release's."}),
+            },
+            "optional": {
+                "guidance": (
+                    ["auto", *GUIDANCE],
+                    {
+                        "default": "auto",
+                        "tooltip": "How cfg runs over the steps. rising: from 1 to cfg. authors: AniSora V1's curve to the letter, "
+                        "which jumps about. auto: the release's.",
+                    },
+                ),
+            },
         }
 
     def sample(
@@ -91,28 +99,25 @@ class AniSoraSampler:
         cfg: float,
         shift: float,
         sampler: str,
+        guidance: Guidance | Literal["auto"] = "auto",
     ) -> tuple[dict[str, Any]]:
         if not isinstance(model, ModelHandle):
             raise ValueError(
                 "model: AniSora Sampler takes the model of AniSora Model Loader in this version; use KSampler for others"
             )
-        guide = guide_of(positive, latent, model)
-        flow = Flow(truncate_timestep=release.truncate_timestep)
-        cond, uncond = (
-            flow.denoiser(guided_model(model.transformer, guide, text_of(words).to(host.device())))
-            for words in (positive, negative)
+        settings = settings_of(
+            release,
+            steps=steps or None,
+            sampler=None if sampler == "auto" else sampler,
+            shift=shift or None,
+            cfg_scale=cfg or None,
+            guidance=None if guidance == "auto" else guidance,
         )
-        noise = seeded_noise(guide.latent_BCTHW.shape, seed).to(host.device())
-        progress = host.Progress(steps or release.steps)
-        x = noise
-        for step in sample(
-            with_cfg(cond, uncond, cfg or release.cfg_scale),
-            noise,
-            guide,
-            steps=steps or release.steps,
-            shift=shift or release.shift,
-            sampler=release.sampler if sampler == "auto" else sampler,
-        ):
+        guide = guide_of(positive, latent, model)
+        words = Words(text_of(positive), text_of(negative), image_of(positive, release))
+        progress = host.Progress(settings.steps)
+        x = guide.latent_BCTHW
+        for step in sample(model.transformer, guide, words, settings, seed):
             progress.update(step.index + 1, preview(step.denoised, model, step.index))
             x = step.x
         return ({"samples": model.vae.denormalize(x).cpu()},)
@@ -124,6 +129,18 @@ def text_of(conditioning: list[list[Any]]) -> Tensor:
             f"conditioning: {len(conditioning)} prompts came in; AniSora Sampler takes one each, so write them into one text"
         )
     return conditioning[0][0]
+
+
+def image_of(conditioning: list[list[Any]], release: Release) -> Tensor | None:
+    """The first drawing's image tokens, as the host's CLIP Vision Encode leaves them."""
+    found = conditioning[0][1].get("clip_vision_output")
+    if found is not None:
+        return found.penultimate_hidden_states
+    if release.has_clip_vision and "concat_latent_image" in conditioning[0][1]:
+        raise ValueError(
+            f"positive: release {release.name} looks at the first drawing through CLIP; connect clip_vision to AniSora Guide"
+        )
+    return None
 
 
 def guide_of(conditioning: list[list[Any]], latent: dict[str, Any], model: ModelHandle) -> Guide:
@@ -141,7 +158,10 @@ def guide_of(conditioning: list[list[Any]], latent: dict[str, Any], model: Model
                 "latent: another size than the guide's; connect the latent of the same AniSora Guide"
             )
         hold = Hold(normalize(held), host.from_noise_mask(latent["noise_mask"].to(device), held.shape[2:]))
-    return Guide(guide, host.from_concat_mask(values["concat_mask"]).to(device), hold)
+    mask = (
+        host.from_concat_mask(values["concat_mask"]).to(device) if "concat_mask" in values else guide[:, :0]
+    )
+    return Guide(guide, mask, hold)
 
 
 def preview(denoised_BCTHW: Tensor, model: ModelHandle, index: int) -> Tensor | None:
@@ -173,7 +193,7 @@ class AniSoraDecode:
                         "default": 4,
                         "min": 1,
                         "max": 64,
-                        "tooltip": "Latents decoded at once; fewer need less memory, same result.",
+                        "tooltip": "Latents decoded at once; fewer need less memory, same result. V1 decodes as its authors do.",
                     },
                 ),
             }
@@ -188,10 +208,12 @@ class AniSoraDecode:
         if not isinstance(vae, VaeHandle):
             return (vae.decode(latent).flatten(0, -4),)
         frames: list[Tensor] = []
-        chunks_per_clip = -(-latent.shape[2] // latents_per_chunk)
+        # another run length changes the pixels of CogVideoX's VAE
+        size = None if isinstance(vae.vae, CogVideoXVAE) else latents_per_chunk
+        chunks_per_clip = -(-latent.shape[2] // (size or 2))
         progress = host.Progress(latent.shape[0] * chunks_per_clip)
         for clip in latent.split(1):
-            for chunk in decode_frames(vae.vae, vae.vae.normalize(clip), latents_per_chunk=latents_per_chunk):
+            for chunk in decode_frames(vae.vae, vae.vae.normalize(clip), latents_per_chunk=size):
                 frames.append(chunk)
                 progress.update(len(frames))
         return (torch.cat(frames),)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ..anisora_core.conditioning.timeline import place_keyframes
-from ..anisora_core.domain.conditions import Keyframe, Timeline
+from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, Timeline
 from ..anisora_core.releases import Release
 from . import host
 from .types import KEYFRAMES, RELEASE, TIMELINE
@@ -100,6 +100,21 @@ class AniSoraTimeline:
                         "tooltip": 'Keyframes as text: {"keyframes": [{"image": "a.png", "position": "first", "strength": 1.0}]}',
                     },
                 ),
+                "shape": (
+                    ["release", "first keyframe"],
+                    {
+                        "default": "release",
+                        "tooltip": "Where a width and height of 0 come from: the release's default size, or as many pixels in the "
+                        "first drawing's shape.",
+                    },
+                ),
+                "fit": (
+                    list(FITS),
+                    {
+                        "default": "crop",
+                        "tooltip": "Drawings of another shape than the clip: crop, or stretch as AniSora's own programs do.",
+                    },
+                ),
             },
         }
 
@@ -112,13 +127,20 @@ class AniSoraTimeline:
         height: int,
         keyframes: tuple[Keyframe, ...] = (),
         timeline_json: str = "",
+        shape: str = "release",
+        fit: Fit = "crop",
     ) -> tuple[Timeline, int, float]:
+        all_keyframes = (*keyframes, *read_timeline_json(timeline_json))
+        size = release.size[1], release.size[0]
+        if shape == "first keyframe" and all_keyframes:
+            size = release.grid.fit_area(size[0] * size[1], *all_keyframes[0].image_HWC.shape[:2])
         timeline = Timeline(
             num_frames=length or release.num_frames,
             fps=fps or release.fps,
-            height=height or release.size[1],
-            width=width or release.size[0],
-            keyframes=(*keyframes, *read_timeline_json(timeline_json)),
+            height=height or size[0],
+            width=width or size[1],
+            keyframes=all_keyframes,
+            fit=fit,
         )
         release.grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
         place_keyframes(

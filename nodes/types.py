@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..anisora_core.models.text import ByteTextEncoder
-from ..anisora_core.models.wan.transformer import WanTransformer
-from ..anisora_core.models.wan.vae import WanVAE
+from ..anisora_core.checkpoints.components import Experts, Transformer, VideoVAE
+from ..anisora_core.domain.protocols import ImageEncoder, TextEncoder
+from ..anisora_core.generate import decode_frames
 from ..anisora_core.releases import Release
 
 KEYFRAMES = "ANISORA_KEYFRAMES"
@@ -42,8 +42,8 @@ class ModelHandle(Handle):
     wire = "model"
     works_with = "the node AniSora Sampler"
 
-    transformer: WanTransformer
-    vae: WanVAE
+    transformer: Transformer | Experts
+    vae: VideoVAE
     release: Release
     latent_rgb: Tensor | None = None
 
@@ -55,7 +55,7 @@ class ClipHandle(Handle):
     wire = "text encoder"
     works_with = "CLIP Text Encode"
 
-    encoder: ByteTextEncoder
+    encoder: TextEncoder
 
     def tokenize(self, text: str, **_: Any) -> str:
         return text
@@ -71,7 +71,7 @@ class VaeHandle(Handle):
     wire = "VAE"
     works_with = "AniSora Guide, AniSora Decode, VAE Encode and VAE Decode"
 
-    vae: WanVAE
+    vae: VideoVAE
 
     @property
     def _weight(self) -> Tensor:
@@ -87,5 +87,33 @@ class VaeHandle(Handle):
     @torch.inference_mode()
     def decode(self, latent_BCTHW: Tensor, **_: Any) -> Tensor:
         """Raw latent -> frames_BFHWC 0..1."""
-        video = self.vae.decode(latent_BCTHW.to(self._weight), latents_per_chunk=4)
-        return (video.movedim(1, -1).float().cpu() / 2.0 + 0.5).clamp(0.0, 1.0)
+        latents = latent_BCTHW.to(self._weight.device)
+        clips = [
+            torch.cat(list(decode_frames(self.vae, self.vae.normalize(one)))) for one in latents.split(1)
+        ]
+        return torch.stack(clips)
+
+
+@dataclass(frozen=True)
+class VisionOutput:
+    """What the host's CLIP Vision Encode returns, as far as image-to-video reads it."""
+
+    penultimate_hidden_states: Tensor
+
+
+@dataclass(frozen=True)
+class VisionHandle(Handle):
+    """CLIP_VISION: what AniSora Guide and the host's CLIP Vision Encode call."""
+
+    wire = "CLIP vision"
+    works_with = "AniSora Guide and CLIP Vision Encode"
+
+    encoder: ImageEncoder
+
+    def encode_image(self, image: Tensor, crop: bool = True) -> VisionOutput:
+        """image_BHWC 0..1; squashed to the encoder's square as Wan does, or its middle square."""
+        if crop:
+            side = min(image.shape[1:3])
+            top, left = (image.shape[1] - side) // 2, (image.shape[2] - side) // 2
+            image = image[:, top : top + side, left : left + side]
+        return VisionOutput(self.encoder.encode(image[..., :3]))

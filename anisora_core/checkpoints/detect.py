@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -108,11 +108,14 @@ def cogvideox_config(shapes: Shapes) -> CogVideoXConfig:
 
 
 def wan_vae_config(shapes: Shapes) -> WanVAEConfig:
-    return WAN22_VAE if shapes["conv2.weight"][0] == WAN22_VAE.channels else WAN21_VAE
+    """Levels and latent statistics are those of the two published VAEs; widths are the file's."""
+    known = WAN22_VAE if shapes["conv2.weight"][0] == WAN22_VAE.channels else WAN21_VAE
+    encoder_dim, decoder_dim = shapes["encoder.conv1.weight"][0], shapes["decoder.head.0.gamma"][0]
+    return replace(known, encoder_dim=encoder_dim, decoder_dim=decoder_dim)
 
 
 def cogvideox_vae_config(shapes: Shapes) -> CogVideoXVAEConfig:
-    return V1_VAE
+    return replace(V1_VAE, dim=shapes["encoder.conv_in.conv.weight"][0])
 
 
 def t5_config(shapes: Shapes) -> T5Shape:

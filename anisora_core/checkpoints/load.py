@@ -16,6 +16,7 @@ from ..models.text import ByteTextEncoder, TextConfig
 from ..models.wan.config import WanConfig, WanVAEConfig
 from ..models.wan.transformer import WanTransformer
 from ..models.wan.vae import WanVAE
+from .components import Components
 from .detect import identify
 from .files import Weights, join, open_weights
 from .keymaps import Table, our_shapes, to_ours
@@ -24,15 +25,6 @@ from .lora import is_lora, lora_of
 log = logging.getLogger(__name__)
 MINI_DIR = Path(__file__).parent.parent / "assets" / "mini"
 Config = TypeVar("Config", WanConfig, WanVAEConfig, TextConfig)
-
-
-@dataclass(frozen=True)
-class Components:
-    """The three networks of a release, in eval mode."""
-
-    transformer: WanTransformer
-    vae: WanVAE
-    text_encoder: ByteTextEncoder
 
 
 def shards_of(path: Path) -> list[Path]:

@@ -8,7 +8,17 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ..domain.conditions import Between, Canvas, Guide, Hold, MotionArea, MotionWay, PlacedKeyframe, Timeline
+from ..domain.conditions import (
+    Between,
+    Canvas,
+    Guide,
+    GuideRules,
+    Hold,
+    MotionArea,
+    MotionWay,
+    PlacedKeyframe,
+    Timeline,
+)
 from ..domain.geometry import LatentGrid
 from .masks import fit_area, latent_area, pack_mask
 from .timeline import holding_keyframe, place_keyframes
@@ -83,24 +93,16 @@ def centred(image_HWC: Tensor) -> Tensor:
 
 
 def encode_guide(
-    timeline: Timeline,
-    grid: LatentGrid,
-    encode: Encoder,
-    *,
-    motion_area: MotionArea | None = None,
-    default_way: MotionWay = "condition",
-    key_multiple: int | None = 1,
-    between: Between = "grey",
+    timeline: Timeline, rules: GuideRules, encode: Encoder, *, motion_area: MotionArea | None = None
 ) -> Guide:
-    """Timeline and motion area -> what the transformer sees. `default_way` is what `auto` means for the release."""
-    grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
-    placed, report = place_keyframes(timeline, key_multiple)
-    canvas = canvas_of_keyframes(placed, timeline, between)
-    hold: Hold | None = None
+    """Timeline and motion area -> what the transformer sees. ValueError for what this release cannot be given."""
+    rules.grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
+    placed, report = place_keyframes(timeline, rules.key_multiple)
+    area, way = None, rules.motion_way
     if motion_area is not None:
         if not placed:
             raise ValueError("a motion area needs at least one keyframe to take the still part from; add one")
-        way = default_way if motion_area.way == "auto" else motion_area.way
+        way = rules.motion_way if motion_area.way == "auto" else motion_area.way
         area = fit_area(motion_area, timeline.num_frames, timeline.height, timeline.width)
         share = disagreement(placed, area)
         if share > 0.01:
@@ -108,13 +110,60 @@ def encode_guide(
                 f"keyframes disagree on {share:.0%} of the pixels outside the motion area; "
                 "each holds until the next one's frame",
             )
-        if way == "condition":
-            canvas = give_outside(canvas, placed, area)
-        elif way == "paper":
-            canvas = area_on_keyframes(canvas, placed, area)
-        else:
-            hold = Hold(encode(held_video(placed, timeline)[None]), 1.0 - latent_area(area, grid)[None])
-    latent = encode(canvas.video_CFHW[None])
+    hold: Hold | None = None
+    if area is not None and way == "hold":
+        hold = Hold(encode(held_video(placed, timeline)[None]), 1.0 - latent_area(area, rules.grid)[None])
+    told = None if way == "hold" else area
+    if rules.way == "slots":
+        if told is not None:
+            raise ValueError(
+                f"this release has no mask to be told by, so way {way!r} cannot work; use 'hold'"
+            )
+        latent, mask = encode_in_slots(placed, timeline, rules.grid, encode)
+    else:
+        canvas = told_canvas(placed, timeline, rules, told, way)
+        latent = encode(canvas.video_CFHW[None])
+        mask = pack_mask(canvas.given_mask_FHW, rules.grid, rules.mask_resize)[None]
     if not torch.isfinite(latent).all():
         raise ValueError("the VAE made values that are not numbers from the keyframes; load it in float32")
-    return Guide(latent, pack_mask(canvas.given_mask_FHW, grid)[None], hold, report)
+    return Guide(latent, mask, hold, report)
+
+
+def told_canvas(
+    placed: Sequence[PlacedKeyframe],
+    timeline: Timeline,
+    rules: GuideRules,
+    area_FHW: Tensor | None,
+    way: MotionWay,
+) -> Canvas:
+    canvas = canvas_of_keyframes(placed, timeline, rules.between)
+    if area_FHW is None:
+        return canvas
+    return (give_outside if way == "condition" else area_on_keyframes)(canvas, placed, area_FHW)
+
+
+def encode_in_slots(
+    placed: Sequence[PlacedKeyframe], timeline: Timeline, grid: LatentGrid, encode: Encoder
+) -> tuple[Tensor, Tensor]:
+    """(latent_BCTHW, mask of no channels): each keyframe encoded alone, in the latent its frame is part of; else zero.
+
+    AniSora V1: that a latent is given shows in its not being zero. ValueError for two keyframes in one latent.
+    """
+    shape = grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
+    slots: dict[int, PlacedKeyframe] = {}
+    for key in placed:
+        other = slots.setdefault(grid.latent_of_frame(key.frame), key)
+        if other is not key:
+            raise ValueError(
+                f"keyframes on frames {other.frame} and {key.frame} fall into one latent of this release; "
+                f"move one {grid.frames_per_latent} frames away"
+            )
+    pictures = [key.strength * centred(key.image_HWC) for key in slots.values()]
+    blank = torch.zeros(
+        3, timeline.height, timeline.width
+    )  # tells the latent's channels where there is no keyframe
+    alone = [encode(picture[None, :, None]) for picture in pictures or [blank]]
+    latent = alone[0].new_zeros(1, alone[0].shape[1], *shape)
+    for slot, one in zip(slots, alone, strict=False):
+        latent[:, :, slot] = one[:, :, 0]
+    return latent, latent[:, :0]

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..domain.conditions import MotionArea
+from ..domain.conditions import MaskResize, MotionArea
 from ..domain.geometry import LatentGrid
 
 
@@ -50,14 +50,19 @@ def feather(mask_FHW: Tensor, radius: float) -> Tensor:
     return x[:, 0].clamp(0.0, 1.0)
 
 
-def pack_mask(given_mask_FHW: Tensor, grid: LatentGrid) -> Tensor:
+def pack_mask(given_mask_FHW: Tensor, grid: LatentGrid, resize: MaskResize = "average") -> Tensor:
     """Given mask per pixel frame -> mask_MTHW at latent size, M = frames per latent.
 
     The first frame is a latent of its own and fills all channels; frame i >= 1 is channel (i - 1) % M of latent
-    1 + (i - 1) // M (Wan2.1 image2video). Space is averaged over each latent's pixels, so edges are fractional.
+    1 + (i - 1) // M (Wan2.1 image2video). `average`: the share of each latent's pixels; `nearest` and `bicubic`: as
+    AniSora anymask's programs for masks in space and in time (bicubic overshoots at edges).
     """
     per_latent = grid.frames_per_latent
-    small = F.avg_pool2d(given_mask_FHW[:, None], grid.pixels_per_latent)[:, 0]
+    mask, stride = given_mask_FHW[:, None], grid.pixels_per_latent
+    if resize == "average":
+        small = F.avg_pool2d(mask, stride)[:, 0]
+    else:
+        small = F.interpolate(mask, [side // stride for side in mask.shape[2:]], mode=resize)[:, 0]
     head = small[:1].expand(per_latent, -1, -1)
     return torch.cat([head, small[1:]]).unflatten(0, (-1, per_latent)).transpose(0, 1)
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..domain.conditions import PlacedKeyframe, Timeline
+from ..domain.conditions import Fit, PlacedKeyframe, Timeline
 
 
 def parse_position(text: str, num_frames: int, fps: float) -> int:
@@ -76,15 +76,15 @@ def place_keyframes(
             raise ValueError(
                 f"keyframe {number}: two keyframes on frame {frame} (position {keyframe.position!r}); move one"
             )
-        image, sentence = fit_picture(keyframe.image_HWC, timeline.height, timeline.width)
+        image, sentence = fit_picture(keyframe.image_HWC, timeline.height, timeline.width, timeline.fit)
         if sentence:
             report.append(f"keyframe {number} {sentence}")
         placed[frame] = PlacedKeyframe(frame, image, keyframe.strength)
     return tuple(placed[frame] for frame in sorted(placed)), tuple(report)
 
 
-def fit_picture(image_HWC: Tensor, height: int, width: int) -> tuple[Tensor, str]:
-    """Resize to cover height x width, crop the centre (never stretch) -> (HWC 0..1, sentence or '')."""
+def fit_picture(image_HWC: Tensor, height: int, width: int, fit: Fit = "crop") -> tuple[Tensor, str]:
+    """Resize to cover height x width and crop the centre, or pull to it -> (HWC 0..1, sentence or '')."""
     if image_HWC.ndim != 3 or image_HWC.shape[2] not in (3, 4) or 0 in image_HWC.shape:
         raise ValueError(f"image has shape {tuple(image_HWC.shape)}; use one RGB picture (height, width, 3)")
     if not torch.isfinite(image_HWC).all():
@@ -93,6 +93,9 @@ def fit_picture(image_HWC: Tensor, height: int, width: int) -> tuple[Tensor, str
     source_h, source_w = image.shape[:2]
     if (source_h, source_w) == (height, width):
         return image, ""
+    if fit == "stretch":  # upstream's: bicubic without antialiasing
+        pulled = F.interpolate(image.movedim(2, 0)[None], (height, width), mode="bicubic")[0]
+        return pulled.clamp(0.0, 1.0).movedim(0, 2), "stretched to the clip's shape"
     scale = max(height / source_h, width / source_w)
     new_h, new_w = max(height, round(source_h * scale)), max(width, round(source_w * scale))
     grown = F.interpolate(image.movedim(2, 0)[None], (new_h, new_w), mode="bicubic", antialias=True)[0]

@@ -13,10 +13,6 @@ from torch import Tensor
 from .schedules import shift_sigma
 
 GRID = 96
-#: The authors' lists for V2, on a grid of 96 with shift 5: 720p, 544p, and the first published one.
-AUTHORS_16 = (2, 5, 11, 21, 36, 49, 63, 71, 80, 84, 87, 89, 92, 94, 95, 96)
-AUTHORS_12 = (5, 20, 54, 63, 71, 79, 82, 87, 91, 94, 95, 96)
-AUTHORS_16_OLDER = (2, 6, 14, 28, 44, 56, 66, 74, 79, 84, 87, 90, 93, 94, 95, 96)
 
 #: x, sigma -> noise - x0.
 Velocity = Callable[[Tensor, float], Tensor]

@@ -10,7 +10,17 @@ from typing import Literal
 
 from torch import Tensor
 
+from .geometry import LatentGrid
+
 MotionWay = Literal["auto", "condition", "paper", "hold"]
+#: How keyframes become latents: as one clip on a canvas (Wan), or each alone in the slot of its frame (CogVideoX).
+GuideWay = Literal["canvas", "slots"]
+#: Drawings of another shape than the clip: cut to it, or pulled to it as AniSora's own programs do.
+Fit = Literal["crop", "stretch"]
+FITS: tuple[Fit, ...] = ("crop", "stretch")
+#: A mask's way to latent size: shares of pixels, or as AniSora's programs for space and for time have it.
+MaskResize = Literal["average", "nearest", "bicubic"]
+MASK_RESIZES: tuple[MaskResize, ...] = ("average", "nearest", "bicubic")
 #: What the canvas shows on frames without a keyframe: grey, as Wan and AniSora; or a mix of the neighbouring keyframes.
 Between = Literal["grey", "cross_fade"]
 MOTION_WAYS: tuple[MotionWay, ...] = ("auto", "condition", "paper", "hold")
@@ -37,6 +47,19 @@ class Timeline:
     height: int
     width: int
     keyframes: tuple[Keyframe, ...] = ()
+    fit: Fit = "crop"
+
+
+@dataclass(frozen=True)
+class GuideRules:
+    """How a release takes what the artist gives. `Release` says what the fields mean."""
+
+    grid: LatentGrid = LatentGrid()
+    way: GuideWay = "canvas"
+    motion_way: MotionWay = "condition"
+    key_multiple: int | None = 1
+    between: Between = "grey"
+    mask_resize: MaskResize = "average"
 
 
 @dataclass(frozen=True)
@@ -77,7 +100,8 @@ class Hold:
 class Guide:
     """What the transformer sees besides noise, and what was changed or is worth knowing, in sentences.
 
-    `latent_BCTHW`: the encoded canvas, normalised. `mask_BMTHW`: the packed given mask, M = frames per latent.
+    `latent_BCTHW`: the encoded keyframes, normalised. `mask_BMTHW`: the packed given mask, M = frames per latent, or 0
+    for a model without a mask.
     """
 
     latent_BCTHW: Tensor

@@ -13,22 +13,29 @@ from dataclasses import dataclass
 class LatentGrid:
     """Strides of a VAE and the patch of its transformer (4, 8 and 2 for every Wan-family release).
 
-    `size_multiple` is what width and height must divide by, so that patches fill the picture.
+    `size_multiple` is what width and height must divide by, so that patches fill the picture. `latents_per_run`: clips
+    hold whole runs of so many latents after the first (2 for CogVideoX, whose VAE decodes in pairs).
     """
 
     frames_per_latent: int = 4
     pixels_per_latent: int = 8
     patch: int = 2
+    latents_per_run: int = 1
 
     @property
     def size_multiple(self) -> int:
         return self.pixels_per_latent * self.patch
 
+    @property
+    def frames_multiple(self) -> int:
+        """Legal lengths are 1 + a multiple of this."""
+        return self.frames_per_latent * self.latents_per_run
+
     def latent_frames(self, num_frames: int) -> int:
         """Pixel frames -> latent frames. Raises ValueError naming the nearest legal length."""
-        if num_frames < 1 or (num_frames - 1) % self.frames_per_latent:
+        if num_frames < 1 or (num_frames - 1) % self.frames_multiple:
             raise ValueError(
-                f"length {num_frames} does not fit the VAE (1 + a multiple of {self.frames_per_latent} frames); "
+                f"length {num_frames} does not fit the VAE (1 + a multiple of {self.frames_multiple} frames); "
                 f"use {self.nearest_length(num_frames)}"
             )
         return (num_frames - 1) // self.frames_per_latent + 1
@@ -38,8 +45,8 @@ class LatentGrid:
 
     def nearest_length(self, num_frames: int) -> int:
         """The legal length closest to `num_frames`; of two equally close ones the longer."""
-        half = self.frames_per_latent // 2
-        return max(0, num_frames - 1 + half) // self.frames_per_latent * self.frames_per_latent + 1
+        step = self.frames_multiple
+        return max(0, num_frames - 1 + step // 2) // step * step + 1
 
     def latent_shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int]:
         """(T, H, W) of the latent. Raises ValueError when length or size are off the grid."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 
-def seeded_noise(shape: Sequence[int], seed: int) -> Tensor:
-    """Standard normal float32 of `shape`. Seeds are 0 .. 2^64 - 1, as the host's."""
+def seeded_draws(shape: Sequence[int], seed: int) -> Callable[[], Tensor]:
+    """A stream of standard normal float32 tensors of `shape`. Seeds are 0 .. 2^64 - 1, as the host's."""
     rng = torch.Generator("cpu").manual_seed(seed % (1 << 64))
-    return torch.randn(tuple(shape), generator=rng, dtype=torch.float32, device="cpu")
+    return lambda: torch.randn(tuple(shape), generator=rng, dtype=torch.float32, device="cpu")
+
+
+def seeded_noise(shape: Sequence[int], seed: int) -> Tensor:
+    """The first of `seeded_draws`."""
+    return seeded_draws(shape, seed)()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 #: q_BLD, k_BMD, v_BMD, number of heads -> BLD. The host's optimized_attention has this form.
@@ -13,6 +14,22 @@ AttentionFunction = Callable[[Tensor, Tensor, Tensor, int], Tensor]
 
 #: x_BCTHW, sigma in 0..1 -> the clean estimate (x0), same shape.
 Denoiser = Callable[[Tensor, float], Tensor]
+
+
+class TextEncoder(Protocol):
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """text_BLD, one row of tokens per prompt."""
+        ...
+
+    def to(self, device: torch.device) -> Any: ...
+
+
+class ImageEncoder(Protocol):
+    def encode(self, picture_BHWC: Tensor) -> Tensor:
+        """Pictures 0..1 of any size -> image_BLD."""
+        ...
+
+    def to(self, device: torch.device) -> Any: ...
 
 
 class Ops(Protocol):

@@ -19,9 +19,9 @@ from .images import read_image
 from .precision import fast_dtype
 
 if "comfy.model_management" in sys.modules and "folder_paths" in sys.modules:
-    from .comfyui import Progress, device, input_file
+    from .comfyui import Progress, device, input_file, model_file, tokenizer_folder
 else:
-    from .standalone import Progress, device, input_file
+    from .standalone import Progress, device, input_file, model_file, tokenizer_folder
 
 __all__ = [
     "Progress",
@@ -32,9 +32,11 @@ __all__ = [
     "from_concat_mask",
     "from_noise_mask",
     "input_file",
+    "model_file",
     "read_image",
     "to_concat_mask",
     "to_noise_mask",
+    "tokenizer_folder",
 ]
 
 

@@ -25,6 +25,21 @@ def input_file(name: str) -> Path:
     return path
 
 
+def model_file(folder: str, name: str) -> Path | None:
+    """A file or folder in one of the host's model folders of this kind."""
+    for base in folder_paths.get_folder_paths(folder):
+        path = Path(base, name)
+        if path.exists():
+            return path
+    return None
+
+
+def tokenizer_folder() -> Path | None:
+    """Where the host keeps T5's tokenizer."""
+    path = Path(comfy.model_management.__file__).parent / "text_encoders" / "t5_tokenizer"
+    return path if path.is_dir() else None
+
+
 class Progress:
     """The node's bar and preview; raises the host's interrupt."""
 

@@ -15,20 +15,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...anisora_core.checkpoints.load import MINI_DIR, load_mini
 from ...anisora_core.data.cartoons import make_shot, render
 from ...anisora_core.data.clips import contact_sheet, to_bytes, write_mp4, write_webp
 from ...anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
 from ...anisora_core.domain.protocols import Step
 from ...anisora_core.files import write_beside
 from ...anisora_core.generate import Frames, Notes, Request, make_clip
-from ...anisora_core.releases import MINI_NAME, Release, find_release
+from ...anisora_core.loading import find_files, load_release
+from ...anisora_core.releases import Part, Release, find_release
 from .images import read_image
 from .precision import fast_dtype
-from .standalone import Progress, device
+from .standalone import Progress, device, model_file
 
 #: IMG@POS or IMG@POS@STRENGTH; the name ends at the first @ that a position follows (hero@2x.png is a name).
 _KEYFRAME = re.compile(r"(.+?)@(first|last|[\d.]+(?:s|%)?)(?:@(\d*\.?\d+))?", re.IGNORECASE)
+
+
+#: Part of a release -> option of `anisora generate` that names its file.
+PARTS: dict[Part, str] = {
+    "transformer": "weights",
+    "high_noise": "weights",
+    "low_noise": "low_noise",
+    "vae": "vae",
+    "text_encoder": "text_encoder",
+    "image_encoder": "image_encoder",
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,7 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
         height=height,
         width=width,
         keyframes=tuple(parse_keyframe(text) for text in options.keyframe),
+        fit=options.fit,
     )
     return Request(
         timeline=timeline,
@@ -80,18 +92,18 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
         cfg_scale=options.cfg,
         shift=options.shift,
         sampler=options.sampler,
+        guidance=options.guidance,
         seed=options.seed,
     )
 
 
 def generate_clip(options: argparse.Namespace) -> Clip:
     release = find_release(options.model)
-    if release.name != MINI_NAME:
-        raise ValueError(f"--model {options.model}: this version generates with mini only; use --model mini")
     request = request_of(options, release)
-    components = load_mini(options.weights or MINI_DIR, fast_dtype(device()))
-    for network in (components.transformer, components.vae, components.text_encoder):
-        network.to(device())
+    files = find_files(
+        release, {part: getattr(options, name) or "" for part, name in PARTS.items()}, model_file
+    )
+    components = load_release(release, files, fast_dtype(device()), device())
     frames: list[Tensor] = []
     notes: tuple[str, ...] = ()
     progress = Progress(request.steps or release.steps)

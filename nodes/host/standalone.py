@@ -21,6 +21,16 @@ def input_file(name: str) -> Path:
     return path if path.exists() else Path(os.environ.get("ANISORA_INPUT", "input")) / name
 
 
+def model_file(folder: str, name: str) -> Path | None:
+    """In ANISORA_MODELS (default: the folder `models`), laid out as ComfyUI's models are."""
+    path = Path(os.environ.get("ANISORA_MODELS", "models"), folder, name)
+    return path if path.exists() else None
+
+
+def tokenizer_folder() -> Path | None:
+    return None
+
+
 class Progress:
     """Draws on a terminal only, so logs stay readable."""
 

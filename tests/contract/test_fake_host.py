@@ -42,7 +42,8 @@ def module(name, **values):
     vars(made).update(values)
     return made
 base = Path(sys.argv[1])
-management = module("comfy.model_management", get_torch_device=lambda: torch.device("cpu"),
+management = module("comfy.model_management", __file__=str(base / "comfy" / "model_management.py"),
+                    get_torch_device=lambda: torch.device("cpu"),
                     throw_exception_if_processing_interrupted=check)
 utils = module("comfy.utils", ProgressBar=ProgressBar)
 module("comfy", model_management=management, utils=utils)
@@ -57,7 +58,7 @@ spec.loader.exec_module(loaded)
 nodes = {name: kind() for name, kind in loaded.NODE_CLASS_MAPPINGS.items()}
 """
 RUN = """
-model, clip, vae, release = nodes["AniSoraModelLoader"].load("mini", "float32", sys.argv[3])
+model, clip, vae, release, _ = nodes["AniSoraModelLoader"].load("mini", "float32", sys.argv[3])
 text = json.dumps({"keyframes": [{"image": "a.png [input]", "position": "first"}]})
 timeline, length, fps = nodes["AniSoraTimeline"].build(release, 9, 0.0, 64, 32, timeline_json=text)
 words = [clip.encode_from_tokens_scheduled(clip.tokenize(w)) for w in nodes["AniSoraPrompt"].compose(release, "x", -1.0)]

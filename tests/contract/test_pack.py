@@ -44,7 +44,9 @@ ALLOWED = {
     "data": {"domain", "files"},
     "evaluation": {"domain"},
     "releases": {"domain"},
-    "generate": BELOW_TRAINING,
+    "sampling": BELOW_TRAINING,
+    "loading": BELOW_TRAINING,
+    "generate": BELOW_TRAINING | {"sampling"},
     "training": BELOW_TRAINING | {"generate"},
     "__init__": {"checkpoints", "domain", "generate", "releases"},
 }

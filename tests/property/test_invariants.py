@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from comfyui_anisora.anisora_core.conditioning.guide import canvas_of_keyframes, encode_guide
 from comfyui_anisora.anisora_core.conditioning.masks import feather, latent_area, pack_mask
-from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
+from comfyui_anisora.anisora_core.domain.conditions import GuideRules, Keyframe, Timeline
 from comfyui_anisora.anisora_core.domain.geometry import LatentGrid
 from comfyui_anisora.anisora_core.models.wan.config import MINI_VAE
 from comfyui_anisora.anisora_core.models.wan.init import init_vae_frames_first
@@ -86,6 +86,8 @@ def test_no_keyframe_gives_nothing_and_all_keyframes_give_everything(latents):
     for count in (0, frames):
         keyframes = tuple(Keyframe(picture, str(frame)) for frame in range(count))
         timeline = Timeline(frames, 12.0, 16, 16, keyframes)
-        guide = encode_guide(timeline, GRID, lambda video: tiny_vae().encode(video).mode().detach())
+        guide = encode_guide(
+            timeline, GuideRules(GRID), lambda video: tiny_vae().encode(video).mode().detach()
+        )
         assert (guide.mask_BMTHW == float(count > 0)).all()
     assert (canvas_of_keyframes([], Timeline(frames, 12.0, 16, 16)).video_CFHW == 0.0).all()

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from comfyui_anisora.anisora_core.conditioning.guide import encode_guide
 from comfyui_anisora.anisora_core.conditioning.masks import feather, fit_area, pack_mask
 from comfyui_anisora.anisora_core.conditioning.prompt import compose_prompt
-from comfyui_anisora.anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
+from comfyui_anisora.anisora_core.domain.conditions import GuideRules, Keyframe, MotionArea, Timeline
 from comfyui_anisora.anisora_core.domain.geometry import LatentGrid
 
 GRID = LatentGrid()
+RULES = GuideRules(GRID)
+SLOTS = GuideRules(LatentGrid(latents_per_run=2), way="slots", motion_way="hold")
 RED = torch.tensor([1.0, 0.0, 0.0]).expand(32, 32, 3)
 BLUE = torch.tensor([0.0, 0.0, 1.0]).expand(32, 32, 3)
 LEFT = torch.zeros(1, 32, 32)
@@ -50,7 +54,7 @@ def test_the_first_frame_fills_all_channels():
 
 def test_keyframes_stand_on_grey_and_strength_mixes_with_it():
     encode = Recorder()
-    guide = encode_guide(timeline(Keyframe(RED, "first"), Keyframe(BLUE, "last", 0.5)), GRID, encode)
+    guide = encode_guide(timeline(Keyframe(RED, "first"), Keyframe(BLUE, "last", 0.5)), RULES, encode)
     video = encode.videos[0][0]
     assert video[0, 0].eq(1.0).all()
     assert video[:, 1:8].eq(0.0).all()
@@ -61,7 +65,7 @@ def test_keyframes_stand_on_grey_and_strength_mixes_with_it():
 def test_cross_fade_fills_what_is_not_given_with_the_keyframes_around_it():
     encode = Recorder()
     keys = timeline(Keyframe(RED, "2"), Keyframe(BLUE, "6"))
-    guide = encode_guide(keys, GRID, encode, between="cross_fade")
+    guide = encode_guide(keys, replace(RULES, between="cross_fade"), encode)
     red = [1.0, 1.0, 1.0, 0.5, 0.0, -0.5, -1.0, -1.0, -1.0]
     assert encode.videos[0][0, 0, :, 0, 0].tolist() == red
     assert guide.mask_BMTHW[0, :, 1:, 0, 0].T.flatten().tolist() == [0, 1, 0, 0, 0, 1, 0, 0]
@@ -71,7 +75,7 @@ def test_condition_gives_everything_outside_the_area_from_the_keyframe_before():
     encode = Recorder()
     area = MotionArea(LEFT, "condition")
     guide = encode_guide(
-        timeline(Keyframe(RED, "first"), Keyframe(BLUE, "last")), GRID, encode, motion_area=area
+        timeline(Keyframe(RED, "first"), Keyframe(BLUE, "last")), RULES, encode, motion_area=area
     )
     video = encode.videos[0][0]
     assert video[0, 1:8, :, 16:].eq(1.0).all()
@@ -83,13 +87,13 @@ def test_condition_gives_everything_outside_the_area_from_the_keyframe_before():
 
 def test_frames_before_the_first_keyframe_take_from_it():
     encode = Recorder()
-    encode_guide(timeline(Keyframe(BLUE, "last")), GRID, encode, motion_area=MotionArea(LEFT, "condition"))
+    encode_guide(timeline(Keyframe(BLUE, "last")), RULES, encode, motion_area=MotionArea(LEFT, "condition"))
     assert encode.videos[0][0, 2, 0, :, 16:].eq(1.0).all()
 
 
 def test_paper_puts_the_area_into_the_keyframes_mask():
     guide = encode_guide(
-        timeline(Keyframe(RED, "first")), GRID, Recorder(), motion_area=MotionArea(LEFT, "paper")
+        timeline(Keyframe(RED, "first")), RULES, Recorder(), motion_area=MotionArea(LEFT, "paper")
     )
     assert guide.mask_BMTHW[0, :, 0, :, :2].eq(1.0).all()
     assert guide.mask_BMTHW[0, :, 0, :, 2:].eq(0.0).all()
@@ -97,7 +101,9 @@ def test_paper_puts_the_area_into_the_keyframes_mask():
 
 def test_hold_keeps_latents_outside_the_area():
     encode = Recorder()
-    guide = encode_guide(timeline(Keyframe(RED, "first")), GRID, encode, motion_area=MotionArea(LEFT, "hold"))
+    guide = encode_guide(
+        timeline(Keyframe(RED, "first")), RULES, encode, motion_area=MotionArea(LEFT, "hold")
+    )
     assert guide.hold is not None
     assert guide.hold.keep_BCTHW[0, 0, :, :, 2:].eq(1.0).all()
     assert guide.hold.keep_BCTHW[0, 0, :, :, :2].eq(0.0).all()
@@ -107,16 +113,80 @@ def test_hold_keeps_latents_outside_the_area():
 def test_auto_is_the_releases_way():
     area = MotionArea(LEFT, "auto")
     guide = encode_guide(
-        timeline(Keyframe(RED, "first")), GRID, Recorder(), motion_area=area, default_way="hold"
+        timeline(Keyframe(RED, "first")), replace(RULES, motion_way="hold"), Recorder(), motion_area=area
     )
     assert guide.hold is not None
 
 
 def test_no_keyframe_means_an_empty_guide_and_no_area():
-    guide = encode_guide(timeline(), GRID, Recorder())
+    guide = encode_guide(timeline(), RULES, Recorder())
     assert guide.mask_BMTHW.sum() == 0
     with pytest.raises(ValueError, match="at least one keyframe"):
-        encode_guide(timeline(), GRID, Recorder(), motion_area=MotionArea(LEFT))
+        encode_guide(timeline(), RULES, Recorder(), motion_area=MotionArea(LEFT))
+
+
+class Mean:
+    """An encoder whose latents say what was encoded: the mean colour, and how many frames there were."""
+
+    def __call__(self, video):
+        frames, height, width = video.shape[2:]
+        colour = video.mean(dim=(2, 3, 4))
+        count = torch.full((1, 1), float(frames))
+        value = torch.cat([colour, count], dim=1)[:, :, None, None, None]
+        return value.expand(1, 4, GRID.latent_frames(frames), height // 8, width // 8)
+
+
+@pytest.mark.parametrize(
+    ("position", "frames", "slot"), [("first", 49, 0), ("50%", 49, 6), ("50%", 97, 12), ("last", 97, 24)]
+)
+def test_each_keyframe_is_encoded_alone_in_the_slot_of_its_frame(position, frames, slot):
+    """AniSora V1 (facts 1.3): latent (i - 1) // 4 + 1; the middle one is 6 of 13 and 12 of 25."""
+    guide = encode_guide(timeline(Keyframe(RED, position, 0.5), frames=frames), SLOTS, Mean())
+    given = guide.latent_BCTHW[0].amax((2, 3))
+    assert given[:, slot].tolist() == [0.5, -0.5, -0.5, 1.0]
+    assert guide.latent_BCTHW.count_nonzero() == guide.latent_BCTHW[:, :, slot].numel()
+    assert guide.mask_BMTHW.shape == (1, 0, (frames - 1) // 4 + 1, 4, 4)
+
+
+def test_slots_hold_one_keyframe_each_and_know_no_mask():
+    with pytest.raises(
+        ValueError, match="frames 5 and 8 fall into one latent of this release; move one 4 frames away"
+    ):
+        encode_guide(timeline(Keyframe(RED, "5"), Keyframe(BLUE, "8")), SLOTS, Mean())
+    area = MotionArea(LEFT, "condition")
+    with pytest.raises(ValueError, match="no mask to be told by, so way 'condition' cannot work; use 'hold'"):
+        encode_guide(timeline(Keyframe(RED, "first")), SLOTS, Mean(), motion_area=area)
+    with pytest.raises(
+        ValueError, match=r"length 13 does not fit the VAE .1 \+ a multiple of 8 frames.; use 17"
+    ):
+        encode_guide(timeline(frames=13), SLOTS, Mean())
+    held = encode_guide(timeline(Keyframe(RED, "first")), SLOTS, Mean(), motion_area=MotionArea(LEFT))
+    assert held.hold is not None
+    assert held.hold.latent_BCTHW[0, :, 2, 0, 0].tolist() == [1.0, -1.0, -1.0, 9.0]
+    assert encode_guide(timeline(), SLOTS, Mean()).latent_BCTHW.count_nonzero() == 0
+
+
+def test_masks_reach_latent_size_as_shares_or_as_upstream_does():
+    mask = torch.zeros(5, 32, 32)
+    mask[:, :, 12:] = 1.0
+    packed = {way: pack_mask(mask, GRID, way)[0, 1, 0].tolist() for way in ("average", "nearest", "bicubic")}
+    assert packed["average"] == [0.0, 0.5, 1.0, 1.0]
+    assert packed["nearest"] == [0.0, 0.0, 1.0, 1.0]
+    assert packed["bicubic"] == [0.0, 0.5, 1.0, 1.0]
+    mask[:, :, 11:] = 1.0
+    assert pack_mask(mask, GRID, "bicubic")[0, 1, 0].max() > 1.0  # upstream's overshoot
+
+
+def test_drawings_may_be_stretched_as_upstream_does():
+    wide = torch.zeros(32, 64, 3)
+    wide[:, :8] = 1.0
+    crop, stretched = (
+        encode_guide(Timeline(1, 12.0, 32, 32, (Keyframe(wide),), fit), RULES, recorder := Recorder())
+        and recorder
+        for fit in ("crop", "stretch")
+    )
+    assert crop.videos[0][0, 0, 0, 16, 0] == -1.0
+    assert stretched.videos[0][0, 0, 0, 16, 0] == 1.0
 
 
 def test_a_mask_of_another_shape_is_refused():

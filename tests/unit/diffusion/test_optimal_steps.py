@@ -8,9 +8,6 @@ import pytest
 import torch
 from comfyui_anisora.anisora_core.diffusion.experts import with_experts
 from comfyui_anisora.anisora_core.diffusion.optimal_steps import (
-    AUTHORS_12,
-    AUTHORS_16,
-    AUTHORS_16_OLDER,
     find_steps,
     grid_sigmas,
     listed_sigmas,
@@ -18,14 +15,16 @@ from comfyui_anisora.anisora_core.diffusion.optimal_steps import (
 from comfyui_anisora.anisora_core.diffusion.prediction import Flow
 from comfyui_anisora.anisora_core.diffusion.samplers import SAMPLERS
 from comfyui_anisora.anisora_core.diffusion.schedules import flow_sigmas
+from comfyui_anisora.anisora_core.releases import find_release
 
+LISTS = find_release("V2").step_lists
 FACTS = """0 .09615 .21552 .39286 .58333 .75 .83904 .90517 .93421 .96154 .97222 .97973 .98451 .99138 .99576 .9979 1"""
 
 
 def test_the_authors_sixteen_steps_have_their_sigmas():
     ascending = [float(text) for text in FACTS.split()]
-    assert [round(sigma, 5) for sigma in reversed(listed_sigmas(AUTHORS_16))] == ascending
-    assert [len(row) for row in (AUTHORS_16, AUTHORS_12, AUTHORS_16_OLDER)] == [16, 12, 16]
+    assert [round(sigma, 5) for sigma in reversed(listed_sigmas(LISTS[16]))] == ascending
+    assert all(len(row) == steps for steps, row in LISTS.items())
 
 
 @pytest.mark.parametrize("indices", [(), (0, 96), (5, 5, 96), (7, 3, 96), (3, 90)])

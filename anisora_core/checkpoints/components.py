@@ -1,0 +1,33 @@
+"""The networks that make a clip together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..domain.protocols import ImageEncoder, TextEncoder
+from ..models.cogvideox.transformer import CogVideoXTransformer
+from ..models.cogvideox.vae import CogVideoXVAE
+from ..models.wan.transformer import WanTransformer
+from ..models.wan.vae import WanVAE
+
+Transformer = WanTransformer | CogVideoXTransformer
+VideoVAE = WanVAE | CogVideoXVAE
+
+
+@dataclass(frozen=True)
+class Experts:
+    """Two transformers for one trajectory, brought into memory when their noise level comes, one at a time."""
+
+    high: Callable[[], Transformer]
+    low: Callable[[], Transformer]
+
+
+@dataclass(frozen=True)
+class Components:
+    """The networks of a release, in eval mode."""
+
+    transformer: Transformer | Experts
+    vae: VideoVAE
+    text_encoder: TextEncoder
+    image_encoder: ImageEncoder | None = None

@@ -1,0 +1,168 @@
+"""From a release's settings and the artist's wishes to steps: what is predicted, at which noise levels, how it is guided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import torch
+from torch import Tensor
+
+from .checkpoints.components import Experts, Transformer
+from .diffusion.experts import with_experts
+from .diffusion.guidance import Scale, authors_dynamic, rising, with_cfg, with_hold
+from .diffusion.optimal_steps import listed_sigmas
+from .diffusion.prediction import Flow, Velocity, VelocityModel
+from .diffusion.samplers import GRID_START, SAMPLERS, euler, sde_dpmpp_2m
+from .diffusion.schedules import cogvideox_sigmas, flow_sigmas
+from .domain.conditions import Guide
+from .domain.noise import seeded_draws
+from .domain.protocols import Denoiser, Step
+from .releases import GUIDANCE, Guidance, Release
+
+#: What an artist may pick; `optimal` is Euler over a release's list of steps.
+SAMPLER_NAMES = (*SAMPLERS, "sde_dpmpp_2m", "optimal")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of one run; `settings_of` fills in the release's own."""
+
+    release: Release
+    steps: int
+    sampler: str
+    shift: float
+    cfg_scale: float
+    guidance: Guidance
+
+    @cached_property
+    def sigmas(self) -> tuple[float, ...]:
+        """ValueError for a number of steps outside its range, or without a list for the sampler `optimal`."""
+        if self.release.family == "cogvideox":
+            return cogvideox_sigmas(self.steps)
+        if self.sampler == "optimal":
+            lists = self.release.step_lists
+            if self.steps not in lists:
+                known = " or ".join(map(str, lists)) or "another sampler: this release has no list"
+                raise ValueError(f"sampler optimal has no list of {self.steps} steps; use {known}")
+            return listed_sigmas(lists[self.steps], self.shift)
+        return flow_sigmas(self.steps, self.shift, start=GRID_START.get(self.sampler, 1.0))
+
+    @cached_property
+    def prediction(self) -> Flow | Velocity:
+        if self.release.family == "cogvideox":
+            return Velocity(self.steps)
+        return Flow(truncate_timestep=self.release.truncate_timestep)
+
+    @property
+    def scale(self) -> float | Scale:
+        gain, predicted = self.cfg_scale - 1.0, self.prediction
+        if self.guidance == "rising":
+            return rising(gain, self.sigmas)
+        if self.guidance == "authors":
+            return authors_dynamic(gain, lambda sigma: int(predicted.timestep(sigma)), steps=self.steps)
+        return self.cfg_scale
+
+
+def settings_of(
+    release: Release,
+    *,
+    steps: int | None = None,
+    sampler: str | None = None,
+    shift: float | None = None,
+    cfg_scale: float | None = None,
+    guidance: Guidance | None = None,
+) -> Settings:
+    """None means the release's own. ValueError for a name that is none, naming those that are."""
+    chosen = sampler or release.sampler
+    if chosen not in SAMPLER_NAMES:
+        raise ValueError(f"unknown sampler {chosen!r}; use one of {', '.join(SAMPLER_NAMES)}")
+    curve = guidance or release.guidance
+    if curve not in GUIDANCE:
+        raise ValueError(f"unknown guidance {curve!r}; use one of {', '.join(GUIDANCE)}")
+    return Settings(
+        release,
+        release.steps if steps is None else steps,
+        chosen,
+        release.shift if shift is None else shift,
+        release.cfg_scale if cfg_scale is None else cfg_scale,
+        curve,
+    )
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the transformer reads: text_BLD with and without the prompt, and the first drawing's image tokens."""
+
+    text_BLD: Tensor
+    no_text_BLD: Tensor
+    image_BLD: Tensor | None = None
+
+    def to(self, device: torch.device) -> Words:
+        image = None if self.image_BLD is None else self.image_BLD.to(device)
+        return Words(self.text_BLD.to(device), self.no_text_BLD.to(device), image)
+
+
+def sample(
+    transformer: Transformer | Experts, guide: Guide, words: Words, settings: Settings, seed: int
+) -> Iterator[Step]:
+    """From seeded noise to the clip's latent. ValueError when the model returns what is no number."""
+    device = guide.latent_BCTHW.device
+    words = words.to(device)
+    draw = seeded_draws(guide.latent_BCTHW.shape, seed)
+    noise = draw().to(device)
+    denoise = denoiser(transformer, guide, words, settings)
+    if guide.hold is not None:
+        denoise = with_hold(denoise, guide.hold, noise)
+    with torch.inference_mode():
+        for step in stepper(settings.sampler, lambda: draw().to(device))(denoise, noise, settings.sigmas):
+            if not torch.isfinite(step.denoised).all():
+                raise ValueError(
+                    f"latents are not finite at step {step.index + 1} of {step.total}; "
+                    "load the model in bf16 or float32, or lower cfg"
+                )
+            yield step
+
+
+def stepper(name: str, draw: Callable[[], Tensor]) -> Callable[..., Iterator[Step]]:
+    if name == "sde_dpmpp_2m":
+        return partial(sde_dpmpp_2m, draw=draw)
+    return euler if name == "optimal" else SAMPLERS[name]
+
+
+def denoiser(transformer: Transformer | Experts, guide: Guide, words: Words, settings: Settings) -> Denoiser:
+    """With classifier-free guidance; of two experts the one of each noise level."""
+
+    def guided(network: Transformer) -> Denoiser:
+        cond, uncond = (
+            settings.prediction.denoiser(guided_model(network, guide, text, words.image_BLD))
+            for text in (words.text_BLD, words.no_text_BLD)
+        )
+        return with_cfg(cond, uncond, settings.scale)
+
+    if not isinstance(transformer, Experts):
+        return guided(transformer)
+    boundary = settings.release.boundary
+    if boundary is None:
+        raise ValueError(f"release {settings.release.name} has one network, but two experts were loaded")
+    return with_experts(
+        lambda: guided(transformer.high()),
+        lambda: guided(transformer.low()),
+        boundary,
+        settings.prediction.timestep,
+    )
+
+
+def guided_model(
+    transformer: Transformer, guide: Guide, text_BLD: Tensor, image_BLD: Tensor | None = None
+) -> VelocityModel:
+    """Concatenate noise, packed mask and guide, in that order (AniSora paper, section 4.1; Wan2.1 I2V)."""
+    condition = torch.cat([guide.mask_BMTHW.to(guide.latent_BCTHW), guide.latent_BCTHW], dim=1)
+    more = {} if image_BLD is None else {"image_BLD": image_BLD}
+
+    def velocity(x_BCTHW: Tensor, timestep_B: Tensor) -> Tensor:
+        x = torch.cat([x_BCTHW, condition.to(x_BCTHW)], dim=1)
+        return transformer(x.to(transformer.dtype), timestep_B, text_BLD, **more)
+
+    return velocity
