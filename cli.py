@@ -98,6 +98,9 @@ def add_generate(command: argparse.ArgumentParser) -> None:
         "--guidance", choices=("constant", "rising", "authors"), help="how --cfg runs over the steps"
     )
     command.add_argument(
+        "--faster-cache", action="store_true", help="V1: guess from earlier steps where its authors do"
+    )
+    command.add_argument(
         "--fit", choices=("crop", "stretch"), default="crop", help="drawings of another shape"
     )
     command.add_argument("--seed", type=int, default=0)

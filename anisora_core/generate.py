@@ -33,6 +33,7 @@ class Request:
     shift: float | None = None
     sampler: str | None = None
     guidance: Guidance | None = None
+    faster_cache: bool = False
     seed: int = 0
 
 
@@ -70,6 +71,7 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
         shift=request.shift,
         cfg_scale=request.cfg_scale,
         guidance=request.guidance,
+        faster_cache=request.faster_cache,
     )
     yield Phase("text")
     words = encode_words(components, release, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -16,9 +17,11 @@ from .diffusion.optimal_steps import listed_sigmas
 from .diffusion.prediction import Flow, Velocity, VelocityModel
 from .diffusion.samplers import GRID_START, SAMPLERS, euler, sde_dpmpp_2m
 from .diffusion.schedules import cogvideox_sigmas, flow_sigmas
+from .diffusion.stepcache import FasterCache
 from .domain.conditions import Guide
 from .domain.noise import seeded_draws
 from .domain.protocols import Denoiser, Step
+from .models.cogvideox.transformer import CogVideoXTransformer, JointAttention
 from .releases import GUIDANCE, Guidance, Release
 
 #: What an artist may pick; `optimal` is Euler over a release's list of steps.
@@ -35,6 +38,7 @@ class Settings:
     shift: float
     cfg_scale: float
     guidance: Guidance
+    faster_cache: bool = False
 
     @cached_property
     def sigmas(self) -> tuple[float, ...]:
@@ -73,6 +77,7 @@ def settings_of(
     shift: float | None = None,
     cfg_scale: float | None = None,
     guidance: Guidance | None = None,
+    faster_cache: bool = False,
 ) -> Settings:
     """None means the release's own. ValueError for a name that is none, naming those that are."""
     chosen = sampler or release.sampler
@@ -88,6 +93,7 @@ def settings_of(
         release.shift if shift is None else shift,
         release.cfg_scale if cfg_scale is None else cfg_scale,
         curve,
+        faster_cache,
     )
 
 
@@ -112,10 +118,11 @@ def sample(
     words = words.to(device)
     draw = seeded_draws(guide.latent_BCTHW.shape, seed)
     noise = draw().to(device)
-    denoise = denoiser(transformer, guide, words, settings)
+    cache = FasterCache() if settings.faster_cache else None
+    denoise = denoiser(transformer, guide, words, settings, cache)
     if guide.hold is not None:
         denoise = with_hold(denoise, guide.hold, noise)
-    with torch.inference_mode():
+    with torch.inference_mode(), cached(transformer, cache):
         for step in stepper(settings.sampler, lambda: draw().to(device))(denoise, noise, settings.sigmas):
             if not torch.isfinite(step.denoised).all():
                 raise ValueError(
@@ -131,15 +138,35 @@ def stepper(name: str, draw: Callable[[], Tensor]) -> Callable[..., Iterator[Ste
     return euler if name == "optimal" else SAMPLERS[name]
 
 
-def denoiser(transformer: Transformer | Experts, guide: Guide, words: Words, settings: Settings) -> Denoiser:
+def cached(transformer: Transformer | Experts, cache: FasterCache | None) -> AbstractContextManager[None]:
+    """ValueError for a network that FasterCache was not made for."""
+    if cache is None:
+        return nullcontext()
+    if not isinstance(transformer, CogVideoXTransformer):
+        raise ValueError("faster_cache is for AniSora V1; turn it off for this release")
+    return cache.cached_attention(
+        [layer for layer in transformer.modules() if isinstance(layer, JointAttention)]
+    )
+
+
+def denoiser(
+    transformer: Transformer | Experts,
+    guide: Guide,
+    words: Words,
+    settings: Settings,
+    cache: FasterCache | None = None,
+) -> Denoiser:
     """With classifier-free guidance; of two experts the one of each noise level."""
 
     def guided(network: Transformer) -> Denoiser:
         cond, uncond = (
-            settings.prediction.denoiser(guided_model(network, guide, text, words.image_BLD))
+            guided_model(network, guide, text, words.image_BLD)
             for text in (words.text_BLD, words.no_text_BLD)
         )
-        return with_cfg(cond, uncond, settings.scale)
+        if cache is not None:
+            cond, uncond = cache.wrap(cond, uncond)
+        predict = settings.prediction.denoiser
+        return with_cfg(predict(cond), predict(uncond), settings.scale)
 
     if not isinstance(transformer, Experts):
         return guided(transformer)

@@ -93,6 +93,7 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
         shift=options.shift,
         sampler=options.sampler,
         guidance=options.guidance,
+        faster_cache=options.faster_cache,
         seed=options.seed,
     )
 
