@@ -17,7 +17,7 @@ from ..models.wan.config import WanConfig, WanVAEConfig
 from ..models.wan.transformer import WanTransformer
 from ..models.wan.vae import WanVAE
 from .components import Components
-from .detect import identify
+from .detect import Found, identify
 from .files import Weights, join, open_weights
 from .keymaps import Table, our_shapes, to_ours
 from .lora import is_lora, lora_of
@@ -126,9 +126,15 @@ def load_network(path: Path, dtype: torch.dtype, **constructor: Any) -> tuple[nn
     `constructor`: operations and attention to inject. ValueError names the file and the nearest kind when it is none.
     """
     found = identify(open_weights(path))
+    if found.family.network is None:
+        raise ValueError(f"{path} is a {found.family.name}; pick a transformer or a VAE")
+    return load_found(found, dtype, **constructor)
+
+
+def load_found(found: Found, dtype: torch.dtype, **constructor: Any) -> tuple[nn.Module, Fit]:
+    """The network of identified weights, and what matched."""
     family = found.family
-    if family.network is None:
-        raise ValueError(f"{path} is a {family.name}; pick a transformer or a VAE")
+    assert family.network is not None
     with torch.device("meta"):
         model = family.network.build(found.config(), **constructor)
     return model, assign(model, found.weights, family.name, dtype=dtype, table=family.table)

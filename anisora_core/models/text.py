@@ -1,13 +1,22 @@
-"""Text encoders: transformers' T5 encoder behind one call. mini reads bytes (ByT5), so it needs no vocabulary file."""
+"""Text encoders: transformers' T5 encoder behind one call. mini reads bytes (ByT5), so it needs no vocabulary file.
+
+B prompts, L tokens, D features.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+#: A text's token ids, without the one that ends a text.
+Tokenize = Callable[[str], Sequence[int]]
+PAD, END = 0, 1
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,22 @@ class TextConfig:
     num_heads: int = 6
     head_dim: int = 32
     max_length: int = 160
+
+
+@dataclass(frozen=True)
+class TextRules:
+    """How a model was trained to see text.
+
+    `attends_padding`: the encoder sees padding like text, and its rows are kept; else they are masked, and zero after it.
+    """
+
+    max_length: int
+    attends_padding: bool = False
+    cleans_text: bool = False
+
+
+WAN_TEXT = TextRules(512, cleans_text=True)
+V1_TEXT = TextRules(226, attends_padding=True)
 
 
 @dataclass(frozen=True)
@@ -57,43 +82,68 @@ def t5_encoder(shape: T5Shape) -> nn.Module:
     )
 
 
-class ByteTextEncoder(nn.Module):
-    """UTF-8 bytes -> text_BLD. Rows past a prompt's end are zero, as Wan's transformer expects them."""
+def clean_text(text: str) -> str:
+    """As Wan's authors clean prompts: mended encoding, HTML entities as what they mean (twice), single spaces."""
+    try:
+        import ftfy
+    except ImportError:
+        raise ValueError("prompts of this release need the package ftfy; run: pip install ftfy") from None
+    return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
 
-    def __init__(self, config: TextConfig) -> None:
+
+class T5TextEncoder(nn.Module):
+    """Prompts -> text_BLD, L = `rules.max_length`. A longer prompt loses its end, never the id that ends it."""
+
+    def __init__(self, encoder: nn.Module, tokenize: Tokenize, rules: TextRules) -> None:
         super().__init__()
-        self.config = config
-        bytes_and_sentinels = 384  # 256 bytes, 3 special tokens, ByT5's 125 sentinels
-        self.encoder: Any = t5_encoder(
-            T5Shape(
-                bytes_and_sentinels,
-                config.dim,
-                config.ffn_dim,
-                config.num_layers,
-                config.num_heads,
-                config.head_dim,
-            )
-        )
+        self.encoder: Any = encoder
+        self.ids_of, self.rules = tokenize, rules
 
     def tokenize(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """(token ids, mask), both int64 [B, max_length]; longer prompts lose their end."""
-        from transformers import ByT5Tokenizer
-
-        tokens = ByT5Tokenizer()(
-            list(prompts),
-            padding="max_length",
-            truncation=True,
-            max_length=self.config.max_length,
-            return_tensors="pt",
-        )
-        return tokens["input_ids"], tokens["attention_mask"]
+        """(token ids, mask), both int64 [B, max_length]; the mask is 1 on text and its end."""
+        length = self.rules.max_length
+        ids = torch.full((len(prompts), length), PAD)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            text = clean_text(prompt) if self.rules.cleans_text else prompt
+            tokens = [*self.ids_of(text)[: length - 1], END]
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+        return ids, mask
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
+        if self.rules.attends_padding:
+            mask_BL = torch.ones_like(mask_BL)
         features = self.encoder(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
         return features * mask_BL[..., None].to(features.dtype)
 
     @torch.inference_mode()
     def encode(self, prompts: Sequence[str]) -> Tensor:
+        """What no row attends to is not computed: a short prompt costs its own length."""
         device = next(self.parameters()).device
-        ids, mask = self.tokenize(prompts)
-        return self(ids.to(device), mask.to(device))
+        ids, mask = (tokens.to(device) for tokens in self.tokenize(prompts))
+        longest = self.rules.max_length if self.rules.attends_padding else int(mask.sum(1).max())
+        text = self(ids[:, :longest], mask[:, :longest])
+        return F.pad(text, (0, 0, 0, self.rules.max_length - longest))
+
+
+def byte_ids(text: str) -> list[int]:
+    """ByT5's ids: three special ones, then the 256 bytes."""
+    return [3 + byte for byte in text.encode()]
+
+
+class ByteTextEncoder(T5TextEncoder):
+    """mini's: UTF-8 bytes, masked and zero after the text, as Wan's transformer expects them."""
+
+    def __init__(self, config: TextConfig) -> None:
+        bytes_and_sentinels = 384  # 256 bytes, 3 special tokens, ByT5's 125 sentinels
+        shape = T5Shape(
+            bytes_and_sentinels,
+            config.dim,
+            config.ffn_dim,
+            config.num_layers,
+            config.num_heads,
+            config.head_dim,
+        )
+        super().__init__(t5_encoder(shape), byte_ids, TextRules(config.max_length))
+        self.config = config

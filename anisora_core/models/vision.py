@@ -62,3 +62,14 @@ def clip_features(tower: nn.Module, picture_BHWC: Tensor, side: int = 224) -> Te
     mean, std = (torch.tensor(values, device=x.device).view(1, 3, 1, 1) for values in (MEAN, STD))
     outputs = tower(pixel_values=((x - mean) / std).to(weight.dtype), output_hidden_states=True)
     return outputs.hidden_states[-2]
+
+
+class ClipImageEncoder(nn.Module):
+    """Pictures -> image_BLD, 257 tokens of 1280 for ViT-H."""
+
+    def __init__(self, tower: nn.Module, shape: ClipShape) -> None:
+        super().__init__()
+        self.tower, self.shape = tower, shape
+
+    def encode(self, picture_BHWC: Tensor) -> Tensor:
+        return clip_features(self.tower, picture_BHWC, self.shape.image_size)

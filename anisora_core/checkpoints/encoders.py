@@ -1,0 +1,43 @@
+"""Text and image encoders of the published releases, with what they need to read a prompt or a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ..models.text import V1_TEXT, WAN_TEXT, T5TextEncoder, t5_encoder
+from ..models.vision import ClipImageEncoder, clip_vision
+from .detect import Found, identify
+from .files import open_weights
+from .load import load_found
+from .tokenizers import find_tokenizer
+
+
+def load_text_encoder(path: Path, dtype: torch.dtype, tokenizer_folder: Path | None = None) -> T5TextEncoder:
+    """umT5 under Wan's rules, T5 under AniSora V1's, on the CPU as `dtype`.
+
+    The tokenizer is found before the weights are read; `tokenizer_folder` is the last place looked at. ValueError for
+    another kind of file, or when no tokenizer fits.
+    """
+    weights = open_weights(path)
+    found = identify(weights)
+    if not is_built_by(found, t5_encoder):
+        raise ValueError(f"{path} is a {found.family.name}; pick a umT5 or T5 text encoder")
+    shape = found.config()
+    tokenizer = find_tokenizer(weights, shape.vocabulary, tokenizer_folder)
+    encoder, _ = load_found(found, dtype)
+    return T5TextEncoder(encoder, tokenizer.tokenize, WAN_TEXT if shape.bias_in_every_block else V1_TEXT)
+
+
+def load_image_encoder(path: Path, dtype: torch.dtype) -> ClipImageEncoder:
+    """CLIP ViT-H's vision tower, on the CPU as `dtype`. ValueError for another kind of file."""
+    found = identify(open_weights(path))
+    if not is_built_by(found, clip_vision):
+        raise ValueError(f"{path} is a {found.family.name}; pick a CLIP image encoder")
+    tower, _ = load_found(found, dtype)
+    return ClipImageEncoder(tower, found.config())
+
+
+def is_built_by(found: Found, build: object) -> bool:
+    return found.family.network is not None and found.family.network.build is build

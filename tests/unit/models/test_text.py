@@ -1,0 +1,115 @@
+"""Prompts to features: cleaning, ids, and what each model does with padding."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+from comfyui_anisora.anisora_core.models.text import (
+    V1_TEXT,
+    WAN_TEXT,
+    ByteTextEncoder,
+    T5Shape,
+    T5TextEncoder,
+    TextConfig,
+    TextRules,
+    byte_ids,
+    clean_text,
+    t5_encoder,
+)
+
+T5 = T5Shape(vocabulary=40, dim=16, ffn_dim=24, num_layers=2, num_heads=2, head_dim=6)
+UMT5 = T5Shape(40, 16, 24, 2, 2, 6, bias_in_every_block=True)
+
+
+def letters(text):
+    """ids 3..28"""
+    return [3 + ord(letter) - ord("a") for letter in text if letter.isalpha()]
+
+
+def encoder(shape, rules):
+    torch.manual_seed(0)
+    network = t5_encoder(shape)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(std=0.3)
+    return T5TextEncoder(network.eval(), letters, rules)
+
+
+@pytest.mark.parametrize(
+    ("typed", "cleaned"),
+    [
+        ("  a girl\n\twalks  ", "a girl walks"),
+        ("âœ” No problems", "✔ No problems"),  # ftfy's own example of mended encoding
+        ("schÃ¶n", "schön"),
+        ("a &amp;amp; b &lt;c&gt;", "a & b <c>"),
+        ("“quoted” it’s", '"quoted" it\'s'),
+        ("ＬＯＵＤ　ＮＯＩＳＥＳ", "LOUD NOISES"),
+        ("女の子が走る。", "女の子が走る。"),
+        ("", ""),
+    ],
+)
+def test_prompts_are_cleaned_as_the_authors_clean_them(typed, cleaned):
+    assert clean_text(typed) == cleaned
+
+
+def test_a_missing_ftfy_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ftfy", None)
+    with pytest.raises(ValueError, match="pip install ftfy"):
+        clean_text("a")
+
+
+def test_ids_end_with_1_are_padded_with_0_and_truncation_keeps_the_end():
+    ids, mask = encoder(T5, TextRules(4)).tokenize(["ab", "", "abcdef"])
+    assert ids.tolist() == [[3, 4, 1, 0], [1, 0, 0, 0], [3, 4, 5, 1]]
+    assert mask.tolist() == [[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]]
+
+
+def test_only_wans_rules_clean_the_text():
+    typed = "a &amp; b"
+    assert encoder(UMT5, WAN_TEXT).tokenize([typed])[1].sum() == 3
+    assert encoder(T5, V1_TEXT).tokenize([typed])[1].sum() == 6
+
+
+def test_umt5_masks_padding_and_its_rows_are_zero():
+    wan = encoder(UMT5, WAN_TEXT)
+    ids, mask = wan.tokenize(["abc", "a"])
+    text = wan.encode(["abc", "a"])
+    with torch.no_grad():
+        whole = wan.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    assert text.shape == (2, 512, 16)
+    assert (text[0, :4] - whole[0, :4]).abs().max() < 1e-5
+    assert (text[1, :2] - whole[1, :2]).abs().max() < 1e-5
+    assert not text[0, 4:].any()
+    assert not text[1, 2:].any()
+
+
+def test_a_row_does_not_depend_on_the_longest_of_its_batch():
+    wan = encoder(UMT5, WAN_TEXT)
+    assert (wan.encode(["abc", "a" * 90])[0] - wan.encode(["abc"])[0]).abs().max() < 1e-5
+
+
+def test_v1_attends_padding_and_keeps_its_rows():
+    v1 = encoder(T5, V1_TEXT)
+    ids, _ = v1.tokenize(["abc"])
+    text = v1.encode(["abc"])
+    with torch.no_grad():
+        unmasked = v1.encoder(input_ids=ids).last_hidden_state
+    assert text.shape == (1, 226, 16)
+    assert torch.equal(text, unmasked)
+    assert text.any(-1).all()
+
+
+def test_bytes_are_byt5s_ids():
+    from transformers import ByT5Tokenizer
+
+    for prompt in ("a girl walks", "女の子 été", ""):
+        assert ByT5Tokenizer()(prompt)["input_ids"] == [*byte_ids(prompt), 1]
+
+
+def test_minis_encoder_keeps_its_names_and_length():
+    mini = ByteTextEncoder(TextConfig(16, 24, 1, 2, 8, max_length=12))
+    assert all(name.startswith("encoder.") for name, _ in mini.named_parameters())
+    assert mini.encode(["abc", ""]).shape == (2, 12, 16)
+    assert not mini.encode(["abc"])[0, 4:].any()
