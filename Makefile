@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint
+OLDEST := build/oldest
+
+.PHONY: demo test test-all test-oldest lint
 demo: $(VENV)/ready
 	$(BIN)/python benchmarks/demo.py --out output
 
@@ -12,6 +14,16 @@ test: $(VENV)/ready
 
 test-all: $(VENV)/ready
 	$(BIN)/python -m pytest -c tests/pytest.ini tests
+
+# The libraries that read prompts and pictures at pyproject's lower bounds, everything else as pinned.
+test-oldest:
+	$(PYTHON) -m venv $(OLDEST)
+	grep -oE '"(transformers|tokenizers|sentencepiece|ftfy)>=[0-9.]+' pyproject.toml | tr -d '"' | sed 's/>=/==/' > $(OLDEST)/constraints.txt
+	grep -vE '^(transformers|tokenizers|sentencepiece|ftfy)==' constraints.txt >> $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/pip install -q -c $(OLDEST)/constraints.txt torch
+	$(OLDEST)/bin/pip install -q -c $(OLDEST)/constraints.txt -e ".[standalone,gguf]" pytest protobuf
+	$(OLDEST)/bin/python -m pytest -c tests/pytest.ini tests/unit/models/test_text.py tests/unit/checkpoints/test_encoders.py \
+		tests/parity/test_text_encoders.py tests/parity/test_image_encoder.py tests/golden/test_mini.py
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
