@@ -20,13 +20,14 @@ from ..models.wan.vae import WanVAE
 from .files import Shape, Weights
 from .keymaps import Table, our_shapes
 from .keymaps.cogvideox import (
+    COGVIDEOX_FROM_COMFY,
     COGVIDEOX_FROM_DIFFUSERS,
     COGVIDEOX_FROM_SAT,
     COGVIDEOX_SAT_IGNORED,
     COGVIDEOX_VAE_FROM_DIFFUSERS,
 )
 from .keymaps.encoders import CLIP_FROM_WAN, T5_FROM_GGUF, UMT5_FROM_WAN
-from .keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
+from .keymaps.wan_diffusers import WAN21_VAE_FROM_DIFFUSERS, WAN22_VAE_FROM_DIFFUSERS, WAN_FROM_DIFFUSERS
 
 Shapes = Mapping[str, Shape]
 #: What published files put before the names of a network; the first under which a family fits counts.
@@ -182,11 +183,29 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "CogVideoX transformer (diffusers)",
-        ("patch_embed.text_proj.weight",),
+        ("patch_embed.text_proj.weight", "transformer_blocks.0.attn1.to_q.weight"),
         table=COGVIDEOX_FROM_DIFFUSERS,
         network=_COGVIDEOX,
     ),
+    Family(
+        "CogVideoX transformer (ComfyUI)",
+        ("patch_embed.text_proj.weight", "blocks.0.ff_proj.weight"),
+        table=COGVIDEOX_FROM_COMFY,
+        network=_COGVIDEOX,
+    ),
     Family("Wan VAE", ("encoder.conv1.weight", "decoder.head.0.gamma"), network=_WAN_VAE),
+    Family(
+        "Wan VAE (diffusers)",
+        ("encoder.mid_block.resnets.0.norm1.gamma", "decoder.up_blocks.0.upsamplers.0.time_conv.weight"),
+        table=WAN21_VAE_FROM_DIFFUSERS,
+        network=_WAN_VAE,
+    ),
+    Family(
+        "Wan 2.2 VAE (diffusers)",
+        ("encoder.mid_block.resnets.0.norm1.gamma", "decoder.up_blocks.0.upsampler.time_conv.weight"),
+        table=WAN22_VAE_FROM_DIFFUSERS,
+        network=_WAN_VAE,
+    ),
     Family(
         "CogVideoX VAE (SAT)",
         ("encoder.mid.block_1.norm1.weight", "decoder.norm_out.conv_y.conv.weight"),

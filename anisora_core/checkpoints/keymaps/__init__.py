@@ -93,29 +93,36 @@ def name_of(target: str | Leading) -> str:
     return target if isinstance(target, str) else target.name
 
 
+def theirs_of(name: str, table: Table) -> tuple[str, str | Parts | Leading, tuple[int, ...]]:
+    """The foreign tensor that holds our `name`, what the table says of it, and which parts of it are ours.
+
+    KeyError for a name that the table does not know.
+    """
+    for pattern, target in table.items():
+        owned = target.ours if isinstance(target, Parts) else {name_of(target): ()}
+        found = lookup(name, {own: own for own in owned})
+        if found is not None:
+            return pattern.format(**found[1]), target, owned[str(found[0])]
+    raise KeyError(name)
+
+
 def to_theirs(weights: Mapping[str, Tensor], table: Table) -> dict[str, Tensor]:
-    """Our weights under foreign names. KeyError for one that the table does not name."""
+    """Our weights under foreign names. KeyError for one that the table does not name, or whose other parts lack."""
     theirs: dict[str, Tensor] = {}
     pieces: dict[str, list[Tensor | None]] = {}
     for key, value in weights.items():
-        for pattern, target in table.items():
-            owned = target.ours if isinstance(target, Parts) else [name_of(target)]
-            found = lookup(key, {name: name for name in owned})
-            if found is None:
-                continue
-            foreign = pattern.format(**found[1])
-            if isinstance(target, str):
-                theirs[foreign] = value
-            elif isinstance(target, Leading):
-                theirs[foreign] = value.view((1,) * target.count + value.shape)
-            else:
-                indices = target.ours[str(found[0])]
-                slots = pieces.setdefault(foreign, [None] * target.count)
-                for index, piece in zip(indices, value.chunk(len(indices)), strict=True):
-                    slots[index] = piece
-            break
+        foreign, target, indices = theirs_of(key, table)
+        if isinstance(target, str):
+            theirs[foreign] = value
+        elif isinstance(target, Leading):
+            theirs[foreign] = value.view((1,) * target.count + value.shape)
         else:
-            raise KeyError(key)
+            slots = pieces.setdefault(foreign, [None] * target.count)
+            for index, piece in zip(indices, value.chunk(len(indices)), strict=True):
+                slots[index] = piece
     for foreign, slots in pieces.items():
-        theirs[foreign] = torch.cat([piece for piece in slots if piece is not None])
+        present = [piece for piece in slots if piece is not None]
+        if len(present) < len(slots):
+            raise KeyError(foreign)
+        theirs[foreign] = torch.cat(present)
     return theirs

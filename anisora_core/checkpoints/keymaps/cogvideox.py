@@ -1,4 +1,4 @@
-"""CogVideoX names -> ours: SAT's, as AniSora publishes V1, and diffusers'."""
+"""CogVideoX names -> ours: SAT's, as AniSora publishes V1, diffusers' and ComfyUI's."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ COGVIDEOX_FROM_SAT: Table = {
 COGVIDEOX_FROM_DIFFUSERS: dict[str, str] = {
     "patch_embed.proj.{wb}": "patch_embedding.{wb}",
     "patch_embed.text_proj.{wb}": "text_embedding.{wb}",
+    "patch_embed.pos_embedding": "positions",
     "time_embedding.linear_1.{wb}": "time_embedding.0.{wb}",
     "time_embedding.linear_2.{wb}": "time_embedding.2.{wb}",
     **{
@@ -61,6 +62,36 @@ COGVIDEOX_FROM_DIFFUSERS: dict[str, str] = {
             "attn1.norm_k": "attn.norm_k",
             "ff.net.0.proj": "ffn.0",
             "ff.net.2": "ffn.2",
+        }.items()
+    },
+    "norm_final.{wb}": "norm.{wb}",
+    "norm_out.norm.{wb}": "head.norm.{wb}",
+    "norm_out.linear.{wb}": "head.linear.{wb}",
+    "proj_out.{wb}": "head.proj.{wb}",
+}
+
+#: ComfyUI's own transformer (its VAE has diffusers' names).
+COGVIDEOX_FROM_COMFY: dict[str, str] = {
+    "patch_embed.proj.{wb}": "patch_embedding.{wb}",
+    "patch_embed.text_proj.{wb}": "text_embedding.{wb}",
+    "patch_embed.pos_embedding": "positions",
+    "time_embedding_linear_1.{wb}": "time_embedding.0.{wb}",
+    "time_embedding_linear_2.{wb}": "time_embedding.2.{wb}",
+    **{
+        f"blocks.{{i}}.{theirs}.{{wb}}": f"blocks.{{i}}.{ours}.{{wb}}"
+        for theirs, ours in {
+            "norm1.linear": "norm1.linear",
+            "norm1.norm": "norm1.norm",
+            "norm2.linear": "norm2.linear",
+            "norm2.norm": "norm2.norm",
+            "q": "attn.q",
+            "k": "attn.k",
+            "v": "attn.v",
+            "attn_out": "attn.o",
+            "norm_q": "attn.norm_q",
+            "norm_k": "attn.norm_k",
+            "ff_proj": "ffn.0",
+            "ff_out": "ffn.2",
         }.items()
     },
     "norm_final.{wb}": "norm.{wb}",
