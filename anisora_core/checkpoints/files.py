@@ -15,12 +15,32 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 Shape = tuple[int, ...]
 PICKLES = {".pt", ".pth", ".bin", ".ckpt"}
+#: Numbers that weights are of, as safetensors names them.
+SAFETENSORS_KINDS: dict[str, torch.dtype] = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
+_READABLE = SAFETENSORS_KINDS | {
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+#: As pickles name them too, which is as torch does.
+KINDS = SAFETENSORS_KINDS | {str(kind).removeprefix("torch."): kind for kind in SAFETENSORS_KINDS.values()}
 #: Keys that published pickles keep their tensors under.
 _NESTS = ("module", "state_dict", "model")
 #: Markers and scales of scaled fp8: ComfyUI before and since its 2025 quantisation rewrite.
@@ -70,7 +90,7 @@ class Weights:
             raise ValueError(
                 f"{self.source}: tensor {name} is {kind}, which no weight can be; download it again"
             )
-        if not torch.isfinite(value.float().sum()):
+        if not is_finite(value):
             raise ValueError(f"{self.source}: tensor {name} holds NaN or infinity; download the file again")
         return value
 
@@ -78,6 +98,11 @@ class Weights:
         """Only what starts with `prefix`, named without it."""
         kept = {n.removeprefix(prefix): e for n, e in self.entries.items() if n.startswith(prefix)}
         return Weights(self.source, kept, self.metadata)
+
+
+def is_finite(value: Tensor) -> bool:
+    """In parts, since a float32 copy of the largest tensors is half a gigabyte."""
+    return all(bool(torch.isfinite(part.float().sum())) for part in value.flatten().split(2**22))
 
 
 def open_weights(path: Path) -> Weights:
@@ -102,21 +127,37 @@ def open_weights(path: Path) -> Weights:
     return with_scales(weights)
 
 
+def mapped(path: Path, start: int, size: int) -> np.ndarray:
+    """Bytes of a file as [size] of uint8, mapped as long as somebody holds them: whole files may exceed the memory."""
+    return np.memmap(path, np.uint8, mode="c", offset=start, shape=(size,))
+
+
 def open_safetensors(path: Path) -> Weights:
     try:
-        file = safe_open(path, framework="pt")
-        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-        metadata = file.metadata() or {}
+        with safe_open(path, framework="np") as file:  # checks the header; "pt" would map all of the file
+            metadata = file.metadata() or {}
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header: dict[str, Any] = json.loads(file.read(length))
     except (SafetensorError, OSError) as error:
         raise ValueError(f"weights file {path} is damaged ({error}); download it again") from None
+    header.pop("__metadata__", None)
 
-    def reader(name: str) -> Callable[[], Tensor]:
-        return lambda: file.get_tensor(name)
+    def reader(kind: str, shape: Shape, start: int, end: int) -> Callable[[], Tensor]:
+        def read() -> Tensor:
+            if kind not in _READABLE:
+                raise RuntimeError(f"numbers of kind {kind} are not known")
+            if start == end:
+                return torch.empty(shape, dtype=_READABLE[kind])
+            content = mapped(path, 8 + length + start, end - start)
+            return torch.from_numpy(content).view(_READABLE[kind]).view(shape)
 
-    entries = {
-        name: Entry(tuple(part.get_shape()), str(part.get_dtype()), reader(name))
-        for name, part in slices.items()
-    }
+        return read
+
+    entries: dict[str, Entry] = {}
+    for name, row in header.items():
+        kind, shape = str(row["dtype"]), tuple(map(int, row["shape"]))
+        entries[name] = Entry(shape, kind, reader(kind, shape, *row["data_offsets"]))
     return Weights(path, entries, metadata)
 
 
@@ -204,7 +245,15 @@ def open_gguf(path: Path) -> Weights:
         raise ValueError(f"weights file {path} is damaged ({error}); download it again") from None
 
     def reader(tensor: Any, shape: Shape) -> Callable[[], Tensor]:
-        return lambda: torch.from_numpy(dequantize(tensor.data, tensor.tensor_type).copy()).view(shape)
+        start, size, kind = int(tensor.data_offset), int(tensor.n_bytes), tensor.tensor_type
+        # Not the data themselves, which hold a mapping of the whole file.
+        packed_kind, packed_shape = tensor.data.dtype, tensor.data.shape
+
+        def read() -> Tensor:
+            packed = mapped(path, start, size).view(packed_kind).reshape(packed_shape)
+            return torch.from_numpy(dequantize(packed, kind)).view(shape)
+
+        return read
 
     entries: dict[str, Entry] = {}
     for tensor in tensors:
@@ -224,12 +273,12 @@ def with_scales(weights: Weights) -> Weights:
     }
 
     def scaled(entry: Entry, scale: Entry) -> Callable[[], Tensor]:
-        return lambda: entry.read().float() * scale.read().float()
+        return lambda: entry.read().to(torch.float32, copy=True).mul_(scale.read().float())
 
     for name, entry in weights.entries.items():
         if name.endswith((*_SCALES, *_BESIDE)) or name.rpartition(".")[2] == "scaled_fp8":
             continue
-        entries[name] = (
-            Entry(entry.shape, entry.dtype, scaled(entry, scales[name])) if name in scales else entry
-        )
+        if name in scales:
+            entry = Entry(entry.shape, f"{entry.dtype} scaled", scaled(entry, scales[name]))
+        entries[name] = entry
     return Weights(weights.source, entries, weights.metadata)
