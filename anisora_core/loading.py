@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from .checkpoints.components import Components, Experts, Transformer, VideoVAE
+from .checkpoints.encoders import load_image_encoder, load_text_encoder
 from .checkpoints.load import MINI_DIR, load_mini, load_network
 from .models.cogvideox.transformer import CogVideoXTransformer
 from .models.cogvideox.vae import CogVideoXVAE
@@ -65,8 +66,6 @@ def load_release(
                 f"release {release.name} needs its {wanted.part.replace('_', ' ')}: put a file of {wanted.url} "
                 f"({wanted.gigabytes:g} GB, {wanted.licence}) into the folder {wanted.folder} and name it"
             )
-    from .checkpoints.encoders import load_image_encoder, load_text_encoder
-
     image_encoder = load_image_encoder(files["image_encoder"], dtype) if release.has_clip_vision else None
     return Components(
         load_transformer(release, files, dtype, device),

@@ -38,10 +38,13 @@ def export_mini(
         "vae": vae,
         "text_encoder": model.text_encoder,
     }
-    card: dict[str, Any] = {
+    configs: dict[str, Any] = {
         "transformer": asdict(recipe.transformer),
         "vae": asdict(vae.config),
         "text_encoder": asdict(recipe.text),
+    }
+    card: dict[str, Any] = {
+        **configs,
         "recipe": asdict(recipe),
         "commit": commit(),
         "data": data_hash(),
@@ -60,7 +63,7 @@ def export_mini(
                 else f"{name}-{number:05d}-of-{len(shards):05d}.safetensors"
             )
             with write_beside(path) as part:
-                part.write_bytes(save(shard))
+                part.write_bytes(save(shard, metadata={"config": json.dumps(configs[name])}))
             card["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     card["latent_rgb"] = latent_rgb
     with write_beside(folder / "card.json") as part:

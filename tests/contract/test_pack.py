@@ -13,6 +13,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from comfyui_anisora.nodes.host.stand_in import HOST_NODES
 from comfyui_anisora.nodes.host.workflow import Link, read_workflow
@@ -38,7 +39,7 @@ ALLOWED = {
     "files": set(),
     "layers": {"domain"},
     "models": {"domain", "layers"},
-    "checkpoints": {"domain", "layers", "models"},
+    "checkpoints": {"domain", "files", "layers", "models"},
     "diffusion": {"domain"},
     "conditioning": {"domain"},
     "data": {"domain", "files"},
@@ -149,10 +150,31 @@ def test_a_workflow_opens_tidy_and_repeats_itself(path):
         assert right <= x2 or right2 <= x or bottom <= y2 - 30 or bottom2 <= y - 30
 
 
+def test_the_table_of_releases_is_in_the_docs():
+    rows = (PACK / "docs" / "releases.md").read_text().splitlines()
+    for release in RELEASES.values():
+        (row,) = [row for row in rows if row.startswith(f"| {release.name} |")]
+        for said in (f"| {release.steps}, {release.sampler} |", f"| {release.num_frames}, {release.fps:g} |"):
+            assert said in row
+        for file in release.files:
+            assert f"]({file.url}) {file.gigabytes:g}" in row
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_names_the_files_it_needs_and_where_they_are(path):
+    rows = json.loads(path.read_text())["nodes"]
+    (loader,) = [row for row in rows if row["type"] == "AniSoraModelLoader"]
+    (note,) = [row for row in rows if row["type"] == "Note"]
+    files = RELEASES[loader["widgets_values"][0]].files
+    known = [{"name": f.file_name, "url": f.url, "directory": f.folder} for f in files if f.file_name]
+    assert loader["properties"].get("models", []) == known
+    assert all(file.url in note["widgets_values"][0] for file in files)
+
+
 def test_the_pack_loads_as_the_host_loads_it(tmp_path):
     """Under a path with dots and spaces as its module name, beside a top-level `nodes` module, without a host."""
     odd = tmp_path / "custom.nodes" / "My AniSora 1.0"
-    shutil.copytree(PACK, odd, ignore=shutil.ignore_patterns(".*", "runs", "output", "tests", "assets"))
+    shutil.copytree(PACK, odd, ignore=shutil.ignore_patterns(".*", "build", "runs", "output", "tests", "assets"))
     script = f"""
 import importlib.util, sys, types
 sys.modules["nodes"] = types.ModuleType("nodes")

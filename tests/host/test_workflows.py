@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.host.workflow import Link, Node, override, read_workflow, to_api
 from hosts import PACK, Host, find_hosts, running
+from tiny_models import name_models, write_models
 
 pytestmark = pytest.mark.host
 HOSTS = find_hosts()
@@ -25,7 +27,9 @@ SMALL = ("AniSoraSampler.steps=2", "AniSoraTimeline.length=5")
 def host(request, tmp_path_factory):
     if request.param is None:
         pytest.skip("no ComfyUI found: set COMFYUI_PATH to run the host tests")
-    with running(request.param, tmp_path_factory.mktemp("base") / "run") as started:
+    base = tmp_path_factory.mktemp("base") / "run"
+    write_models(base / "models")
+    with running(request.param, base) as started:
         yield started
 
 
@@ -33,6 +37,7 @@ def small(path: Path) -> dict[str, Node]:
     nodes = read_workflow(path, NODE_CLASS_MAPPINGS)
     for setting in SMALL:
         override(nodes, setting, NODE_CLASS_MAPPINGS)
+    name_models(nodes)
     return nodes
 
 
