@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     add_run(commands.add_parser("run", help="execute a workflow without ComfyUI"))
     add_generate(commands.add_parser("generate", help="make one clip"))
     add_inspect(commands.add_parser("inspect", help="say what a weights file is"))
+    add_convert(commands.add_parser("convert", help="write a model or LoRA file in another form"))
     data = commands.add_parser("data", help="make training data").add_subparsers(
         required=True, metavar="KIND"
     )
@@ -135,6 +136,42 @@ def do_inspect(options: argparse.Namespace) -> int:
 
     for file in options.files:
         report(options, describe(file))
+    return 0
+
+
+def add_convert(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, help="a file, a shard index or a folder of shards")
+    command.add_argument(
+        "--to",
+        required=True,
+        metavar="FORM",
+        help="models: official, comfyui, diffusers, sat (V1); LoRA files: comfyui, kohya, diffusers, peft, sat (V1)",
+    )
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+    command.add_argument("--dtype", choices=("same", "fp32", "fp16", "bf16"), default="same")
+    command.add_argument(
+        "--rank", type=int, metavar="N", help="a low rank for LoRA changes that the form cannot hold"
+    )
+    command.add_argument(
+        "--shard", type=float, metavar="GB", help="several files of at most this, with an index"
+    )
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(do=do_convert)
+
+
+def do_convert(options: argparse.Namespace) -> int:
+    from .anisora_core.checkpoints.convert import convert
+
+    since = time.monotonic()
+    facts = convert(
+        options.file,
+        options.to,
+        options.out,
+        dtype=options.dtype,
+        rank=options.rank,
+        shard_gb=options.shard,
+    )
+    report(options, {**facts, "seconds": round(time.monotonic() - since, 1)})
     return 0
 
 

@@ -9,12 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..layers.lora import Change, Dora, Full, Hadamard, Kronecker, LowRank
+from .adapters import alpha_of, read_adapter
 from .files import Weights, open_weights
 from .keymaps import Leading, Parts, Table
-from .keymaps.cogvideox import COGVIDEOX_FROM_DIFFUSERS, COGVIDEOX_FROM_SAT
+from .keymaps.cogvideox import COGVIDEOX_FROM_COMFY, COGVIDEOX_FROM_DIFFUSERS, COGVIDEOX_FROM_SAT
 from .keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
 
 #: Endings of a key -> the role of its tensor. `default` is PEFT's name of an adapter.
@@ -24,7 +26,8 @@ _ROLES = {
     r"lora_mid\.weight": "mid",
     r"alpha": "alpha",
     r"dora_scale|lora_magnitude_vector(?:\.default)?(?:\.weight)?": "magnitude",
-    r"diff|diff_b|diff_m": "",
+    r"diff|diff_m": "diff",
+    r"diff_b": "",
     r"(?:hada|lokr)_[wt][12](?:_[ab])?": "",
     r"matrix_[AB]\.\d": "",
 }
@@ -35,21 +38,9 @@ _CONTAINERS = re.compile(
     r"|transformer_2\.|transformer\."
 )
 _EXPERTS = {"transformer_2.": "low", "transformer.": "high"}
-#: ComfyUI's own port of CogVideoX fuses nothing and names layers so.
-_COGVIDEOX_FROM_COMFY: dict[str, str] = {
-    f"blocks.{{i}}.{theirs}.{{wb}}": f"blocks.{{i}}.{ours}.{{wb}}"
-    for theirs, ours in {
-        "q": "attn.q",
-        "k": "attn.k",
-        "v": "attn.v",
-        "attn_out": "attn.o",
-        "ff_proj": "ffn.0",
-        "ff_out": "ffn.2",
-    }.items()
-}
 TABLES: dict[str, tuple[Table, ...]] = {
     "Wan": (WAN_FROM_DIFFUSERS,),
-    "CogVideoX": (COGVIDEOX_FROM_DIFFUSERS, COGVIDEOX_FROM_SAT, _COGVIDEOX_FROM_COMFY),
+    "CogVideoX": (COGVIDEOX_FROM_DIFFUSERS, COGVIDEOX_FROM_SAT, COGVIDEOX_FROM_COMFY),
 }
 #: Beginnings of files for other models, for the error.
 _OTHERS = {
@@ -81,17 +72,17 @@ def normal(module: str) -> str:
 
 @lru_cache(maxsize=4)
 def modules_of(family: str) -> tuple[tuple[re.Pattern[str], str | Parts], ...]:
-    """Every name of a layer of the family that makers use -> our name, or the parts of ours it fuses."""
+    """Every name of a layer of the family that makers use -> our parameter's, or the parts of ours it fuses."""
     found: dict[str, str | Parts] = {}
     for table in TABLES[family]:
         for theirs, ours in table.items():
             if isinstance(ours, Leading):
                 continue  # image encoders only
             owned = [ours] if isinstance(ours, str) else list(ours.ours)
-            found |= {_layer(name): _layer(name) for name in owned}
+            found |= {_layer(name): name for name in owned}
             if isinstance(ours, str) or all(len(indices) == 1 for indices in ours.ours.values()):
-                found[_layer(theirs)] = _layer(ours) if isinstance(ours, str) else ours
-    found["blocks.{i}"] = "blocks.{i}"  # modulation, a parameter of the block itself
+                found[_layer(theirs)] = ours
+    found["blocks.{i}"] = "blocks.{i}.modulation"  # diff_m names the block that the parameter is of
     return tuple(
         (re.compile(normal(name.replace("{i}", "0i0")).replace("0i0", r"(?P<i>\d+)")), ours)
         for name, ours in found.items()
@@ -103,7 +94,7 @@ def _layer(name: str) -> str:
 
 
 def resolve(module: str, family: str) -> tuple[str | Parts, str] | None:
-    """Our layer (or parts) for a maker's, and the block's number."""
+    """Our parameter (or parts) for a maker's layer, and the block's number."""
     while True:
         for pattern, ours in modules_of(family):
             match = pattern.fullmatch(normal(module))
@@ -164,7 +155,7 @@ def _of_family(
     both_experts = {name for name in _EXPERTS if any(module.startswith(name) for module in groups)}
     changes: dict[str, dict[str, Change]] = {}
     unmatched = list(rest)
-    rank_stabilised = weights.metadata.get("use_rslora", "").lower() == "true"
+    adapter = read_adapter(weights)
     for module, roles in groups.items():
         found = resolve(module, family)
         if found is None:
@@ -173,7 +164,10 @@ def _of_family(
         expert = next((name for p, name in _EXPERTS.items() if module.startswith(p)), "")
         into = changes.setdefault(expert if len(both_experts) == 2 else "", {})
         tensors = {role: weights.read(key) for role, key in roles.items()}
-        into.update(_changes(*found, tensors, rank_stabilised))
+        alpha = alpha_of(module, adapter)
+        if alpha is not None:
+            tensors.setdefault("alpha", torch.tensor(alpha))
+        into.update(_changes(*found, tensors, bool(adapter.get("use_rslora"))))
     shared = changes.pop("", {})
     return Lora(weights.source, family, shared, changes, tuple(unmatched))
 
@@ -181,19 +175,14 @@ def _of_family(
 def _changes(
     ours: str | Parts, block: str, tensors: dict[str, Tensor], rank_stabilised: bool
 ) -> Iterator[tuple[str, Change]]:
-    def named(layer: str, leaf: str) -> str:
-        return f"{layer.format(i=block)}.{leaf}"
-
     if isinstance(ours, Parts):
         yield from _fused(ours, block, tensors)
         return
-    if "diff_m" in tensors:
-        yield named(ours, "modulation"), Full(tensors["diff_m"])
     if "diff_b" in tensors:
-        yield named(ours, "bias"), Full(tensors["diff_b"])
+        yield ours.format(i=block, wb="bias"), Full(tensors["diff_b"])
     change = _change(tensors, rank_stabilised)
     if change is not None:
-        yield named(ours, "weight"), change
+        yield ours.format(i=block, wb="weight"), change
 
 
 def _fused(ours: Parts, block: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Change]]:

@@ -32,10 +32,15 @@ class LowRank:
     scale: float
     mid: Tensor | None = None  # LyCORIS' Tucker form of convolutions
 
+    def without_mid(self) -> LowRank:
+        """The same change as two factors."""
+        if self.mid is None:
+            return self
+        down = torch.einsum("rs...,si->ri...", self.mid.float(), self.down.float().flatten(1))
+        return LowRank(down, self.up, self.scale)
+
     def delta(self, weight: Tensor) -> Tensor:
-        up, down = self.up.float().flatten(1), self.down.float().flatten(1)
-        if self.mid is not None:
-            down = torch.einsum("rs...,si->ri...", self.mid.float(), down).flatten(1)
+        up, down = self.up.float().flatten(1), self.without_mid().down.float().flatten(1)
         return (self.scale * (up @ down)).view(weight.shape)
 
 
@@ -47,9 +52,12 @@ class Hadamard:
     w2: tuple[Tensor, Tensor]
     scale: float
 
-    def delta(self, weight: Tensor) -> Tensor:
+    def product(self) -> Tensor:
         first, second = (a.float() @ b.float().flatten(1) for a, b in (self.w1, self.w2))
-        return (self.scale * first * second).view(weight.shape)
+        return self.scale * first * second
+
+    def delta(self, weight: Tensor) -> Tensor:
+        return self.product().view(weight.shape)
 
 
 @dataclass(frozen=True)
@@ -60,9 +68,12 @@ class Kronecker:
     w2: tuple[Tensor, ...]
     scale: float
 
-    def delta(self, weight: Tensor) -> Tensor:
+    def product(self) -> Tensor:
         first, second = (_product(parts) for parts in (self.w1, self.w2))
-        return (self.scale * torch.kron(first, second)).view(weight.shape)
+        return self.scale * torch.kron(first, second)
+
+    def delta(self, weight: Tensor) -> Tensor:
+        return self.product().view(weight.shape)
 
 
 @dataclass(frozen=True)
@@ -85,12 +96,25 @@ class Dora:
     def delta(self, weight: Tensor) -> Tensor:
         base = weight.float()
         turned = base + self.inner.delta(weight)
-        by_output = self.magnitude.numel() == weight.shape[0]
+        by_output = self.magnitude.shape[0] == weight.shape[0]
         rows = turned.flatten(1)
         norm = rows.norm(dim=1) if by_output else rows.norm(dim=0)
         ratio = self.magnitude.float().flatten() / norm
         shape = (-1, 1) if by_output else (1, -1)
         return (rows * ratio.view(shape)).view(weight.shape) - base
+
+
+def nearest(matrix: Tensor, rank: int) -> LowRank:
+    """The closest low rank to [out, in] in the Frobenius norm, by subspace iteration (Halko et al. 2011, algorithm 4.4).
+
+    Exact, up to rounding, when the matrix has no higher rank.
+    """
+    width = min(rank + 16, *matrix.shape)
+    basis = torch.randn(matrix.shape[1], width, generator=torch.Generator().manual_seed(0))
+    for _ in range(4):
+        basis = torch.linalg.qr(matrix.T @ torch.linalg.qr(matrix @ basis).Q).Q
+    up, values, down = torch.linalg.svd(matrix @ basis, full_matrices=False)
+    return LowRank((down @ basis.T)[:rank].contiguous(), (up * values)[:, :rank].contiguous(), 1.0)
 
 
 def _product(parts: tuple[Tensor, ...]) -> Tensor:

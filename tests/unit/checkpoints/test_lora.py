@@ -232,9 +232,10 @@ def test_full_differences_of_weight_bias_norm_and_modulation(tmp_path):
     check(tmp_path / "diff.safetensors", model, expected)
 
 
+@pytest.mark.parametrize("layer", ["blocks.0.ffn.0", "blocks.0.self_attn.o"], ids=["oblong", "square"])
 @pytest.mark.parametrize("by_output", [True, False])
-def test_dora(tmp_path, by_output):
-    model, layer = network(WAN_LAYERS), "blocks.0.ffn.0"
+def test_dora(tmp_path, layer, by_output):
+    model = network(WAN_LAYERS)
     weight = model.get_submodule(layer).weight.detach()
     down, up = factors(weight, 5)
     magnitude = torch.rand(weight.shape[0] if by_output else weight.shape[1]) + 0.5
