@@ -101,8 +101,11 @@ class Weights:
 
 
 def is_finite(value: Tensor) -> bool:
-    """In parts, since a float32 copy of the largest tensors is half a gigabyte."""
-    return all(bool(torch.isfinite(part.float().sum())) for part in value.flatten().split(2**22))
+    """In parts, since a float32 copy of the largest tensors is half a gigabyte.
+
+    Of 32 MB, because glibc keeps smaller ones in its heap when they are freed.
+    """
+    return all(bool(torch.isfinite(part.float().sum())) for part in value.flatten().split(2**23))
 
 
 def open_weights(path: Path) -> Weights:
