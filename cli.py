@@ -83,6 +83,13 @@ def add_generate(command: argparse.ArgumentParser) -> None:
         metavar="IMG@POS[@STRENGTH]",
         help="POS: 12, 0.5s, 50%%, first, last",
     )
+    command.add_argument(
+        "--lora",
+        action="append",
+        default=[],
+        metavar="FILE[:STRENGTH[:LOW]]",
+        help="any maker's LoRA, several in turn; LOW: V3.2's low noise network, if another strength",
+    )
     command.add_argument("--motion-mask", type=Path, metavar="PNG", help="white may move")
     command.add_argument("--motion-way", default="auto", choices=("auto", "condition", "paper", "hold"))
     command.add_argument("--motion-score", type=float)

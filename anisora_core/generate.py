@@ -16,7 +16,7 @@ from .domain.conditions import MotionArea, Timeline
 from .domain.protocols import Step
 from .models.cogvideox.vae import CogVideoXVAE
 from .releases import Guidance, Release
-from .sampling import Words, sample, settings_of
+from .sampling import LoraUse, Words, sample, settings_of
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Request:
     sampler: str | None = None
     guidance: Guidance | None = None
     faster_cache: bool = False
+    loras: tuple[LoraUse, ...] = ()
     seed: int = 0
 
 
@@ -82,10 +83,10 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
         vae_encoder(components.vae),
         motion_area=request.motion_area,
     )
-    yield Notes(guide.report)
+    yield Notes((*guide.report, *(str(use.lora) for use in request.loras)))
     yield Phase("sample")
     latent = guide.latent_BCTHW
-    for step in sample(components.transformer, guide, words, settings, request.seed):
+    for step in sample(components.transformer, guide, words, settings, request.seed, request.loras):
         yield step
         latent = step.x
     yield Phase("decode")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .checkpoints.components import Experts, Transformer
+from .checkpoints.lora import Lora
 from .diffusion.experts import with_experts
 from .diffusion.guidance import Scale, authors_dynamic, rising, with_cfg, with_hold
 from .diffusion.optimal_steps import listed_sigmas
@@ -21,7 +22,9 @@ from .diffusion.stepcache import FasterCache
 from .domain.conditions import Guide
 from .domain.noise import seeded_draws
 from .domain.protocols import Denoiser, Step
+from .layers.lora import Change, Changes, live, merge
 from .models.cogvideox.transformer import CogVideoXTransformer, JointAttention
+from .models.wan.transformer import WanTransformer
 from .releases import GUIDANCE, Guidance, Release
 
 #: What an artist may pick; `optimal` is Euler over a release's list of steps.
@@ -110,19 +113,62 @@ class Words:
         return Words(self.text_BLD.to(device), self.no_text_BLD.to(device), image)
 
 
+@dataclass(frozen=True)
+class LoraUse:
+    """A LoRA at a strength; `low_noise` is that for the second of two experts, None for the same."""
+
+    lora: Lora
+    strength: float = 1.0
+    low_noise: float | None = None
+
+    def changes(self, expert: str) -> tuple[dict[str, Change], float]:
+        """What it does to the network (`expert` empty) or to the high or low noise one, and how strongly."""
+        strength = self.low_noise if expert == "low" and self.low_noise is not None else self.strength
+        return self.lora.changes | self.lora.by_expert.get(expert or "high", {}), strength
+
+
+def changes_to(network: Transformer, loras: Sequence[LoraUse], expert: str = "") -> Changes:
+    """Our parameter name -> changes, those of LoRAs for the other family refused with a ValueError.
+
+    What a network of the family may lack, as the image branch, is left out.
+    """
+    family = "Wan" if isinstance(network, WanTransformer) else "CogVideoX"
+    known = dict(network.named_parameters())
+    found: dict[str, list[tuple[Change, float]]] = {}
+    for use in loras:
+        if use.lora.family != family:
+            raise ValueError(
+                f"{use.lora.source.name} is a LoRA for {use.lora.family}; this release is of {family}"
+            )
+        changes, strength = use.changes(expert)
+        for name in changes.keys() & known.keys():
+            found.setdefault(name, []).append((changes[name], strength))
+    return found
+
+
 def sample(
-    transformer: Transformer | Experts, guide: Guide, words: Words, settings: Settings, seed: int
+    transformer: Transformer | Experts,
+    guide: Guide,
+    words: Words,
+    settings: Settings,
+    seed: int,
+    loras: Sequence[LoraUse] = (),
 ) -> Iterator[Step]:
-    """From seeded noise to the clip's latent. ValueError when the model returns what is no number."""
+    """From seeded noise to the clip's latent. ValueError when the model returns what is no number.
+
+    LoRAs act while this runs and leave no trace.
+    """
     device = guide.latent_BCTHW.device
     words = words.to(device)
     draw = seeded_draws(guide.latent_BCTHW.shape, seed)
     noise = draw().to(device)
     cache = FasterCache() if settings.faster_cache else None
-    denoise = denoiser(transformer, guide, words, settings, cache)
+    denoise = denoiser(transformer, guide, words, settings, cache, loras)
     if guide.hold is not None:
         denoise = with_hold(denoise, guide.hold, noise)
-    with torch.inference_mode(), cached(transformer, cache):
+    one = None if isinstance(transformer, Experts) else transformer
+    styled = live(one, changes_to(one, loras)) if one is not None and loras else nullcontext()
+    with torch.inference_mode(), cached(transformer, cache), styled:
         for step in stepper(settings.sampler, lambda: draw().to(device))(denoise, noise, settings.sigmas):
             if not torch.isfinite(step.denoised).all():
                 raise ValueError(
@@ -155,8 +201,9 @@ def denoiser(
     words: Words,
     settings: Settings,
     cache: FasterCache | None = None,
+    loras: Sequence[LoraUse] = (),
 ) -> Denoiser:
-    """With classifier-free guidance; of two experts the one of each noise level."""
+    """With classifier-free guidance; of two experts the one of each noise level, with its LoRAs merged when it comes."""
 
     def guided(network: Transformer) -> Denoiser:
         cond, uncond = (
@@ -173,9 +220,15 @@ def denoiser(
     boundary = settings.release.boundary
     if boundary is None:
         raise ValueError(f"release {settings.release.name} has one network, but two experts were loaded")
+
+    def expert(bring: Callable[[], Transformer], name: str) -> Denoiser:
+        network = bring()  # ours alone until it is dropped, so that merging is safe
+        merge(network, changes_to(network, loras, name))
+        return guided(network)
+
     return with_experts(
-        lambda: guided(transformer.high()),
-        lambda: guided(transformer.low()),
+        lambda: expert(transformer.high, "high"),
+        lambda: expert(transformer.low, "low"),
         boundary,
         settings.prediction.timestep,
     )

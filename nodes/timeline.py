@@ -9,9 +9,14 @@ from torch import Tensor
 
 from ..anisora_core.conditioning.timeline import place_keyframes
 from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, Timeline
-from ..anisora_core.releases import Release
+from ..anisora_core.releases import RELEASES, Release
 from . import host
 from .types import KEYFRAMES, RELEASE, TIMELINE
+
+#: `WIDTHxHEIGHT` -> (height, width), of all releases.
+SIZES = {
+    f"{width}x{height}": (height, width) for release in RELEASES.values() for width, height in release.sizes
+}
 
 
 class AniSoraKeyframe:
@@ -101,11 +106,11 @@ class AniSoraTimeline:
                     },
                 ),
                 "shape": (
-                    ["release", "first keyframe"],
+                    ["release", "first keyframe", *SIZES],
                     {
                         "default": "release",
-                        "tooltip": "Where a width and height of 0 come from: the release's default size, or as many pixels in the "
-                        "first drawing's shape.",
+                        "tooltip": "Where a width and height of 0 come from: the release's default size, as many pixels in the "
+                        "first drawing's shape, or a size the releases were made for.",
                     },
                 ),
                 "fit": (
@@ -131,8 +136,10 @@ class AniSoraTimeline:
         fit: Fit = "crop",
     ) -> tuple[Timeline, int, float]:
         all_keyframes = (*keyframes, *read_timeline_json(timeline_json))
-        size = release.size[1], release.size[0]
-        if shape == "first keyframe" and all_keyframes:
+        size = release.size[::-1]
+        if shape in SIZES:
+            size = SIZES[shape]
+        elif shape == "first keyframe" and all_keyframes:
             size = release.grid.fit_area(size[0] * size[1], *all_keyframes[0].image_HWC.shape[:2])
         timeline = Timeline(
             num_frames=length or release.num_frames,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
@@ -29,7 +30,13 @@ from .keymaps.cogvideox import (
 from .keymaps.encoders import CLIP_FROM_WAN, T5_FROM_GGUF, UMT5_FROM_WAN
 from .keymaps.wan_diffusers import WAN21_VAE_FROM_DIFFUSERS, WAN22_VAE_FROM_DIFFUSERS, WAN_FROM_DIFFUSERS
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Shapes = Mapping[str, Shape]
+Config = TypeVar("Config", bound="DataclassInstance")
+#: Where our own files state the configuration that shapes alone do not tell (how wide heads are).
+CONFIG_KEY = "anisora_config"
 #: What published files put before the names of a network; the first under which a family fits counts.
 PREFIXES = (
     "",
@@ -254,6 +261,21 @@ FAMILIES: tuple[Family, ...] = (
 )
 
 
+def config_from(kind: type[Config], values: Mapping[str, Any]) -> Config:
+    """A config from JSON: lists become tuples, names it does not know are an error."""
+    known = {field.name for field in fields(kind)}
+    unknown = sorted(values.keys() - known)
+    if unknown:
+        raise ValueError(
+            f"model card: {kind.__name__} has no {', '.join(unknown)}; use a card of this version"
+        )
+    return kind(**{key: _tuples(value) for key, value in values.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
+
+
 def families_of(names: Collection[str]) -> list[Family]:
     """All that fit; the published networks fit one each."""
     return [f for f in FAMILIES if all(n in names for n in f.has) and not any(n in names for n in f.lacks)]
@@ -269,11 +291,13 @@ class Found:
     beside: int
 
     def config(self) -> Any:
-        """The network's configuration, from shapes. ValueError when tensors that tell it are missing or odd."""
+        """The network's configuration, stated in a file of ours or else from shapes. ValueError when tensors that tell it are missing or odd."""
         assert self.family.network is not None
         shapes, _ = our_shapes(self.weights.shapes, self.family.table)
         try:
-            return self.family.network.config_of(shapes)
+            config = self.family.network.config_of(shapes)
+            stated = self.weights.metadata.get(CONFIG_KEY)
+            return config_from(type(config), json.loads(stated)) if stated else config
         except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
             raise ValueError(
                 f"{self.weights.source}: looks like a {self.family.name}, but {error} tells no size; "

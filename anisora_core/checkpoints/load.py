@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,14 +16,13 @@ from ..models.wan.config import WanConfig, WanVAEConfig
 from ..models.wan.transformer import WanTransformer
 from ..models.wan.vae import WanVAE
 from .components import Components
-from .detect import Found, identify
+from .detect import Found, config_from, identify
 from .files import Weights, join, open_weights
 from .keymaps import Table, our_shapes, to_ours
 from .lora import is_lora, lora_of
 
 log = logging.getLogger(__name__)
 MINI_DIR = Path(__file__).parent.parent / "assets" / "mini"
-Config = TypeVar("Config", WanConfig, WanVAEConfig, TextConfig)
 
 
 def shards_of(path: Path) -> list[Path]:
@@ -146,21 +144,6 @@ def names_of_parameters(model: nn.Module) -> list[list[str]]:
     for name, parameter in model.named_parameters(remove_duplicate=False):
         groups.setdefault(id(parameter), []).append(name)
     return list(groups.values())
-
-
-def config_from(kind: type[Config], values: Mapping[str, Any]) -> Config:
-    """A config from JSON: lists become tuples, names it does not know are an error."""
-    known = {field.name for field in fields(kind)}
-    unknown = sorted(values.keys() - known)
-    if unknown:
-        raise ValueError(
-            f"model card: {kind.__name__} has no {', '.join(unknown)}; use a card of this version"
-        )
-    return kind(**{key: _tuples(value) for key, value in values.items()})
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
 
 
 def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Components:

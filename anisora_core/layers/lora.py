@@ -132,7 +132,7 @@ def merge(model: nn.Module, changes: Changes) -> dict[str, Tensor]:
         for name, parts in changes.items():
             weight = model.get_parameter(name)
             before[name] = weight.detach().clone()
-            total = sum(strength * change.delta(before[name]) for change, strength in parts)
+            total = sum(strength * change.delta(before[name]).to(weight.device) for change, strength in parts)
             weight.copy_((before[name].float() + total).to(weight.dtype))
     return before
 
@@ -176,10 +176,10 @@ def _adding(parts: list[tuple[Change, float]]) -> Any:
         total = torch.zeros_like(output, dtype=torch.float32)
         for change, strength in parts:
             if isinstance(change, LowRank) and change.mid is None:
-                narrow = F.linear(x, change.down.float())
-                total += strength * change.scale * F.linear(narrow, change.up.float())
+                narrow = F.linear(x, change.down.to(x))
+                total += strength * change.scale * F.linear(narrow, change.up.to(x))
             else:
-                total += strength * F.linear(x, change.delta(weight))
+                total += strength * F.linear(x, change.delta(weight).to(x))
         return (output.float() + total).to(output.dtype)
 
     return hook

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from ..checkpoints.detect import CONFIG_KEY
 from ..files import write_beside
 from ..models.wan.vae import WanVAE
 from .text_to_video import TextToVideo
@@ -63,7 +64,7 @@ def export_mini(
                 else f"{name}-{number:05d}-of-{len(shards):05d}.safetensors"
             )
             with write_beside(path) as part:
-                part.write_bytes(save(shard, metadata={"config": json.dumps(configs[name])}))
+                part.write_bytes(save(shard, metadata={CONFIG_KEY: json.dumps(configs[name])}))
             card["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     card["latent_rgb"] = latent_rgb
     with write_beside(folder / "card.json") as part:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...anisora_core.checkpoints.lora import read_lora
 from ...anisora_core.data.cartoons import make_shot, render
 from ...anisora_core.data.clips import contact_sheet, to_bytes, write_mp4, write_webp
 from ...anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
@@ -23,6 +24,7 @@ from ...anisora_core.files import write_beside
 from ...anisora_core.generate import Frames, Notes, Request, make_clip
 from ...anisora_core.loading import find_files, load_release
 from ...anisora_core.releases import Part, Release, find_release
+from ...anisora_core.sampling import LoraUse
 from .images import read_image
 from .precision import fast_dtype
 from .standalone import Progress, device, model_file
@@ -40,6 +42,7 @@ PARTS: dict[Part, str] = {
     "text_encoder": "text_encoder",
     "image_encoder": "image_encoder",
 }
+_LORA = re.compile(r"(.+?)(?::(-?[\d.]+))?(?::(-?[\d.]+))?")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,18 @@ def parse_keyframe(text: str) -> Keyframe:
     return Keyframe(read_image(Path(path)), position, float(strength or 1.0))
 
 
+def parse_lora(text: str) -> LoraUse:
+    """`FILE`, `FILE:STRENGTH` or, for two experts, `FILE:HIGH:LOW`; a path, or a name in ANISORA_MODELS/loras."""
+    parts = _LORA.fullmatch(text)
+    assert parts is not None
+    name, strength, low = parts.groups()
+    path = Path(name).expanduser()
+    found = path if path.exists() else model_file("loras", name)
+    if found is None:
+        raise ValueError(f"--lora {text!r}: {name} is neither a path nor in models/loras; check the name")
+    return LoraUse(read_lora(found), float(strength or 1.0), float(low) if low else None)
+
+
 def request_of(options: argparse.Namespace, release: Release) -> Request:
     width, height = parse_size(options.size) if options.size else release.size
     area = None
@@ -94,6 +109,7 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
         sampler=options.sampler,
         guidance=options.guidance,
         faster_cache=options.faster_cache,
+        loras=tuple(parse_lora(text) for text in options.lora),
         seed=options.seed,
     )
 

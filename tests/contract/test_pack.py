@@ -174,7 +174,9 @@ def test_a_workflow_names_the_files_it_needs_and_where_they_are(path):
 def test_the_pack_loads_as_the_host_loads_it(tmp_path):
     """Under a path with dots and spaces as its module name, beside a top-level `nodes` module, without a host."""
     odd = tmp_path / "custom.nodes" / "My AniSora 1.0"
-    shutil.copytree(PACK, odd, ignore=shutil.ignore_patterns(".*", "build", "runs", "output", "tests", "assets"))
+    shutil.copytree(
+        PACK, odd, ignore=shutil.ignore_patterns(".*", "build", "runs", "output", "tests", "assets")
+    )
     script = f"""
 import importlib.util, sys, types
 sys.modules["nodes"] = types.ModuleType("nodes")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.host import from_noise_mask, to_noise_mask
 from comfyui_anisora.nodes.host.shell import parse_keyframe
@@ -173,3 +174,21 @@ def test_host_nodes_that_cannot_use_our_objects_are_told_in_one_line(handle, exp
 def test_two_prompts_at_once_are_refused():
     with pytest.raises(ValueError, match="2 prompts came in"):
         text_of([[torch.zeros(1), {}], [torch.zeros(1), {}]])
+
+
+@pytest.mark.parametrize(
+    ("release", "shape", "drawing", "size"),
+    [
+        ("V3.1", "release", (64, 64), (1280, 720)),
+        ("V3.1", "832x480", (64, 64), (832, 480)),
+        ("V3.1", "first keyframe", (64, 64), (960, 960)),
+        ("V3.1", "first keyframe", (1080, 1920), (1280, 720)),
+        ("mini", "first keyframe", (100, 50), (80, 176)),
+    ],
+)
+def test_the_clips_size_comes_from_the_release_the_drawing_or_a_list(release, shape, drawing, size):
+    """Upstream's rule for the area of a drawing's shape (facts 3.2): 1024x1024 at 1280x720's area is 960x960."""
+    nodes = {name: NODE_CLASS_MAPPINGS[name]() for name in ("AniSoraKeyframe", "AniSoraTimeline")}
+    (keyframes,) = nodes["AniSoraKeyframe"].add(torch.zeros(1, *drawing, 3), "first", 1.0)
+    timeline, *_ = nodes["AniSoraTimeline"].build(find_release(release), 0, 0.0, 0, 0, keyframes, shape=shape)
+    assert (timeline.width, timeline.height) == size

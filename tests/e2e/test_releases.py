@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from comfyui_anisora.anisora_core.checkpoints import load as load_module
 from comfyui_anisora.cli import main
 from PIL import Image
+from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_models import write_models
@@ -87,6 +89,36 @@ def test_each_expert_of_two_is_loaded_once_and_the_earlier_one_let_go(models, tm
     ]
 
 
+def write_lora(path: Path, block: str, inputs: int, outputs: int) -> None:
+    rng = torch.Generator().manual_seed(0)
+    down, up = torch.randn(2, inputs, generator=rng), torch.randn(outputs, 2, generator=rng)
+    save_file({f"{block}.lora_A.weight": down, f"{block}.lora_B.weight": up}, path)
+
+
+@pytest.mark.parametrize(
+    ("release", "block", "width"),
+    [("V3.1", "diffusion_model.blocks.0.ffn.0", 128), ("V3.2", "transformer.blocks.1.ffn.net.0.proj", 128),
+     ("V1", "transformer.transformer_blocks.0.attn1.to_q", 64)],
+)  # fmt: skip
+def test_a_lora_changes_the_clip_by_its_strength_and_says_what_it_matched(
+    release, block, width, models, tmp_path, monkeypatch, capsys
+):
+    (models / "loras").mkdir(exist_ok=True)
+    write_lora(models / "loras" / "style.safetensors", block, width, 64)
+    sheets = {}
+    for name, uses in {
+        "none": (),
+        "zero": ("style.safetensors:0",),
+        "style": ("style.safetensors:0.8",),
+    }.items():
+        more = [word for use in uses for word in ("--lora", use)]
+        assert generate(models, monkeypatch, release, tmp_path / f"{name}.png", *more) == 0
+        sheets[name] = np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int)
+    assert "style.safetensors: 1 weights of" in capsys.readouterr().err
+    assert np.abs(sheets["zero"] - sheets["none"]).max() <= 1
+    assert np.abs(sheets["style"] - sheets["none"]).max() > 3
+
+
 @pytest.mark.parametrize(
     ("release", "more", "message"),
     [
@@ -104,6 +136,7 @@ def test_each_expert_of_two_is_loaded_once_and_the_earlier_one_let_go(models, tm
         ("V3.1", ("--weights", "nowhere.safetensors"), "neither in models/diffusion_models nor a path"),
         ("V2", ("--steps", "9"), "sampler optimal has no list of 9 steps; use 16 or 12"),
         ("V3.1", ("--sampler", "optimal"), "no list of 3 steps; use another sampler"),
+        ("V1", ("--lora", "nowhere.safetensors"), "neither a path nor in models/loras"),
         ("V1", ("--keyframe", "b.png@2", "--keyframe", "b.png@4"), "fall into one latent"),
     ],
 )

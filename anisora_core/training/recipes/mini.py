@@ -105,7 +105,7 @@ CPU = Recipe(
     conditions_per_clip=1,
     weak=Settings(steps=640, learning_rate=2e-3, warmup=60, ema_decay=0.995, num_workers=0, use_muon=True),
     strong=Settings(
-        steps=2700, learning_rate=1.5e-3, warmup=20, ema_decay=0.995, num_workers=0, use_muon=True
+        steps=2500, learning_rate=1.5e-3, warmup=20, ema_decay=0.995, num_workers=0, use_muon=True
     ),
 )
 GPU = replace(

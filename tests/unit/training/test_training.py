@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import load_mini
+from comfyui_anisora.anisora_core.checkpoints.load import load_mini, load_network
 from comfyui_anisora.anisora_core.models.text import ByteTextEncoder, TextConfig
 from comfyui_anisora.anisora_core.models.wan.config import DEBUG, MINI_VAE
 from comfyui_anisora.anisora_core.models.wan.init import init_transformer_zero_gates, init_vae_frames_first
@@ -157,6 +157,8 @@ def test_the_recipe_runs_every_stage_and_resumes(tmp_path, monkeypatch):
     assert recipe_module.main(arguments) == 0
     made = load_mini(tmp_path / "mini")
     assert made.transformer.config.dim == DEBUG.dim
+    alone, _ = load_network(tmp_path / "mini" / "transformer.safetensors", torch.float32)
+    assert alone.config == made.transformer.config  # heads too, which shapes do not tell
     for stage in ("vae-frames", "vae-clips", "weak", "strong", "vae-decoder"):
         assert len((tmp_path / stage / "loss.jsonl").read_text().splitlines()) == 2
     clips, decoder = (
