@@ -213,6 +213,7 @@ _MINI = Release(
     negative_prompt="",
     truncate_timestep=False,
     trained_strengths=True,
+    between="cross_fade",
 )
 
 RELEASES: dict[str, Release] = {

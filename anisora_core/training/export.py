@@ -55,6 +55,8 @@ def export_mini(
     }
     for name, network in networks.items():
         tensors = unique_tensors(network)
+        # the only part that other tools read apart from its folder
+        stated = {CONFIG_KEY: json.dumps(configs[name])} if name == "transformer" else None
         card["parameters"][name] = sum(value.numel() for value in tensors.values())
         shards = split_by_size(tensors)
         for number, shard in enumerate(shards, start=1):
@@ -64,7 +66,7 @@ def export_mini(
                 else f"{name}-{number:05d}-of-{len(shards):05d}.safetensors"
             )
             with write_beside(path) as part:
-                part.write_bytes(save(shard, metadata={CONFIG_KEY: json.dumps(configs[name])}))
+                part.write_bytes(save(shard, metadata=stated))
             card["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     card["latent_rgb"] = latent_rgb
     with write_beside(folder / "card.json") as part:
