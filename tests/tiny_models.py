@@ -95,10 +95,10 @@ WAN21 = {
 
 
 def name_models(nodes: dict[str, Node]) -> None:
-    """Make a release's workflow use the files above, at a size for them: 9 frames of 64x48."""
+    """Make a release's workflow use the files above, at a size for them: 33 frames of 48x48, square as the drawings, with room for five keyframes."""
     for node in nodes.values():
         release = node.inputs.get("release")
         if node.kind == "AniSoraModelLoader" and release != "mini":
             node.inputs.update(NAMED.get(str(release), WAN21))
             timeline = next(node for node in nodes.values() if node.kind == "AniSoraTimeline")
-            timeline.inputs.update(width=64, height=48, length=9)
+            timeline.inputs.update(width=48, height=48, length=33)
