@@ -95,7 +95,10 @@ WAN21 = {
 
 
 def name_models(nodes: dict[str, Node]) -> None:
-    """Make a release's workflow use the files above, at a size for them: 33 frames of 48x48, square as the drawings, with room for five keyframes."""
+    """Make a release's workflow use the files above, at a size for them and for the square drawings.
+
+    33 frames have room for five keyframes. Mini's workflows stay as they are.
+    """
     for node in nodes.values():
         release = node.inputs.get("release")
         if node.kind == "AniSoraModelLoader" and release != "mini":

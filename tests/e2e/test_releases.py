@@ -11,11 +11,18 @@ import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints import load as load_module
 from comfyui_anisora.cli import main
+from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
+from comfyui_anisora.nodes.host.workflow import execute, override, read_workflow
 from PIL import Image
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tiny_models import write_models
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from demo import workflows_of_mini
+from tiny_models import name_models, write_models
+
+WORKFLOWS = Path(__file__).parents[2] / "workflows"
+RELEASE_WORKFLOWS = sorted({path.stem for path in WORKFLOWS.glob("*.json")} - set(workflows_of_mini()))
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +94,16 @@ def test_each_expert_of_two_is_loaded_once_and_the_earlier_one_let_go(models, tm
         "anisora_v3.2_high_noise",
         "anisora_v3.2_low_noise",
     ]
+
+
+@pytest.mark.parametrize("name", RELEASE_WORKFLOWS)
+def test_a_workflow_of_a_release_runs_without_a_host(name, models, tmp_path, monkeypatch):
+    monkeypatch.setenv("ANISORA_MODELS", str(models))
+    nodes = read_workflow(WORKFLOWS / f"{name}.json", NODE_CLASS_MAPPINGS)
+    override(nodes, "AniSoraSampler.steps=2", NODE_CLASS_MAPPINGS)
+    name_models(nodes)
+    (file,) = execute(nodes, NODE_CLASS_MAPPINGS, tmp_path)
+    assert file.stat().st_size > 500
 
 
 def write_lora(path: Path, block: str, inputs: int, outputs: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import av
@@ -13,8 +14,11 @@ from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
 from comfyui_anisora.cli import main
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from demo import workflows_of_mini
+
 PACK = Path(__file__).parents[2]
-WORKFLOWS = sorted((PACK / "workflows").glob("*.json"))
+WORKFLOWS = [PACK / "workflows" / f"{name}.json" for name in workflows_of_mini()]
 DRAWING = PACK / "nodes" / "drawings" / "wave.png"
 OTHER = PACK / "nodes" / "drawings" / "walk_first.png"
 
