@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR, Components, load_mini
+from comfyui_anisora.anisora_core.checkpoints.components import Mini
+from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR, load_mini
 from comfyui_anisora.anisora_core.data.cartoons import TEXT_ACTIONS, CartoonClip, make_shot, render
 from comfyui_anisora.anisora_core.domain.conditions import MotionArea
 from comfyui_anisora.anisora_core.evaluation.actions import (
@@ -45,7 +46,7 @@ class Bench:
     """The model and everything about one clip that several measures share."""
 
     def __init__(self, folder: Path) -> None:
-        self.components: Components = load_mini(folder, torch.bfloat16)
+        self.components: Mini = load_mini(folder, torch.bfloat16)
 
     def make(self, clip: CartoonClip | ArtClip, keys: Sequence[int], **changes: Any) -> np.ndarray:
         return made_from(self.components, RELEASE, clip, keys, **changes)

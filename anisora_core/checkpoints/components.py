@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..domain.protocols import ImageEncoder, TextEncoder
 from ..models.cogvideox.transformer import CogVideoXTransformer
 from ..models.cogvideox.vae import CogVideoXVAE
+from ..models.text import ByteTextEncoder
 from ..models.wan.transformer import WanTransformer
 from ..models.wan.vae import WanVAE
 
@@ -31,3 +32,12 @@ class Components:
     vae: VideoVAE
     text_encoder: TextEncoder
     image_encoder: ImageEncoder | None = None
+
+
+@dataclass(frozen=True)
+class Mini(Components):
+    """Those of the model in the box."""
+
+    transformer: WanTransformer
+    vae: WanVAE
+    text_encoder: ByteTextEncoder

@@ -15,7 +15,7 @@ from ..models.text import ByteTextEncoder, TextConfig
 from ..models.wan.config import WanConfig, WanVAEConfig
 from ..models.wan.transformer import WanTransformer
 from ..models.wan.vae import WanVAE
-from .components import Components
+from .components import Mini
 from .detect import Found, config_from, identify
 from .files import Weights, join, open_weights
 from .keymaps import Table, our_shapes, to_ours
@@ -146,7 +146,7 @@ def names_of_parameters(model: nn.Module) -> list[list[str]]:
     return list(groups.values())
 
 
-def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Components:
+def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Mini:
     """The model in the box (or another folder made by `anisora train mini`), as `dtype`; its small text encoder float32."""
     card = read_card(folder)
     with torch.device("meta"):
@@ -161,7 +161,7 @@ def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Co
     for network, name, kind in networks:
         path = folder / f"{name}.safetensors"
         assign(network, join(path, shards_of(path)), f"mini {name}", dtype=kind)
-    return Components(transformer, vae, text_encoder)
+    return Mini(transformer, vae, text_encoder)
 
 
 def read_card(folder: Path) -> dict[str, Any]:

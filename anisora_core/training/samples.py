@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from ..checkpoints.load import Components
+from ..checkpoints.components import Components
 from ..data.cartoons import CartoonClip, make_shot, render
 from ..data.clips import contact_sheet, to_bytes
 from ..domain.conditions import Keyframe, Timeline

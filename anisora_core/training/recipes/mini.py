@@ -17,7 +17,8 @@ from pathlib import Path
 
 import torch
 
-from ...checkpoints.load import MINI_DIR, Components, load_mini
+from ...checkpoints.components import Mini
+from ...checkpoints.load import MINI_DIR, load_mini
 from ...layers.attention import explicit_attention, torch_attention
 from ...models.text import ByteTextEncoder, TextConfig
 from ...models.wan.config import MINI, MINI_VAE, WanConfig, WanVAEConfig
@@ -263,7 +264,7 @@ def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
     settings = recipe.strong if strong else recipe.weak
     yield from train(model, data, FlowMatching(ids[0], mask[0]), settings, folder, job.device, job.deadline)
     with mixed_precision(job.device):
-        made_by = Components(model.transformer, trained_vae(job), model.text_encoder)
+        made_by = Mini(model.transformer, trained_vae(job), model.text_encoder)
         sample_sheet(made_by, RELEASES[MINI_NAME], folder / "samples.png")
 
 
