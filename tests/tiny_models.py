@@ -37,6 +37,22 @@ def random_weights(model: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]
     }
 
 
+def random_t5(shape: T5Shape) -> torch.nn.Module:
+    model = t5_encoder(shape)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.3)
+    return model.eval()
+
+
+def named_by(model: torch.nn.Module, table: dict[str, str] | None = None) -> dict[str, torch.Tensor]:
+    """Its weights under our names, or those of a table of foreign ones."""
+    back = inverted(table) if table else None
+    named = {(rename(k, back) if back else k): v.detach().clone() for k, v in model.named_parameters()}
+    assert None not in named
+    return named
+
+
 def write_tokenizer(folder: Path) -> None:
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((chr(97 + i), -3.0) for i in range(26))]
     Tokenizer(Unigram(pieces, 2)).save(str(folder / "tokenizer.json"))

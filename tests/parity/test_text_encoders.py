@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,25 +16,12 @@ from comfyui_anisora.anisora_core.checkpoints.load import load_network
 from comfyui_anisora.anisora_core.models.text import T5Shape, t5_encoder
 from safetensors.torch import save_file
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tiny_models import named_by, random_t5
+
 MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
 T5 = T5Shape(vocabulary=40, dim=16, ffn_dim=24, num_layers=2, num_heads=2, head_dim=6)
 UMT5 = replace(T5, bias_in_every_block=True)
-
-
-def random_encoder(shape):
-    torch.manual_seed(0)
-    model = t5_encoder(shape)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.3)
-    return model.eval()
-
-
-def weights_of(model, table=None):
-    back = inverted(table) if table else None
-    named = {(rename(k, back) if back else k): v.clone() for k, v in model.named_parameters()}
-    assert None not in named
-    return named
 
 
 def features(model):
@@ -47,8 +35,8 @@ def features(model):
 
 @pytest.mark.parametrize(("shape", "table"), [(UMT5, UMT5_FROM_WAN), (T5, None), (UMT5, None)])
 def test_every_layout_gives_the_same_features(tmp_path, shape, table):
-    model = random_encoder(shape)
-    weights = weights_of(model, table)
+    model = random_t5(shape)
+    weights = named_by(model, table)
     if table is None:  # as ComfyUI distributes it: the embedding twice, the tokenizer as bytes
         weights["encoder.embed_tokens.weight"] = weights["shared.weight"].clone()
         weights["spiece_model"] = torch.zeros(9, dtype=torch.uint8)
@@ -60,14 +48,14 @@ def test_every_layout_gives_the_same_features(tmp_path, shape, table):
 
 
 def test_wans_own_pickle_loads(tmp_path):
-    model = random_encoder(UMT5)
-    torch.save(weights_of(model, UMT5_FROM_WAN), tmp_path / "models_t5_umt5-xxl-enc-bf16.pth")
+    model = random_t5(UMT5)
+    torch.save(named_by(model, UMT5_FROM_WAN), tmp_path / "models_t5_umt5-xxl-enc-bf16.pth")
     loaded, _ = load_network(tmp_path / "models_t5_umt5-xxl-enc-bf16.pth", torch.float32)
     assert torch.equal(features(loaded), features(model))
 
 
 def test_every_gguf_name_is_a_name_of_the_encoder():
-    names = weights_of(random_encoder(UMT5), T5_FROM_GGUF)
+    names = named_by(random_t5(UMT5), T5_FROM_GGUF)
     assert "enc.blk.1.attn_rel_b.weight" in names
     assert "enc.output_norm.weight" in names
 

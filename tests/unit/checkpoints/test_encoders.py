@@ -18,13 +18,15 @@ import torch
 import transformers
 from comfyui_anisora.anisora_core.checkpoints.encoders import load_image_encoder, load_text_encoder
 from comfyui_anisora.anisora_core.checkpoints.files import Entry, Weights
-from comfyui_anisora.anisora_core.checkpoints.keymaps import inverted, rename
 from comfyui_anisora.anisora_core.checkpoints.keymaps.encoders import T5_FROM_GGUF, UMT5_FROM_WAN
 from comfyui_anisora.anisora_core.checkpoints.tokenizers import find_tokenizer, read_tokenizer
-from comfyui_anisora.anisora_core.models.text import V1_TEXT, WAN_TEXT, T5Shape, t5_encoder
+from comfyui_anisora.anisora_core.models.text import V1_TEXT, WAN_TEXT, T5Shape
 from comfyui_anisora.anisora_core.models.vision import ClipShape, clip_features, clip_vision
 from gguf import GGUFWriter
 from safetensors.torch import save_file
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tiny_models import named_by, random_t5
 
 WORDS = (
     "a girl",
@@ -138,17 +140,7 @@ def bytes_of(proto):
 
 
 def network(*, vocabulary, umt5):
-    shape = T5Shape(vocabulary, 16, 24, 2, 2, 6, bias_in_every_block=umt5)
-    model = t5_encoder(shape)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.3)
-    return model.eval()
-
-
-def weights_of(model, table=None):
-    back = inverted(table) if table else None
-    return {(rename(k, back) if back else k): v.detach().clone() for k, v in model.named_parameters()}
+    return random_t5(T5Shape(vocabulary, 16, 24, 2, 2, 6, bias_in_every_block=umt5))
 
 
 def scaled_fp8(weights):
@@ -183,8 +175,7 @@ def test_every_form_gives_transformers_ids(tmp_path, proto, reference, form):
 
 def test_padding_and_truncation_are_transformers_own(tmp_path, proto, reference):
     save_file(
-        weights_of(network(vocabulary=len(reference) + SPARE, umt5=False))
-        | {"spiece_model": bytes_of(proto)},
+        named_by(network(vocabulary=len(reference) + SPARE, umt5=False)) | {"spiece_model": bytes_of(proto)},
         tmp_path / "t5.safetensors",
     )
     encoder = load_text_encoder(tmp_path / "t5.safetensors", torch.float32)
@@ -263,26 +254,26 @@ def test_a_missing_sentencepiece_is_one_line(tmp_path, proto, monkeypatch):
 
 
 def official_wan(folder, proto, model):
-    torch.save(weights_of(model, UMT5_FROM_WAN), folder / "models_t5_umt5-xxl-enc-bf16.pth")
+    torch.save(named_by(model, UMT5_FROM_WAN), folder / "models_t5_umt5-xxl-enc-bf16.pth")
     (folder / "google" / "umt5-xxl").mkdir(parents=True)
     (folder / "google" / "umt5-xxl" / "spiece.model").write_bytes(proto)
     return folder / "models_t5_umt5-xxl-enc-bf16.pth"
 
 
 def comfyui(folder, proto, model):
-    save_file(weights_of(model) | {"spiece_model": bytes_of(proto)}, folder / "umt5_xxl_fp16.safetensors")
+    save_file(named_by(model) | {"spiece_model": bytes_of(proto)}, folder / "umt5_xxl_fp16.safetensors")
     return folder / "umt5_xxl_fp16.safetensors"
 
 
 def with_metadata(folder, proto, model):
-    write_gguf(folder / "umt5-xxl-encoder.gguf", proto, weights_of(model, T5_FROM_GGUF))
+    write_gguf(folder / "umt5-xxl-encoder.gguf", proto, named_by(model, T5_FROM_GGUF))
     return folder / "umt5-xxl-encoder.gguf"
 
 
 def diffusers_folder(folder, proto, model):
     for name in ("text_encoder", "tokenizer"):
         (folder / name).mkdir()
-    save_file(weights_of(model), folder / "text_encoder" / "model.safetensors")
+    save_file(named_by(model), folder / "text_encoder" / "model.safetensors")
     write_tokenizer_json(proto, folder / "tokenizer")
     return folder / "text_encoder"
 
@@ -307,7 +298,7 @@ def test_every_layout_reads_prompts_as_the_network_itself(tmp_path, proto, refer
 
 def test_scaled_fp8_of_comfyui_loads(tmp_path, proto, reference):
     model = network(vocabulary=len(reference) + SPARE, umt5=True)
-    packed = scaled_fp8(weights_of(model)) | {"spiece_model": bytes_of(proto)}
+    packed = scaled_fp8(named_by(model)) | {"spiece_model": bytes_of(proto)}
     save_file(packed, tmp_path / "umt5_xxl_fp8_e4m3fn_scaled.safetensors")
     encoder = load_text_encoder(tmp_path / "umt5_xxl_fp8_e4m3fn_scaled.safetensors", torch.bfloat16)
     key = "block.1.layer.1.DenseReluDense.wi_0.weight"
@@ -322,7 +313,7 @@ def test_v1s_tokenizer_comes_from_the_folder_of_the_host(tmp_path, proto, refere
     write_tokenizer_json(proto, host)
     (tmp_path / "models").mkdir()
     save_file(
-        weights_of(network(vocabulary=len(reference) + SPARE, umt5=False)),
+        named_by(network(vocabulary=len(reference) + SPARE, umt5=False)),
         tmp_path / "models" / "t5xxl.safetensors",
     )
     encoder = load_text_encoder(tmp_path / "models" / "t5xxl.safetensors", torch.float32, host)
