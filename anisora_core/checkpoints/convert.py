@@ -16,7 +16,7 @@ from ..models.cogvideox.config import CogVideoXConfig, CogVideoXVAEConfig
 from ..models.wan.config import WanConfig, WanVAEConfig
 from .adapters import CONFIG_FILE, METADATA
 from .detect import Found, identify
-from .files import Entry, Weights, open_weights
+from .files import Weights, open_weights
 from .keymaps import Table
 from .keymaps.cogvideox import (
     COGVIDEOX_FROM_COMFY,
@@ -29,7 +29,7 @@ from .load import fit
 from .lora import is_lora, lora_of
 from .lora_forms import FORMS as LORA_FORMS
 from .lora_forms import Written, write_changes
-from .renamed import NAMES, as_kind, as_ours, as_theirs
+from .renamed import as_kind, as_ours, as_theirs, held
 from .save import index_of, paths_for, save_weights
 
 #: Form -> what stands before the names, and their table (None: ours).
@@ -179,8 +179,9 @@ def plan_lora(weights: Weights, to: str, out: Path, dtype: str, rank: int | None
     }
     joined = _join_experts(parts) if to == "diffusers" else None
     files = {out: joined} if joined else {_for_expert(out, e): (p.tensors, {}) for e, p in parts.items()}
-    held = {file: _in_memory(*content, weights, dtype) for file, content in files.items()}
-    return Plan(held, facts, settings)
+    return Plan(
+        {file: _in_memory(*content, weights, dtype) for file, content in files.items()}, facts, settings
+    )
 
 
 def _for_expert(out: Path, expert: str) -> Path:
@@ -212,11 +213,7 @@ def _in_memory(
     tensors: Mapping[str, Tensor], metadata: dict[str, str], weights: Weights, dtype: str
 ) -> Weights:
     """Alphas keep their own precision: they are numbers of the form, not weights."""
-    held = Weights(weights.source, {name: _entry(value) for name, value in tensors.items()}, metadata)
-    cast = as_kind(held, dtype).entries
-    kept = {name: held.entries[name] if name.endswith(".alpha") else entry for name, entry in cast.items()}
-    return replace(held, entries=kept)
-
-
-def _entry(value: Tensor) -> Entry:
-    return Entry(tuple(value.shape), NAMES[value.dtype], lambda: value)
+    whole = Weights(weights.source, {name: held(value) for name, value in tensors.items()}, metadata)
+    cast = as_kind(whole, dtype).entries
+    kept = {name: whole.entries[name] if name.endswith(".alpha") else entry for name, entry in cast.items()}
+    return replace(whole, entries=kept)

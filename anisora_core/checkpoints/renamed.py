@@ -79,5 +79,10 @@ def _on_meta(weights: Weights, names: list[str]) -> Mapping[str, Tensor]:
     return {n: torch.empty(e.shape, dtype=KINDS[e.dtype], device="meta") for n, e in found.items()}
 
 
-def _entry(on_meta: Tensor, read: Callable[[], Tensor]) -> Entry:
-    return Entry(tuple(on_meta.shape), NAMES[on_meta.dtype], read)
+def held(value: Tensor) -> Entry:
+    """A tensor in memory, as if it were in a file."""
+    return _entry(value, lambda: value)
+
+
+def _entry(like: Tensor, read: Callable[[], Tensor]) -> Entry:
+    return Entry(tuple(like.shape), NAMES[like.dtype], read)

@@ -14,6 +14,9 @@ from safetensors.torch import save
 from torch import nn
 
 from ..checkpoints.detect import CONFIG_KEY
+from ..checkpoints.files import Weights
+from ..checkpoints.renamed import held
+from ..checkpoints.save import shards_for
 from ..files import write_beside
 from ..models.wan.vae import WanVAE
 from .text_to_video import TextToVideo
@@ -58,15 +61,11 @@ def export_mini(
         # the only part that other tools read apart from its folder
         stated = {CONFIG_KEY: json.dumps(configs[name])} if name == "transformer" else None
         card["parameters"][name] = sum(value.numel() for value in tensors.values())
-        shards = split_by_size(tensors)
-        for number, shard in enumerate(shards, start=1):
-            path = folder / (
-                f"{name}.safetensors"
-                if len(shards) == 1
-                else f"{name}-{number:05d}-of-{len(shards):05d}.safetensors"
-            )
+        whole = folder / f"{name}.safetensors"
+        entries = Weights(whole, {key: held(value) for key, value in tensors.items()})
+        for path, names in shards_for(whole, entries, SHARD_BYTES).items():
             with write_beside(path) as part:
-                part.write_bytes(save(shard, metadata=stated))
+                part.write_bytes(save({key: tensors[key] for key in names}, metadata=stated))
             card["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     card["latent_rgb"] = latent_rgb
     with write_beside(folder / "card.json") as part:
@@ -76,19 +75,6 @@ def export_mini(
 def unique_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
     """State without second names of shared tensors (T5 ties its embedding to itself)."""
     return {name: p.detach().to("cpu", torch.float16).contiguous() for name, p in network.named_parameters()}
-
-
-def split_by_size(tensors: dict[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
-    """As few runs of tensors as keep each file under `SHARD_BYTES`."""
-    shards: list[dict[str, torch.Tensor]] = [{}]
-    room = SHARD_BYTES
-    for name, tensor in tensors.items():
-        if tensor.nbytes > room:
-            shards.append({})
-            room = SHARD_BYTES
-        shards[-1][name] = tensor
-        room -= tensor.nbytes
-    return shards
 
 
 def stage_logs(run_dir: Path) -> dict[str, Any]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from comfyui_anisora.anisora_core.checkpoints.files import Weights
 from comfyui_anisora.anisora_core.checkpoints.load import load_mini, load_network
+from comfyui_anisora.anisora_core.checkpoints.renamed import held
+from comfyui_anisora.anisora_core.checkpoints.save import shards_for
 from comfyui_anisora.anisora_core.models.text import ByteTextEncoder, TextConfig
 from comfyui_anisora.anisora_core.models.wan.config import DEBUG, MINI_VAE
 from comfyui_anisora.anisora_core.models.wan.init import init_transformer_zero_gates, init_vae_frames_first
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
 from comfyui_anisora.anisora_core.training.conditions import ConditionMix, random_area, random_canvas
-from comfyui_anisora.anisora_core.training.export import export_mini, split_by_size
+from comfyui_anisora.anisora_core.training.export import export_mini
 from comfyui_anisora.anisora_core.training.latents import Bucket
 from comfyui_anisora.anisora_core.training.loop import Settings, train
 from comfyui_anisora.anisora_core.training.recipes import mini as recipe_module
@@ -101,11 +105,12 @@ def test_what_is_exported_loads_and_is_the_same(tmp_path):
         load_mini(tmp_path / "mini")
 
 
-def test_shards_hold_every_tensor_once(monkeypatch):
-    monkeypatch.setattr("comfyui_anisora.anisora_core.training.export.SHARD_BYTES", 100)
+def test_shards_hold_every_tensor_once():
     tensors = {str(i): torch.zeros(20, dtype=torch.float16) for i in range(7)}
-    shards = split_by_size(tensors)
+    weights = Weights(Path("mini"), {name: held(value) for name, value in tensors.items()})
+    shards = list(shards_for(Path("mini.safetensors"), weights, 100).values())
     assert [len(shard) for shard in shards] == [2, 2, 2, 1]
+    assert [name for shard in shards for name in shard] == list(tensors)
 
 
 @pytest.mark.parametrize("recipe", recipe_module.RECIPES.values(), ids=recipe_module.RECIPES.keys())
