@@ -127,14 +127,16 @@ def vae_encoder(vae: VideoVAE) -> Callable[[Tensor], Tensor]:
     return encode
 
 
+def run_length(vae: VideoVAE, wanted: int | None = None) -> int:
+    """Latents decoded at once: CogVideoX's authors' 2, since others give other pixels; what is wanted, or 4, for Wan."""
+    return 2 if isinstance(vae, CogVideoXVAE) else wanted or 4
+
+
 def decode_frames(
     vae: VideoVAE, latent_BCTHW: Tensor, *, latents_per_chunk: int | None = None
 ) -> Iterator[Tensor]:
-    """Normalised latents of one clip -> runs of frames_FHWC float 0..1 on the CPU.
-
-    None: the authors' runs for CogVideoX, where other ones give other pixels; 4 for Wan, where they do not.
-    """
-    chunk = latents_per_chunk or (2 if isinstance(vae, CogVideoXVAE) else 4)
+    """Normalised latents of one clip -> runs of frames_FHWC float 0..1 on the CPU."""
+    chunk = run_length(vae, latents_per_chunk)
     with torch.inference_mode():
         raw = vae.denormalize(latent_BCTHW).to(next(vae.parameters()))
         for video in vae.decode_chunks(raw, latents_per_chunk=chunk):

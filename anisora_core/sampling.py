@@ -22,7 +22,7 @@ from .diffusion.stepcache import FasterCache
 from .domain.conditions import Guide
 from .domain.noise import seeded_draws
 from .domain.protocols import Denoiser, Step
-from .layers.lora import Change, Changes, live, merge
+from .layers.lora import Change, Changes, live, merge_for_good
 from .models.cogvideox.transformer import CogVideoXTransformer, JointAttention
 from .models.wan.transformer import WanTransformer
 from .releases import GUIDANCE, Guidance, Release
@@ -223,7 +223,7 @@ def denoiser(
 
     def expert(bring: Callable[[], Transformer], name: str) -> Denoiser:
         network = bring()  # ours alone until it is dropped, so that merging is safe
-        merge(network, changes_to(network, loras, name))
+        merge_for_good(network, changes_to(network, loras, name))
         return guided(network)
 
     return with_experts(

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..anisora_core.checkpoints.load import MINI_DIR, read_card
+from ..anisora_core.checkpoints.load import read_card
 from ..anisora_core.loading import find_files, load_release
 from ..anisora_core.releases import MINI_NAME, RELEASES, Part, Release, find_release
 from . import host
@@ -75,9 +75,7 @@ class AniSoraModelLoader:
         device = host.device()
         dtype = _PRECISIONS.get(precision) or host.fast_dtype(device)
         parts = load_release(row, files, dtype, device, tokenizer_folder=host.tokenizer_folder())
-        rgb = (
-            read_card(files.get("transformer", MINI_DIR)).get("latent_rgb") if row.name == MINI_NAME else None
-        )
+        rgb = read_card(files["transformer"]).get("latent_rgb") if row.name == MINI_NAME else None
         model = ModelHandle(parts.transformer, parts.vae, row, torch.tensor(rgb) if rgb else None)
         vision = VisionHandle(parts.image_encoder) if parts.image_encoder else None
         return model, ClipHandle(parts.text_encoder), VaeHandle(parts.vae), row, vision

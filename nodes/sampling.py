@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from ..anisora_core.domain.conditions import Guide, Hold
-from ..anisora_core.generate import decode_frames
-from ..anisora_core.models.cogvideox.vae import CogVideoXVAE
+from ..anisora_core.generate import decode_frames, run_length
 from ..anisora_core.releases import GUIDANCE, Guidance, Release
 from ..anisora_core.sampling import SAMPLER_NAMES, Words, sample, settings_of
 from . import host
@@ -218,12 +217,10 @@ class AniSoraDecode:
         if not isinstance(vae, VaeHandle):
             return (vae.decode(latent).flatten(0, -4),)
         frames: list[Tensor] = []
-        # another run length changes the pixels of CogVideoX's VAE
-        size = None if isinstance(vae.vae, CogVideoXVAE) else latents_per_chunk
-        chunks_per_clip = -(-latent.shape[2] // (size or 2))
+        chunks_per_clip = -(-latent.shape[2] // run_length(vae.vae, latents_per_chunk))
         progress = host.Progress(latent.shape[0] * chunks_per_clip)
         for clip in latent.split(1):
-            for chunk in decode_frames(vae.vae, vae.vae.normalize(clip), latents_per_chunk=size):
+            for chunk in decode_frames(vae.vae, vae.vae.normalize(clip), latents_per_chunk=latents_per_chunk):
                 frames.append(chunk)
                 progress.update(len(frames))
         return (torch.cat(frames),)

@@ -127,14 +127,18 @@ Changes = Mapping[str, Sequence[tuple[Change, float]]]
 
 def merge(model: nn.Module, changes: Changes) -> dict[str, Tensor]:
     """Add changes to the weights in place -> the weights as they were, for `unmerge`."""
-    before: dict[str, Tensor] = {}
+    before = {name: model.get_parameter(name).detach().clone() for name in changes}
+    merge_for_good(model, changes)
+    return before
+
+
+def merge_for_good(model: nn.Module, changes: Changes) -> None:
+    """Add changes to the weights in place, for a model that is dropped with them."""
     with torch.no_grad():
         for name, parts in changes.items():
             weight = model.get_parameter(name)
-            before[name] = weight.detach().clone()
-            total = sum(strength * change.delta(before[name]).to(weight.device) for change, strength in parts)
-            weight.copy_((before[name].float() + total).to(weight.dtype))
-    return before
+            total = sum(strength * change.delta(weight).to(weight.device) for change, strength in parts)
+            weight.copy_((weight.float() + total).to(weight.dtype))
 
 
 def unmerge(model: nn.Module, before: Mapping[str, Tensor]) -> None:
