@@ -1,0 +1,24 @@
+// The one entry: tells the frontend which of our inputs have a widget of their own. All else under this folder is
+// modules without side effects, because the frontend imports every file it finds here.
+import { app } from "../../scripts/app.js";
+import { timelineWidget } from "./timeline/widget.js";
+import { painterWidget } from "./painter/widget.js";
+
+// Each: { node, input, type, create(node, name, inputData, app) }. The server calls these inputs STRING, so that a
+// prompt without a browser, or a link from a text node, works; only here they become widgets.
+const WIDGETS = [timelineWidget, painterWidget];
+
+app.registerExtension({
+  name: "anisora.widgets",
+  getCustomWidgets() {
+    return Object.fromEntries(WIDGETS.map((widget) => [widget.type, widget.create]));
+  },
+  beforeRegisterNodeDef(_nodeType, nodeData) {
+    for (const { node, input, type } of WIDGETS) {
+      if (nodeData.name !== node) continue;
+      for (const part of [nodeData.input?.required, nodeData.input?.optional]) {
+        if (part?.[input]) part[input] = [type, part[input][1]];
+      }
+    }
+  },
+});
