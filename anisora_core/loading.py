@@ -9,7 +9,7 @@ import torch
 
 from .checkpoints.components import Components, Experts, Transformer, VideoVAE
 from .checkpoints.encoders import load_image_encoder, load_text_encoder
-from .checkpoints.load import MINI_DIR, load_mini, load_network
+from .checkpoints.load import MINI_DIR, BuiltOf, load_mini, load_network
 from .models.cogvideox.transformer import CogVideoXTransformer
 from .models.cogvideox.vae import CogVideoXVAE
 from .models.wan.transformer import WanTransformer
@@ -50,14 +50,16 @@ def load_release(
     device: torch.device,
     *,
     tokenizer_folder: Path | None = None,
+    built_of: BuiltOf | None = None,
 ) -> Components:
     """Transformer and VAE go to `device`; encoders, used once a clip, stay where they are loaded: on the CPU.
 
     Two experts are loaded when a clip needs them. For mini `files` may name another folder as
     its transformer. ValueError for a part that is missing, or is of another release.
     """
+    built_of = built_of or BuiltOf()
     if release.name == MINI_NAME:
-        mini = load_mini(files.get("transformer", MINI_DIR), dtype)
+        mini = load_mini(files.get("transformer", MINI_DIR), dtype, built_of)
         return Components(mini.transformer.to(device), mini.vae.to(device), mini.text_encoder)
     for wanted in release.files:
         if wanted.part not in files:
@@ -67,19 +69,19 @@ def load_release(
             )
     image_encoder = load_image_encoder(files["image_encoder"], dtype) if release.has_clip_vision else None
     return Components(
-        load_transformer(release, files, dtype, device),
-        load_vae(release, files["vae"], device),
+        load_transformer(release, files, dtype, device, built_of),
+        load_vae(release, files["vae"], device, built_of),
         load_text_encoder(files["text_encoder"], dtype, tokenizer_folder),
         image_encoder,
     )
 
 
 def load_transformer(
-    release: Release, files: Files, dtype: torch.dtype, device: torch.device
+    release: Release, files: Files, dtype: torch.dtype, device: torch.device, built_of: BuiltOf
 ) -> Transformer | Experts:
     def bring(part: Part) -> Callable[[], Transformer]:
         def load() -> Transformer:
-            network, _ = load_network(files[part], dtype)
+            network, _ = load_network(files[part], dtype, **built_of.transformer)
             return checked(release, network, files[part]).to(device)
 
         return load
@@ -106,9 +108,9 @@ def takes(release: Release, network: torch.nn.Module) -> bool:
     return isinstance(network, CogVideoXTransformer) and release.family == "cogvideox"
 
 
-def load_vae(release: Release, path: Path, device: torch.device) -> VideoVAE:
+def load_vae(release: Release, path: Path, device: torch.device, built_of: BuiltOf) -> VideoVAE:
     """float32, as the authors run it: keyframes keep their colours. ValueError for another family's."""
-    network, _ = load_network(path, torch.float32)
+    network, _ = load_network(path, torch.float32, **built_of.vae)
     kind = WanVAE if release.family == "wan" else CogVideoXVAE
     if not isinstance(network, kind):
         raise ValueError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ from .lora import is_lora, lora_of
 
 log = logging.getLogger(__name__)
 MINI_DIR = Path(__file__).parent.parent / "assets" / "mini"
+
+
+@dataclass(frozen=True)
+class BuiltOf:
+    """What a host injects into networks: keyword arguments of their constructors (operations, attention)."""
+
+    transformer: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    vae: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def shards_of(path: Path) -> list[Path]:
@@ -64,19 +73,27 @@ def fit(model: nn.Module, weights: Weights, table: Table | None = None) -> Fit:
 
 
 def assign(
-    model: nn.Module, weights: Weights, name: str, *, dtype: torch.dtype, table: Table | None = None
+    model: nn.Module,
+    weights: Weights,
+    name: str,
+    *,
+    dtype: torch.dtype,
+    table: Table | None = None,
+    like: nn.Module | None = None,
 ) -> Fit:
     """Give a `meta` model its tensors, one read at a time, so that memory holds them once.
 
-    Every name and shape must match, else ValueError says how many do not and nothing is read.
+    `like` has the model's parameters where its own layers make theirs late, as the host's may. Every name and shape
+    must match, else ValueError says how many do not and nothing is read.
     """
-    found = fit(model, weights, table)
+    like = like or model
+    found = fit(like, weights, table)
     if not found.is_whole:
         example = (found.missing + found.unfit + found.unexpected)[0]
         raise ValueError(
             f"{name}: {found}, {len(found.unfit)} of another shape (first: {example}); pick the file of this model"
         )
-    places = {names[0]: names for names in names_of_parameters(model)}
+    places = {names[0]: names for names in names_of_parameters(like)}
     for key in weights.entries:
         read = {key: weights.read(key)}
         for ours_key, value in (to_ours(read, table)[0] if table is not None else read).items():
@@ -135,7 +152,8 @@ def load_found(found: Found, dtype: torch.dtype, **constructor: Any) -> tuple[nn
     assert family.network is not None
     with torch.device("meta"):
         model = family.network.build(found.config(), **constructor)
-    return model, assign(model, found.weights, family.name, dtype=dtype, table=family.table)
+        like = family.network.build(found.config()) if constructor else model
+    return model, assign(model, found.weights, family.name, dtype=dtype, table=family.table, like=like)
 
 
 def names_of_parameters(model: nn.Module) -> list[list[str]]:
@@ -146,22 +164,32 @@ def names_of_parameters(model: nn.Module) -> list[list[str]]:
     return list(groups.values())
 
 
-def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Mini:
+def load_mini(
+    folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32, built_of: BuiltOf | None = None
+) -> Mini:
     """The model in the box (or another folder made by `anisora train mini`), as `dtype`; its small text encoder float32."""
-    card = read_card(folder)
-    with torch.device("meta"):
-        transformer = WanTransformer(config_from(WanConfig, card["transformer"]))
-        vae = WanVAE(config_from(WanVAEConfig, card["vae"]))
-        text_encoder = ByteTextEncoder(config_from(TextConfig, card["text_encoder"]))
-    networks = (
-        (transformer, "transformer", dtype),
-        (vae, "vae", dtype),
-        (text_encoder, "text_encoder", torch.float32),
-    )
-    for network, name, kind in networks:
+    card, built_of = read_card(folder), built_of or BuiltOf()
+
+    def load(name: str, build: Any, config: Any, kind: torch.dtype, **constructor: Any) -> Any:
         path = folder / f"{name}.safetensors"
-        assign(network, join(path, shards_of(path)), f"mini {name}", dtype=kind)
-    return Mini(transformer, vae, text_encoder)
+        with torch.device("meta"):
+            network, like = build(config, **constructor), build(config)
+        assign(network, join(path, shards_of(path)), f"mini {name}", dtype=kind, like=like)
+        return network
+
+    return Mini(
+        load(
+            "transformer",
+            WanTransformer,
+            config_from(WanConfig, card["transformer"]),
+            dtype,
+            **built_of.transformer,
+        ),
+        load("vae", WanVAE, config_from(WanVAEConfig, card["vae"]), dtype, **built_of.vae),
+        load(
+            "text_encoder", ByteTextEncoder, config_from(TextConfig, card["text_encoder"]), torch.float32
+        ),
+    )
 
 
 def read_card(folder: Path) -> dict[str, Any]:
