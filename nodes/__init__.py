@@ -2,6 +2,7 @@
 
 from .conditioning import AniSoraGuide, AniSoraMotionMask, AniSoraPrompt
 from .loaders import AniSoraDrawing, AniSoraModelLoader, AniSoraRelease
+from .painter import AniSoraMotionPainter
 from .sampling import AniSoraDecode, AniSoraSampler
 from .timeline import AniSoraKeyframe, AniSoraTimeline
 
@@ -16,6 +17,7 @@ NODE_CLASS_MAPPINGS = {
     "AniSoraGuide": AniSoraGuide,
     "AniSoraSampler": AniSoraSampler,
     "AniSoraDecode": AniSoraDecode,
+    "AniSoraMotionPainter": AniSoraMotionPainter,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraModelLoader": "AniSora Model Loader",
@@ -28,4 +30,5 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraGuide": "AniSora Guide",
     "AniSoraSampler": "AniSora Sampler",
     "AniSoraDecode": "AniSora Decode",
+    "AniSoraMotionPainter": "AniSora Motion Painter",
 }

@@ -1,0 +1,145 @@
+"""Painting what may move, in the browser or as text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..anisora_core.conditioning.areas import PaintedArea, fit_mask, motion_over_time
+from ..anisora_core.conditioning.masks import fit_area
+from ..anisora_core.domain.conditions import MotionArea, MotionWay, Timeline
+from . import host
+from .conditioning import AniSoraMotionMask
+from .types import MOTION_AREA, TIMELINE
+
+EXAMPLE = '{"version": 1, "areas": [{"name": "hair", "keys": [{"frame": 0, "mask": "hair.png [input]"}]}]}'
+
+
+@dataclass(frozen=True)
+class NamedArea:
+    """An area of the painting's text: its name, and the mask file of each of its frames."""
+
+    name: str
+    keys: tuple[tuple[int, str], ...]
+    still: bool
+
+
+class AniSoraMotionPainter:
+    CATEGORY = "AniSora"
+    DESCRIPTION = "Paint what may move over the keyframes: several areas, each of them changing over time."
+    RETURN_TYPES = (MOTION_AREA, "MASK")
+    RETURN_NAMES = ("motion_area", "mask")
+    FUNCTION = "build"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        of_mask = AniSoraMotionMask.INPUT_TYPES()["required"]
+        return {
+            "required": {
+                "timeline": (TIMELINE, {"tooltip": "From AniSora Timeline: the keyframes to paint on."}),
+                "painting": (
+                    "STRING",
+                    {"default": "", "tooltip": f"What is painted; as text: {EXAMPLE}"},
+                ),
+                "way": of_mask["way"],
+                "feather": of_mask["feather"],
+                "invert": of_mask["invert"],
+            },
+            "optional": {
+                "subject": (
+                    "MASK",
+                    {"tooltip": "A mask to start from. One frame, or one per frame of the clip."},
+                ),
+                "use_subject": (
+                    "BOOLEAN",
+                    {
+                        "default": True,
+                        "tooltip": "Start from the subject: painted areas are added to it, areas that stay still are cut out.",
+                    },
+                ),
+            },
+        }
+
+    def build(
+        self,
+        timeline: Timeline,
+        painting: str,
+        way: MotionWay,
+        feather: float,
+        invert: bool,
+        subject: Tensor | None = None,
+        use_subject: bool = True,
+    ) -> tuple[MotionArea, Tensor]:
+        size = (timeline.num_frames, timeline.height, timeline.width)
+        areas = [read_area(area, timeline) for area in parse_painting(painting)]
+        start = fit_subject(subject, timeline) if subject is not None and use_subject else None
+        area = motion_over_time(areas, *size, start)
+        motion_area = MotionArea(1.0 - area if invert else area, way, feather)
+        return motion_area, fit_area(motion_area, *size)
+
+    @classmethod
+    def IS_CHANGED(cls, painting: str = "", **_: Any) -> str:
+        """The masks that the text names may change while the text stays the same."""
+        try:
+            files = [name for area in parse_painting(painting) for _, name in area.keys]
+            return host.fingerprint([host.input_file(name) for name in files])
+        except ValueError as error:
+            return str(error)  # `build` raises it
+
+
+def parse_painting(text: str) -> list[NamedArea]:
+    """The areas of a painting's JSON that have a shape. ValueError says what is off."""
+    if not text.strip():
+        return []
+    try:
+        areas = [
+            NamedArea(
+                str(area.get("name", f"area {number}")),
+                tuple(sorted((int(key["frame"]), str(key["mask"])) for key in area["keys"])),
+                bool(area.get("still", False)),
+            )
+            for number, area in enumerate(json.loads(text)["areas"], start=1)
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"painting cannot be read ({error}); clear it and paint again, or write it as {EXAMPLE}"
+        ) from None
+    return [area for area in areas if area.keys]
+
+
+def read_area(area: NamedArea, timeline: Timeline) -> PaintedArea:
+    frames = [frame for frame, _ in area.keys]
+    for frame in frames:
+        if not 0 <= frame < timeline.num_frames:
+            raise ValueError(
+                f"painting: area {area.name!r} has a shape on frame {frame}, outside the clip of {timeline.num_frames} "
+                f"frames; delete that shape, or move it to 0 to {timeline.num_frames - 1}"
+            )
+    if len(set(frames)) < len(frames):
+        raise ValueError(f"painting: area {area.name!r} has two shapes on one frame; delete one")
+    keys = tuple((frame, read_mask(name, timeline)) for frame, name in area.keys)
+    return PaintedArea(keys, area.still)
+
+
+def read_mask(name: str, timeline: Timeline) -> Tensor:
+    try:
+        picture = host.read_image(host.input_file(name))
+    except ValueError as error:
+        raise ValueError(f"painting: {error}; or clear the painting and paint that area again") from None
+    return fit_mask(picture.mean(-1), timeline.height, timeline.width, timeline.fit)
+
+
+def fit_subject(mask: Tensor, timeline: Timeline) -> Tensor:
+    """subject_FHW of the clip's size, one frame or all of them; it follows the drawing it was made from."""
+    if mask.ndim == 2:
+        mask = mask[None]
+    if mask.shape[0] not in (1, timeline.num_frames):
+        raise ValueError(
+            f"subject: {mask.shape[0]} masks came in; use one, or {timeline.num_frames}, one per frame of the clip"
+        )
+    rows = [fit_mask(one, timeline.height, timeline.width, timeline.fit) for one in mask.float().cpu()]
+    return torch.stack(rows)
