@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from .checkpoints.components import Components, Experts, Transformer, VideoVAE
 from .checkpoints.encoders import load_image_encoder, load_text_encoder
-from .checkpoints.load import MINI_DIR, BuiltOf, load_mini, load_network
+from .checkpoints.load import MINI_DIR, load_mini_network, load_network
 from .models.cogvideox.transformer import CogVideoXTransformer
 from .models.cogvideox.vae import CogVideoXVAE
+from .models.text import T5TextEncoder
+from .models.vision import ClipImageEncoder
 from .models.wan.transformer import WanTransformer
 from .models.wan.vae import WanVAE
 from .releases import MINI_NAME, RELEASES, Part, Release
@@ -50,39 +53,46 @@ def load_release(
     device: torch.device,
     *,
     tokenizer_folder: Path | None = None,
-    built_of: BuiltOf | None = None,
 ) -> Components:
     """Transformer and VAE go to `device`; encoders, used once a clip, stay where they are loaded: on the CPU.
 
     Two experts are loaded when a clip needs them. For mini `files` may name another folder as
     its transformer. ValueError for a part that is missing, or is of another release.
     """
-    built_of = built_of or BuiltOf()
-    if release.name == MINI_NAME:
-        mini = load_mini(files.get("transformer", MINI_DIR), dtype, built_of)
-        return Components(mini.transformer.to(device), mini.vae.to(device), mini.text_encoder)
-    for wanted in release.files:
-        if wanted.part not in files:
-            raise ValueError(
-                f"release {release.name} needs its {wanted.part.replace('_', ' ')}: put a file of {wanted.url} "
-                f"({wanted.gigabytes:g} GB, {wanted.licence}) into the folder {wanted.folder} and name it"
-            )
-    image_encoder = load_image_encoder(files["image_encoder"], dtype) if release.has_clip_vision else None
     return Components(
-        load_transformer(release, files, dtype, device, built_of),
-        load_vae(release, files["vae"], device, built_of),
-        load_text_encoder(files["text_encoder"], dtype, tokenizer_folder),
-        image_encoder,
+        load_transformer(release, files, dtype, device),
+        load_vae(release, files, dtype, device),
+        load_text(release, files, dtype, tokenizer_folder),
+        load_vision(release, files, dtype),
     )
 
 
+def file_of(release: Release, files: Files, part: Part) -> Path:
+    """ValueError saying where to get the part that is missing."""
+    if release.name == MINI_NAME:
+        return files.get("transformer", MINI_DIR)
+    if part not in files:
+        wanted = next(file for file in release.files if file.part == part)
+        raise ValueError(
+            f"release {release.name} needs its {wanted.part.replace('_', ' ')}: put a file of {wanted.url} "
+            f"({wanted.gigabytes:g} GB, {wanted.licence}) into the folder {wanted.folder} and name it"
+        )
+    return files[part]
+
+
 def load_transformer(
-    release: Release, files: Files, dtype: torch.dtype, device: torch.device, built_of: BuiltOf
+    release: Release, files: Files, dtype: torch.dtype, device: torch.device, **constructor: Any
 ) -> Transformer | Experts:
+    """Two experts come when they are called. `constructor`: operations and attention to build it of."""
+
     def bring(part: Part) -> Callable[[], Transformer]:
+        path = file_of(release, files, part)
+
         def load() -> Transformer:
-            network, _ = load_network(files[part], dtype, **built_of.transformer)
-            return checked(release, network, files[part]).to(device)
+            if release.name == MINI_NAME:
+                return load_mini_network(path, "transformer", dtype, **constructor).to(device)
+            network, _ = load_network(path, dtype, **constructor)
+            return checked(release, network, path).to(device)
 
         return load
 
@@ -108,12 +118,37 @@ def takes(release: Release, network: torch.nn.Module) -> bool:
     return isinstance(network, CogVideoXTransformer) and release.family == "cogvideox"
 
 
-def load_vae(release: Release, path: Path, device: torch.device, built_of: BuiltOf) -> VideoVAE:
-    """float32, as the authors run it: keyframes keep their colours. ValueError for another family's."""
-    network, _ = load_network(path, torch.float32, **built_of.vae)
+def load_vae(
+    release: Release, files: Files, dtype: torch.dtype, device: torch.device, **constructor: Any
+) -> VideoVAE:
+    """Of the published releases float32, as the authors run it: keyframes keep their colours.
+
+    ValueError for another family's.
+    """
+    path = file_of(release, files, "vae")
+    if release.name == MINI_NAME:
+        return load_mini_network(path, "vae", dtype, **constructor).to(device)
+    network, _ = load_network(path, torch.float32, **constructor)
     kind = WanVAE if release.family == "wan" else CogVideoXVAE
     if not isinstance(network, kind):
         raise ValueError(
             f"vae {path.name} is not the VAE of release {release.name}; pick the one of its family"
         )
     return network.to(device)
+
+
+def load_text(
+    release: Release, files: Files, dtype: torch.dtype, tokenizer_folder: Path | None = None
+) -> T5TextEncoder:
+    """On the CPU; mini's small one float32."""
+    path = file_of(release, files, "text_encoder")
+    if release.name == MINI_NAME:
+        return load_mini_network(path, "text_encoder", torch.float32)
+    return load_text_encoder(path, dtype, tokenizer_folder)
+
+
+def load_vision(release: Release, files: Files, dtype: torch.dtype) -> ClipImageEncoder | None:
+    """On the CPU; None for a release that does not look at the first drawing through CLIP."""
+    if not release.has_clip_vision:
+        return None
+    return load_image_encoder(file_of(release, files, "image_encoder"), dtype)

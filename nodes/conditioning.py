@@ -25,7 +25,7 @@ from . import host
 from .types import MOTION_AREA, RELEASE, TIMELINE
 
 log = logging.getLogger(__name__)
-Conditioning = list[list[Any]]
+Conditioning = host.Conditioning
 
 
 class AniSoraMotionMask:

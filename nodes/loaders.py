@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ..anisora_core.checkpoints.load import read_card
-from ..anisora_core.loading import find_files, load_release
+from ..anisora_core.loading import find_files
 from ..anisora_core.releases import MINI_NAME, RELEASES, Part, Release, find_release
 from . import host
-from .types import RELEASE, ClipHandle, ModelHandle, VaeHandle, VisionHandle
+from .types import RELEASE
 
 DRAWINGS = Path(__file__).parent / "drawings"
 FILE_INPUTS = ("transformer_file", "vae_file", "text_encoder_file", "low_noise_file", "image_encoder_file")
@@ -22,8 +22,8 @@ _PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}  # `auto` i
 class AniSoraModelLoader:
     CATEGORY = "AniSora"
     DESCRIPTION = "Load an AniSora release: model, encoders, VAE and its recommended settings."
-    RETURN_TYPES = ("MODEL", "CLIP", "VAE", RELEASE, "CLIP_VISION")
-    RETURN_NAMES = ("model", "clip", "vae", "release", "clip_vision")
+    RETURN_TYPES = ("MODEL", "CLIP", "VAE", RELEASE, "CLIP_VISION", "MODEL")
+    RETURN_NAMES = ("model", "clip", "vae", "release", "clip_vision", "low_noise_model")
     FUNCTION = "load"
 
     @classmethod
@@ -68,17 +68,13 @@ class AniSoraModelLoader:
         text_encoder_file: str = "",
         low_noise_file: str = "",
         image_encoder_file: str = "",
-    ) -> tuple[ModelHandle, ClipHandle, VaeHandle, Release, VisionHandle | None]:
+    ) -> tuple[Any, Any, Any, Release, Any, Any]:
         row = find_release(release)
         named = (transformer_file, vae_file, text_encoder_file, low_noise_file, image_encoder_file)
         files = files_of(row, *named)
-        device = host.device()
-        dtype = _PRECISIONS.get(precision) or host.fast_dtype(device)
-        parts = load_release(row, files, dtype, device, tokenizer_folder=host.tokenizer_folder())
         rgb = read_card(files["transformer"]).get("latent_rgb") if row.name == MINI_NAME else None
-        model = ModelHandle(parts.transformer, parts.vae, row, torch.tensor(rgb) if rgb else None)
-        vision = VisionHandle(parts.image_encoder) if parts.image_encoder else None
-        return model, ClipHandle(parts.text_encoder), VaeHandle(parts.vae), row, vision
+        made = host.load(row, files, _PRECISIONS.get(precision), torch.tensor(rgb) if rgb else None)
+        return made.model, made.clip, made.vae, row, made.clip_vision, made.low_noise_model
 
     @classmethod
     def IS_CHANGED(cls, release: str = MINI_NAME, precision: str = "", **named: str) -> str:

@@ -7,12 +7,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..anisora_core.domain.conditions import Guide, Hold
-from ..anisora_core.generate import decode_frames, run_length
+from ..anisora_core.domain.geometry import LatentGrid
 from ..anisora_core.releases import GUIDANCE, Guidance, Release
-from ..anisora_core.sampling import SAMPLER_NAMES, Words, sample, settings_of
+from ..anisora_core.sampling import SAMPLER_NAMES, settings_of
 from . import host
-from .types import RELEASE, ModelHandle, VaeHandle
+from .types import RELEASE
 
 
 class AniSoraSampler:
@@ -28,7 +27,10 @@ class AniSoraSampler:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "model": ("MODEL", {"tooltip": "From AniSora Model Loader."}),
+                "model": (
+                    "MODEL",
+                    {"tooltip": "From AniSora Model Loader, or another loader of the release's model."},
+                ),
                 "positive": ("CONDITIONING", {"tooltip": "From AniSora Guide."}),
                 "negative": ("CONDITIONING", {"tooltip": "From AniSora Guide."}),
                 "latent": ("LATENT", {"tooltip": "From AniSora Guide."}),
@@ -91,12 +93,18 @@ class AniSoraSampler:
                         "program does. Needs much memory.",
                     },
                 ),
+                "low_noise_model": (
+                    "MODEL",
+                    {
+                        "tooltip": "V3.2's second model, when something was done to it, as a LoRA. Else the loader's is used."
+                    },
+                ),
             },
         }
 
     def sample(
         self,
-        model: ModelHandle,
+        model: Any,
         positive: list[list[Any]],
         negative: list[list[Any]],
         latent: dict[str, Any],
@@ -108,11 +116,8 @@ class AniSoraSampler:
         sampler: str,
         guidance: Guidance | Literal["auto"] = "auto",
         faster_cache: bool = False,
+        low_noise_model: Any = None,
     ) -> tuple[dict[str, Any]]:
-        if not isinstance(model, ModelHandle):
-            raise ValueError(
-                "model: AniSora Sampler takes the model of AniSora Model Loader in this version; use KSampler for others"
-            )
         settings = settings_of(
             release,
             steps=steps or None,
@@ -122,65 +127,15 @@ class AniSoraSampler:
             guidance=None if guidance == "auto" else guidance,
             faster_cache=faster_cache,
         )
-        guide = guide_of(positive, latent, model)
-        words = Words(text_of(positive), text_of(negative), image_of(positive, release))
-        progress = host.Progress(settings.steps)
-        x = guide.latent_BCTHW
-        for step in sample(model.transformer, guide, words, settings, seed):
-            progress.update(step.index + 1, preview(step.denoised, model, step.index))
-            x = step.x
-        return ({"samples": model.vae.denormalize(x).cpu()},)
-
-
-def text_of(conditioning: list[list[Any]]) -> Tensor:
-    if len(conditioning) != 1:
-        raise ValueError(
-            f"conditioning: {len(conditioning)} prompts came in; AniSora Sampler takes one each, so write them into one text"
-        )
-    return conditioning[0][0]
-
-
-def image_of(conditioning: list[list[Any]], release: Release) -> Tensor | None:
-    """The first drawing's image tokens, as the host's CLIP Vision Encode leaves them."""
-    found = conditioning[0][1].get("clip_vision_output")
-    if found is not None:
-        return found.penultimate_hidden_states
-    if release.has_clip_vision and "concat_latent_image" in conditioning[0][1]:
-        raise ValueError(
-            f"positive: release {release.name} looks at the first drawing through CLIP; connect clip_vision to AniSora Guide"
-        )
-    return None
-
-
-def guide_of(conditioning: list[list[Any]], latent: dict[str, Any], model: ModelHandle) -> Guide:
-    """Read the guide back from the host's conditioning keys (raw latents) and a masked latent."""
-    values = conditioning[0][1]
-    if "concat_latent_image" not in values:
-        raise ValueError("positive: no guide in it; connect the outputs of AniSora Guide")
-    normalize, device = model.vae.normalize, host.device()
-    guide = normalize(values["concat_latent_image"].to(device))
-    hold = None
-    if "noise_mask" in latent:
-        held = latent["samples"].to(device)
-        if held.shape != guide.shape:
+        seen = positive[0][1]
+        if "concat_latent_image" not in seen:
+            raise ValueError("positive: no guide in it; connect the outputs of AniSora Guide")
+        if release.has_clip_vision and "clip_vision_output" not in seen:
             raise ValueError(
-                "latent: another size than the guide's; connect the latent of the same AniSora Guide"
+                f"positive: release {release.name} looks at the first drawing through CLIP; connect clip_vision to AniSora Guide"
             )
-        hold = Hold(normalize(held), host.from_noise_mask(latent["noise_mask"].to(device), held.shape[2:]))
-    mask = (
-        host.from_concat_mask(values["concat_mask"]).to(device) if "concat_mask" in values else guide[:, :0]
-    )
-    return Guide(guide, mask, hold)
-
-
-def preview(denoised_BCTHW: Tensor, model: ModelHandle, index: int) -> Tensor | None:
-    """One frame of the clip as it stands, HWC 0..1; each step shows the next one, so the preview moves."""
-    if model.latent_rgb is None:
-        return None
-    frame = denoised_BCTHW[0, :, index % denoised_BCTHW.shape[2]].float().cpu()
-    weight, bias = model.latent_rgb[:, :-1], model.latent_rgb[:, -1]
-    rgb = torch.einsum("kc,chw->hwk", weight, frame) + bias
-    return rgb.clamp(0.0, 1.0)
+        samples = host.sample(model, low_noise_model, positive, negative, latent, settings, seed)
+        return ({"samples": samples},)
 
 
 class AniSoraDecode:
@@ -214,13 +169,9 @@ class AniSoraDecode:
             raise ValueError(
                 "samples: latents are not finite; sample again in bfloat16 or float32, or with a lower cfg"
             )
-        if not isinstance(vae, VaeHandle):
-            return (vae.decode(latent).flatten(0, -4),)
         frames: list[Tensor] = []
-        chunks_per_clip = -(-latent.shape[2] // run_length(vae.vae, latents_per_chunk))
-        progress = host.Progress(latent.shape[0] * chunks_per_clip)
-        for clip in latent.split(1):
-            for chunk in decode_frames(vae.vae, vae.vae.normalize(clip), latents_per_chunk=latents_per_chunk):
-                frames.append(chunk)
-                progress.update(len(frames))
+        progress = host.Progress(latent.shape[0] * LatentGrid().num_frames(latent.shape[2]))
+        for run in host.decode(vae, latent, latents_per_chunk):
+            frames.append(run)
+            progress.update(sum(len(part) for part in frames))
         return (torch.cat(frames),)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,6 @@ from .lora import is_lora, lora_of
 
 log = logging.getLogger(__name__)
 MINI_DIR = Path(__file__).parent.parent / "assets" / "mini"
-
-
-@dataclass(frozen=True)
-class BuiltOf:
-    """What a host injects into networks: keyword arguments of their constructors (operations, attention)."""
-
-    transformer: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    vae: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def shards_of(path: Path) -> list[Path]:
@@ -164,31 +156,31 @@ def names_of_parameters(model: nn.Module) -> list[list[str]]:
     return list(groups.values())
 
 
-def load_mini(
-    folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32, built_of: BuiltOf | None = None
-) -> Mini:
-    """The model in the box (or another folder made by `anisora train mini`), as `dtype`; its small text encoder float32."""
-    card, built_of = read_card(folder), built_of or BuiltOf()
+#: The networks of mini's folder: how each is built, and of which configuration.
+MINI_NETWORKS: dict[str, tuple[Callable[..., nn.Module], type[Any]]] = {
+    "transformer": (WanTransformer, WanConfig),
+    "vae": (WanVAE, WanVAEConfig),
+    "text_encoder": (ByteTextEncoder, TextConfig),
+}
 
-    def load(name: str, build: Any, config: Any, kind: torch.dtype, **constructor: Any) -> Any:
-        path = folder / f"{name}.safetensors"
-        with torch.device("meta"):
-            network, like = build(config, **constructor), build(config)
-        assign(network, join(path, shards_of(path)), f"mini {name}", dtype=kind, like=like)
-        return network
 
+def load_mini_network(folder: Path, name: str, dtype: torch.dtype, **constructor: Any) -> Any:
+    """One of `MINI_NETWORKS` from the model in the box, or from another folder made by `anisora train mini`."""
+    build, kind = MINI_NETWORKS[name]
+    config = config_from(kind, read_card(folder)[name])
+    path = folder / f"{name}.safetensors"
+    with torch.device("meta"):
+        network, like = build(config, **constructor), build(config)
+    assign(network, join(path, shards_of(path)), f"mini {name}", dtype=dtype, like=like)
+    return network
+
+
+def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Mini:
+    """All of them, as `dtype`; the small text encoder float32."""
     return Mini(
-        load(
-            "transformer",
-            WanTransformer,
-            config_from(WanConfig, card["transformer"]),
-            dtype,
-            **built_of.transformer,
-        ),
-        load("vae", WanVAE, config_from(WanVAEConfig, card["vae"]), dtype, **built_of.vae),
-        load(
-            "text_encoder", ByteTextEncoder, config_from(TextConfig, card["text_encoder"]), torch.float32
-        ),
+        load_mini_network(folder, "transformer", dtype),
+        load_mini_network(folder, "vae", dtype),
+        load_mini_network(folder, "text_encoder", torch.float32),
     )
 
 

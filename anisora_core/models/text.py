@@ -117,11 +117,14 @@ class T5TextEncoder(nn.Module):
         features = self.encoder(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
         return features * mask_BL[..., None].to(features.dtype)
 
-    @torch.inference_mode()
     def encode(self, prompts: Sequence[str]) -> Tensor:
+        return self.encode_tokens(*self.tokenize(prompts))
+
+    @torch.inference_mode()
+    def encode_tokens(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
         """What no row attends to is not computed: a short prompt costs its own length."""
         device = next(self.parameters()).device
-        ids, mask = (tokens.to(device) for tokens in self.tokenize(prompts))
+        ids, mask = ids_BL.to(device), mask_BL.to(device)
         longest = self.rules.max_length if self.rules.attends_padding else int(mask.sum(1).max())
         text = self(ids[:, :longest], mask[:, :longest])
         return F.pad(text, (0, 0, 0, self.rules.max_length - longest))

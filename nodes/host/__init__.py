@@ -1,42 +1,53 @@
 """What nodes need of their host, in one small surface with two bodies: ComfyUI, or none.
 
-`Progress(total).update(done, preview_HWC)` also stops the node when the user interrupts.
+`Progress(total).update(done, preview_HWC)` also stops the node when the user interrupts. `load` gives the host's own
+MODEL, CLIP, VAE and CLIP_VISION; `sample` and `decode` take them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from ...anisora_core.loading import Files
+from ...anisora_core.releases import Release
+from ...anisora_core.sampling import Settings
 from .images import read_image
-from .precision import fast_dtype
+from .loaded import Loaded
+from .masks import to_concat_mask, to_noise_mask
 
 if "comfy.model_management" in sys.modules and "folder_paths" in sys.modules:
-    from .comfyui import Progress, device, input_file, model_file, tokenizer_folder
+    from .comfyui import Progress, input_file, model_file
+
+    _body = ".comfyui.networks"
 else:
-    from .standalone import Progress, device, input_file, model_file, tokenizer_folder
+    from .standalone import Progress, input_file, model_file
+
+    _body = ".standalone.networks"
+
+#: The host's CONDITIONING: text_BLD and values, per prompt.
+Conditioning = list[list[Any]]
 
 __all__ = [
+    "Conditioning",
     "Progress",
-    "device",
+    "decode",
     "encode_video",
-    "fast_dtype",
     "fingerprint",
-    "from_concat_mask",
-    "from_noise_mask",
     "input_file",
+    "load",
     "model_file",
     "read_image",
+    "sample",
     "to_concat_mask",
     "to_noise_mask",
-    "tokenizer_folder",
 ]
 
 
@@ -48,25 +59,32 @@ def fingerprint(files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def to_concat_mask(given_BMTHW: Tensor) -> Tensor:
-    """The host's concat_mask says 1 where the model generates: the inverse of the given mask."""
-    return 1.0 - given_BMTHW
+def _networks() -> Any:
+    """Imported when a network is first used, so that the host starts as fast as without us."""
+    return import_module(_body, __package__)
 
 
-def from_concat_mask(mask_BMTHW: Tensor) -> Tensor:
-    return 1.0 - mask_BMTHW
+def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: Tensor | None) -> Loaded:
+    """A release's files -> what goes along wires. `dtype` None: the device's fast one. ValueError for what does not fit."""
+    return _networks().load(release, files, dtype, latent_rgb)
 
 
-def to_noise_mask(keep_BCTHW: Tensor) -> Tensor:
-    """The host's noise_mask, BTHW, says 1 where the sampler works: the inverse of what is kept."""
-    return 1.0 - keep_BCTHW[:, 0]
+def sample(
+    model: Any,
+    low_noise_model: Any,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent: dict[str, Any],
+    settings: Settings,
+    seed: int,
+) -> Tensor:
+    """Noise to raw latents, with the host's bar and preview; the user's interrupt ends it."""
+    return _networks().sample(model, low_noise_model, positive, negative, latent, settings, seed)
 
 
-def from_noise_mask(mask: Tensor, shape_THW: Sequence[int]) -> Tensor:
-    """A noise_mask of any node, in pixels or latents, one frame or many -> keep_BCTHW at latent size."""
-    if mask.ndim < 5:
-        mask = mask.reshape(1, 1, -1, *mask.shape[-2:])
-    return 1.0 - F.interpolate(mask.float(), tuple(shape_THW), mode="trilinear")
+def decode(vae: Any, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[Tensor]:
+    """Raw latents -> runs of frames_FHWC 0..1, as they are done."""
+    return _networks().decode(vae, latent_BCTHW, latents_per_chunk)
 
 
 @torch.inference_mode()

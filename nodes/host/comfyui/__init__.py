@@ -1,4 +1,4 @@
-"""The host is ComfyUI. The only file of the pack that imports it."""
+"""The host is ComfyUI. Only this folder imports it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,7 @@ from pathlib import Path
 import comfy.model_management
 import comfy.utils
 import folder_paths
-import torch
 from torch import Tensor
-
-
-def device() -> torch.device:
-    return comfy.model_management.get_torch_device()
 
 
 def input_file(name: str) -> Path:
@@ -32,12 +27,6 @@ def model_file(folder: str, name: str) -> Path | None:
         if path.exists():
             return path
     return None
-
-
-def tokenizer_folder() -> Path | None:
-    """Where the host keeps T5's tokenizer."""
-    path = Path(comfy.model_management.__file__).parent / "text_encoders" / "t5_tokenizer"
-    return path if path.is_dir() else None
 
 
 class Progress:

@@ -27,10 +27,6 @@ def model_file(folder: str, name: str) -> Path | None:
     return path if path.exists() else None
 
 
-def tokenizer_folder() -> Path | None:
-    return None
-
-
 class Progress:
     """Draws on a terminal only, so logs stay readable."""
 

@@ -1,0 +1,182 @@
+"""Our transformers as the host's MODEL, so that its samplers, LoRA loaders, offloading and compiling work on them."""
+
+# pyright: reportUntypedBaseClass=false
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import comfy.conds
+import comfy.latent_formats
+import comfy.model_base
+import comfy.model_management
+import comfy.model_patcher
+import comfy.model_sampling
+import comfy.ops
+import comfy.supported_models_base
+import comfy.utils
+import torch
+from torch import Tensor, nn
+
+from ....anisora_core.checkpoints.components import Transformer, VideoVAE
+from ....anisora_core.diffusion.prediction import Velocity, to_vp
+from ....anisora_core.diffusion.schedules import cogvideox_sigmas
+from ....anisora_core.models.cogvideox.transformer import CogVideoXTransformer
+from ....anisora_core.models.wan.transformer import WanTransformer
+from ....anisora_core.releases import Release
+
+
+class HostWan(WanTransformer):
+    """Called as the host calls its diffusion models."""
+
+    def forward(  # type: ignore[override]
+        self, x: Tensor, timestep: Tensor, context: Tensor, clip_fea: Tensor | None = None, **_: Any
+    ) -> Tensor:
+        return super().forward(x, timestep, context, clip_fea)
+
+
+class HostCogVideoX(CogVideoXTransformer):
+    """Called as the host calls its diffusion models."""
+
+    def forward(self, x: Tensor, timestep: Tensor, context: Tensor, **_: Any) -> Tensor:  # type: ignore[override]
+        return super().forward(x, timestep, context)
+
+
+HOST_KIND: dict[type[nn.Module], type[nn.Module]] = {
+    WanTransformer: HostWan,
+    CogVideoXTransformer: HostCogVideoX,
+}
+
+
+class Latents(comfy.latent_formats.LatentFormat):
+    """Statistics of a VAE's latents, and the linear map to colours that the host's previews use."""
+
+    latent_channels = 16
+    latent_dimensions = 3
+
+    def __init__(self, vae: VideoVAE, latent_rgb: Tensor | None) -> None:
+        self.process_in, self.process_out = statistics_of(vae)
+        self.taesd_decoder_name = None
+        self.latent_rgb_factors = self.latent_rgb_factors_bias = None
+        if latent_rgb is not None:  # ours gives 0..1, the host's previewer expects -1..1
+            self.latent_rgb_factors = (2.0 * latent_rgb[:, :-1]).T.tolist()
+            self.latent_rgb_factors_bias = (2.0 * latent_rgb[:, -1] - 1.0).tolist()
+
+
+def statistics_of(vae: VideoVAE) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    """The VAE's normalize and denormalize, holding its configuration but none of its weights."""
+    with torch.device("meta"):
+        bare = type(vae)(vae.config)  # type: ignore[arg-type]
+    return bare.normalize, bare.denormalize
+
+
+class FlowOfVelocity(comfy.model_sampling.ModelSamplingDiscreteFlow, comfy.model_sampling.CONST):
+    """CogVideoX's v-prediction on the flow's noise levels (see `sigma_of_alpha`): the host's flow samplers serve it.
+
+    `steps`: the authors' table for so many steps.
+    """
+
+    def __init__(self, steps: int = 1000) -> None:
+        nn.Module.__init__(self)
+        self.predicted, self.shift, self.multiplier = Velocity(steps), 1.0, 1000
+        self.register_buffer("sigmas", torch.tensor(cogvideox_sigmas(steps)[:-1]).flip(0))
+
+    def timestep(self, sigma: Tensor) -> Tensor:
+        return torch.full_like(sigma, self.predicted.timestep(float(sigma.flatten()[0])))
+
+    def calculate_input(self, sigma: Tensor, noise: Tensor) -> Tensor:
+        return to_vp(noise, float(sigma.flatten()[0]))
+
+    def calculate_denoised(self, sigma: Tensor, model_output: Tensor, model_input: Tensor) -> Tensor:
+        return self.predicted.denoised(model_input, float(sigma.flatten()[0]), model_output)
+
+
+class AniSoraModel(comfy.model_base.BaseModel):
+    """The host's base model around one of our networks; reads the guide from the host's own conditioning keys."""
+
+    def __init__(self, config: Config, network: Transformer) -> None:
+        super().__init__(config, comfy.model_base.ModelType.FLOW)
+        self.diffusion_model = network
+        if isinstance(network, CogVideoXTransformer):
+            self.model_sampling = FlowOfVelocity()
+        archive = getattr(comfy.model_management, "archive_model_dtypes", None)
+        if archive is not None:  # hosts with dynamic loading
+            archive(network)
+
+    def concat_cond(self, **kwargs: Any) -> Tensor:
+        """Packed mask and guide, in that order (AniSora paper, section 4.1); zeros where no guide is given."""
+        noise: Tensor = kwargs["noise"]
+        device: torch.device = kwargs["device"]
+        guide: Tensor | None = kwargs.get("concat_latent_image")
+        more = self.diffusion_model.config.in_channels - 2 * noise.shape[1]  # of the mask
+        if guide is None:
+            return noise.new_zeros(noise.shape[0], noise.shape[1] + more, *noise.shape[2:]).to(device)
+        if guide.shape[2:] != noise.shape[2:]:
+            raise ValueError(
+                f"latent is {tuple(noise.shape[2:])}, but the guide is {tuple(guide.shape[2:])} (frames, height, width); "
+                "take the latent from the same AniSora Guide"
+            )
+        parts = [self.process_latent_in(guide.to(device))]
+        if more:
+            mask: Tensor | None = kwargs.get("concat_mask")
+            given = guide.new_zeros(1, more, *guide.shape[2:]) if mask is None else 1.0 - mask
+            parts.insert(0, given.to(device))
+        return torch.cat([comfy.utils.resize_to_batch_size(part, noise.shape[0]) for part in parts], dim=1)
+
+    def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
+        out: dict[str, Any] = super().extra_conds(**kwargs)
+        if (
+            kwargs.get("cross_attn") is not None
+        ):  # padding is part of the text, so texts are not repeated to one length
+            out["c_crossattn"] = comfy.conds.CONDRegular(kwargs["cross_attn"])
+        seen = kwargs.get("clip_vision_output")
+        if seen is not None:
+            out["clip_fea"] = comfy.conds.CONDRegular(seen.penultimate_hidden_states)
+        return out
+
+
+class Config(comfy.supported_models_base.BASE):
+    """What the host asks of a model's configuration."""
+
+    unet_extra_config: ClassVar[dict[str, Any]] = {}
+    supported_inference_dtypes: ClassVar[list[torch.dtype]] = [torch.bfloat16, torch.float16, torch.float32]
+
+    def __init__(self, network: Transformer, latents: Latents, shift: float) -> None:
+        super().__init__({"disable_unet_model_creation": True})
+        self.latent_format = latents
+        self.sampling_settings = {"shift": shift}
+        self.memory_usage_factor = network.config.dim / 2222  # as the host counts for Wan
+
+
+def model_of(
+    bring: Callable[[], Transformer], vae: VideoVAE, release: Release, latent_rgb: Tensor | None
+) -> Any:
+    """A ModelPatcher around what `bring` loads, made of the host's operations; hosts may bring it again, from disk."""
+    latents = Latents(vae, latent_rgb)
+
+    def patcher(disable_dynamic: bool = False) -> Any:
+        network: Any = bring()
+        network.__class__ = HOST_KIND[type(network)]
+        config = Config(network, latents, release.shift)
+        config.set_inference_dtype(network.dtype, manual_cast_of(network.dtype))
+        kind: Any = comfy.model_patcher.ModelPatcher
+        if not disable_dynamic:
+            kind = getattr(comfy.model_patcher, "CoreModelPatcher", kind)
+        device, offload = (
+            comfy.model_management.get_torch_device(),
+            comfy.model_management.unet_offload_device(),
+        )
+        made = kind(AniSoraModel(config, network), device, offload)
+        made.cached_patcher_init = (patcher, ())
+        return made
+
+    return patcher()
+
+
+def manual_cast_of(dtype: torch.dtype) -> torch.dtype | None:
+    device = comfy.model_management.get_torch_device()
+    return comfy.model_management.unet_manual_cast(dtype, device, Config.supported_inference_dtypes)
+
+
+def operations_for(dtype: torch.dtype) -> Any:
+    return comfy.ops.disable_weight_init if manual_cast_of(dtype) is None else comfy.ops.manual_cast

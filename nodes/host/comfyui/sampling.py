@@ -1,0 +1,227 @@
+"""Our samplers as the host's SAMPLER, and AniSora Sampler's own run of them through the host's guider."""
+
+# pyright: reportUntypedBaseClass=false
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import comfy.model_management
+import comfy.sample
+import comfy.samplers
+import torch
+from torch import Tensor
+
+from ....anisora_core.diffusion.guidance import Scale
+from ....anisora_core.diffusion.samplers import GRID_START
+from ....anisora_core.domain.noise import seeded_draws
+from ....anisora_core.domain.protocols import Denoiser, Step
+from ....anisora_core.releases import Release
+from ....anisora_core.sampling import Settings, stepper
+from . import Progress
+from .model import FlowOfVelocity
+
+#: What the model of a release with two of them carries along.
+LOW_NOISE = "anisora_low_noise"
+Stepper = Callable[[Denoiser, Tensor, Sequence[float]], Iterator[Step]]
+
+
+class HostSampler(comfy.samplers.Sampler):
+    """SAMPLER: one of ours by name. From the highest noise on it starts at noise alone, as the authors' programs do."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def sample(
+        self,
+        model_wrap: Any,
+        sigmas: Tensor,
+        extra_args: dict[str, Any],
+        callback: Callable[..., None] | None,
+        noise: Tensor,
+        latent_image: Tensor | None = None,
+        denoise_mask: Tensor | None = None,
+        disable_pbar: bool = False,
+    ) -> Tensor:
+        model_sampling = model_wrap.inner_model.model_sampling
+        denoise = denoiser(model_wrap, sigmas, extra_args, noise, latent_image, denoise_mask)
+        x = noise
+        if float(sigmas[0]) < min(GRID_START.values()):
+            x = model_sampling.noise_scaling(sigmas[0], noise, latent_image, False)
+        for step in steps_of(self.name, extra_args.get("seed"), noise)(denoise, x, sigmas.tolist()):
+            x = step.x
+            if callback is not None:
+                callback(step.index, step.denoised, x, step.total)
+        return model_sampling.inverse_noise_scaling(sigmas[-1], x)
+
+
+def denoiser(
+    model_wrap: Any,
+    sigmas: Tensor,
+    extra_args: dict[str, Any],
+    noise: Tensor,
+    latent_image: Tensor | None,
+    denoise_mask: Tensor | None,
+) -> Denoiser:
+    """The host's guided model; where the mask keeps, it sees and gives the latent image."""
+    inner = comfy.samplers.KSamplerX0Inpaint(model_wrap, sigmas)
+    inner.latent_image, inner.noise = latent_image, noise
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        return inner(x, x.new_full((x.shape[0],), sigma), **{**extra_args, "denoise_mask": denoise_mask})
+
+    return denoise
+
+
+def steps_of(name: str, seed: int | None, like: Tensor) -> Stepper:
+    draw = seeded_draws(like.shape, seed or 0)
+    draw()  # the first is the noise that sampling starts from
+    return stepper(name, lambda: draw().to(like))
+
+
+def no_expert(x: Tensor, sigma: float) -> Tensor:
+    raise AssertionError("a relay runs inside a guider")
+
+
+class Relay(HostSampler):
+    """One run over two experts: each plays the steps of its noise levels, in a guider of its own, on the same solver."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.sampler)
+        self.settings = settings
+        self.denoise: Denoiser = no_expert
+        self.running: Iterator[Step] | None = None
+        self.done = 0
+
+    def is_high(self, sigma: float) -> bool:
+        boundary = self.settings.release.boundary
+        assert boundary is not None
+        return self.settings.prediction.timestep(sigma) >= 1000.0 * boundary
+
+    def sample(
+        self,
+        model_wrap: Any,
+        sigmas: Tensor,
+        extra_args: dict[str, Any],
+        callback: Callable[..., None] | None,
+        noise: Tensor,
+        latent_image: Tensor | None = None,
+        denoise_mask: Tensor | None = None,
+        disable_pbar: bool = False,
+    ) -> Tensor:
+        levels = self.settings.sigmas
+        self.denoise = denoiser(model_wrap, sigmas, extra_args, noise, latent_image, denoise_mask)
+        if self.running is None:
+            run = steps_of(self.name, extra_args.get("seed"), noise)
+            self.running = run(lambda x, sigma: self.denoise(x, sigma), noise, levels)
+        high = self.is_high(levels[self.done])
+        x = noise
+        while self.done < len(levels) - 1 and self.is_high(levels[self.done]) == high:
+            step = next(self.running)
+            x, self.done = step.x, step.index + 1
+            if callback is not None:
+                callback(step.index, step.denoised, x, step.total)
+        return x
+
+
+class Guided(comfy.samplers.CFGGuider):
+    """Classifier-free guidance whose scale may change with the noise level; without a second pass at 1."""
+
+    def __init__(self, model: Any, positive: Any, negative: Any, scale: float | Scale) -> None:
+        super().__init__(model)
+        self.set_conds(positive, negative)
+        self.scale = scale
+
+    def predict_noise(
+        self,
+        x: Tensor,
+        timestep: Tensor,
+        model_options: dict[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> Tensor:
+        self.cfg = self.scale(float(timestep.flatten()[0])) if callable(self.scale) else self.scale
+        return super().predict_noise(x, timestep, model_options or {}, seed)
+
+
+def preview(denoised_BCTHW: Tensor, latent_format: Any, index: int) -> Tensor | None:
+    """One frame of the clip as it stands, HWC 0..1; each step shows the next one, so the preview moves."""
+    if latent_format.latent_rgb_factors is None:
+        return None
+    frame = denoised_BCTHW[0, :, index % denoised_BCTHW.shape[2]].float().cpu()
+    weight = torch.tensor(latent_format.latent_rgb_factors)
+    bias = torch.tensor(latent_format.latent_rgb_factors_bias or [0.0] * 3)
+    return ((torch.einsum("ck,chw->hwk", weight, frame) + bias + 1.0) / 2.0).clamp(0.0, 1.0)
+
+
+def exact(model: Any, settings: Settings) -> Any:
+    """A clone whose noise levels reach the network as the release's authors hand them over."""
+    changed = model.clone()
+    found = model.get_model_object("model_sampling")
+    if settings.release.family == "cogvideox":
+        changed.add_object_patch("model_sampling", FlowOfVelocity(settings.steps))
+    elif settings.release.truncate_timestep:
+        changed.add_object_patch("model_sampling", truncated(found))
+    return changed
+
+
+def truncated(found: Any) -> Any:
+    """As Wan's own scheduler hands int(1000 sigma) to the network; float32 sigmas miss whole numbers by up to 6e-5."""
+
+    class Truncated(type(found)):  # type: ignore[misc]
+        def timestep(self, sigma: Tensor) -> Tensor:
+            return (super().timestep(sigma.double()) + 1e-4).floor().to(sigma)
+
+    changed = copy.copy(found)
+    changed.__class__ = Truncated
+    return changed
+
+
+def sample(
+    model: Any,
+    low_noise_model: Any,
+    positive: list[list[Any]],
+    negative: list[list[Any]],
+    latent: dict[str, Any],
+    settings: Settings,
+    seed: int,
+) -> Tensor:
+    """Raw latents."""
+    release: Release = settings.release
+    if settings.faster_cache:
+        raise ValueError("faster_cache works in `anisora generate` only in this version; turn it off")
+    image: Tensor = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
+    noise = comfy.sample.prepare_noise(image, seed, None)
+    sigmas = torch.tensor(settings.sigmas, dtype=torch.float32)
+    progress = Progress(settings.steps)
+    colours = model.model.latent_format
+
+    def report(index: int, denoised: Tensor, x: Tensor, total: int) -> None:
+        if not torch.isfinite(denoised).all():
+            raise ValueError(
+                f"latents are not finite at step {index + 1} of {total}; "
+                "load the model in bf16 or float32, or lower cfg"
+            )
+        progress.update(index + 1, preview(denoised, colours, index))
+
+    def run(one: Any, sampler: HostSampler) -> Tensor:
+        guider = Guided(exact(one, settings), positive, negative, settings.scale)
+        mask = latent.get("noise_mask")
+        return guider.sample(
+            noise, image, sampler, sigmas, denoise_mask=mask, callback=report, disable_pbar=True, seed=seed
+        )
+
+    if release.boundary is None:
+        result = run(model, HostSampler(settings.sampler))
+    else:
+        low_noise_model = low_noise_model or model.get_attachment(LOW_NOISE)
+        if low_noise_model is None:
+            raise ValueError(
+                f"low_noise_model: release {release.name} has two models; connect the second one, as the loader gives it"
+            )
+        relay = Relay(settings)
+        result = image
+        for one in (model, low_noise_model):
+            if relay.done < settings.steps and relay.is_high(settings.sigmas[relay.done]) == (one is model):
+                result = run(one, relay)
+    return result.to(comfy.model_management.intermediate_device())

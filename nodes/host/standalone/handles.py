@@ -1,0 +1,87 @@
+"""What goes along wires as MODEL, CLIP, VAE and CLIP_VISION without a host: our networks, called as its nodes call its own.
+
+Latents on wires are raw (not normalised), as the host's are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ....anisora_core.checkpoints.components import Experts, Transformer, VideoVAE
+from ....anisora_core.domain.protocols import ImageEncoder, TextEncoder
+from ....anisora_core.generate import decode_frames
+
+
+@dataclass(frozen=True)
+class ModelHandle:
+    """MODEL: the transformer with the latent statistics of its VAE, and a linear latent -> RGB map for previews."""
+
+    transformer: Transformer | Experts
+    vae: VideoVAE
+    latent_rgb: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class ClipHandle:
+    """CLIP: what the host's CLIPTextEncode calls."""
+
+    encoder: TextEncoder
+
+    def tokenize(self, text: str, **_: Any) -> str:
+        return text
+
+    def encode_from_tokens_scheduled(self, tokens: str, **_: Any) -> list[list[Any]]:
+        return [[self.encoder.encode([tokens]), {"pooled_output": None}]]
+
+
+@dataclass(frozen=True)
+class VaeHandle:
+    """VAE: what the host's VAE Encode and VAE Decode call."""
+
+    vae: VideoVAE
+
+    @property
+    def _weight(self) -> Tensor:
+        return next(self.vae.parameters())
+
+    @torch.inference_mode()
+    def encode(self, pixels_FHWC: Tensor) -> Tensor:
+        """Frames 0..1 -> raw latent_BCTHW, B = 1. ValueError for a length or size off the grid."""
+        self.vae.grid.check_size(*pixels_FHWC.shape[1:3])
+        video = (pixels_FHWC[..., :3].movedim(-1, 0)[None] * 2.0 - 1.0).to(self._weight)
+        return self.vae.encode(video).mode().float().cpu()
+
+    @torch.inference_mode()
+    def decode(self, latent_BCTHW: Tensor, **_: Any) -> Tensor:
+        """Raw latent -> frames_BFHWC 0..1."""
+        latents = latent_BCTHW.to(self._weight.device)
+        clips = [
+            torch.cat(list(decode_frames(self.vae, self.vae.normalize(one)))) for one in latents.split(1)
+        ]
+        return torch.stack(clips)
+
+
+@dataclass(frozen=True)
+class VisionOutput:
+    """What the host's CLIP Vision Encode returns, as far as image-to-video reads it."""
+
+    penultimate_hidden_states: Tensor
+
+
+@dataclass(frozen=True)
+class VisionHandle:
+    """CLIP_VISION: what AniSora Guide and the host's CLIP Vision Encode call."""
+
+    encoder: ImageEncoder
+
+    def encode_image(self, image: Tensor, crop: bool = True) -> VisionOutput:
+        """image_BHWC 0..1; squashed to the encoder's square as Wan does, or its middle square."""
+        if crop:
+            side = min(image.shape[1:3])
+            top, left = (image.shape[1] - side) // 2, (image.shape[2] - side) // 2
+            image = image[:, top : top + side, left : left + side]
+        return VisionOutput(self.encoder.encode(image[..., :3]))

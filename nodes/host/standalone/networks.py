@@ -1,0 +1,89 @@
+"""Loading, sampling and decoding without a host: on one device, everything in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ....anisora_core.domain.conditions import Guide, Hold
+from ....anisora_core.generate import decode_frames
+from ....anisora_core.loading import Files, load_release
+from ....anisora_core.releases import Release
+from ....anisora_core.sampling import Settings, Words
+from ....anisora_core.sampling import sample as sample_latents
+from .. import masks
+from ..loaded import Loaded
+from ..precision import fast_dtype
+from . import Progress, device
+from .handles import ClipHandle, ModelHandle, VaeHandle, VisionHandle
+
+
+def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: Tensor | None) -> Loaded:
+    """`dtype` None: the device's fast one."""
+    parts = load_release(release, files, dtype or fast_dtype(device()), device())
+    vision = VisionHandle(parts.image_encoder) if parts.image_encoder else None
+    model = ModelHandle(parts.transformer, parts.vae, latent_rgb)
+    low_noise = None if release.boundary is None else model
+    return Loaded(model, ClipHandle(parts.text_encoder), VaeHandle(parts.vae), vision, low_noise)
+
+
+def sample(
+    model: ModelHandle,
+    low_noise_model: ModelHandle | None,
+    positive: list[list[Any]],
+    negative: list[list[Any]],
+    latent: dict[str, Any],
+    settings: Settings,
+    seed: int,
+) -> Tensor:
+    """Raw latents. `low_noise_model` is in `model`, which brings each expert when its noise level comes."""
+    guide = guide_of(positive, latent, model)
+    words = Words(text_of(positive), text_of(negative), image_of(positive))
+    progress = Progress(settings.steps)
+    x = guide.latent_BCTHW
+    for step in sample_latents(model.transformer, guide, words, settings, seed):
+        progress.update(step.index + 1)
+        x = step.x
+    return model.vae.denormalize(x).cpu()
+
+
+def text_of(conditioning: list[list[Any]]) -> Tensor:
+    if len(conditioning) != 1:
+        raise ValueError(
+            f"conditioning: {len(conditioning)} prompts came in; AniSora Sampler takes one each, so write them into one text"
+        )
+    return conditioning[0][0]
+
+
+def image_of(conditioning: list[list[Any]]) -> Tensor | None:
+    """The first drawing's image tokens, as the host's CLIP Vision Encode leaves them."""
+    found = conditioning[0][1].get("clip_vision_output")
+    return None if found is None else found.penultimate_hidden_states
+
+
+def guide_of(conditioning: list[list[Any]], latent: dict[str, Any], model: ModelHandle) -> Guide:
+    """Read the guide back from the host's conditioning keys (raw latents) and a masked latent."""
+    values = conditioning[0][1]
+    normalize, place = model.vae.normalize, device()
+    guide = normalize(values["concat_latent_image"].to(place))
+    hold = None
+    if "noise_mask" in latent:
+        held = latent["samples"].to(place)
+        if held.shape != guide.shape:
+            raise ValueError(
+                "latent: another size than the guide's; connect the latent of the same AniSora Guide"
+            )
+        hold = Hold(normalize(held), masks.from_noise_mask(latent["noise_mask"].to(place), held.shape[2:]))
+    mask = (
+        masks.from_concat_mask(values["concat_mask"]).to(place) if "concat_mask" in values else guide[:, :0]
+    )
+    return Guide(guide, mask, hold)
+
+
+def decode(vae: VaeHandle, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[Tensor]:
+    """Runs of frames_FHWC 0..1."""
+    for clip in latent_BCTHW.split(1):
+        yield from decode_frames(vae.vae, vae.vae.normalize(clip), latents_per_chunk=latents_per_chunk)
