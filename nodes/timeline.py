@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from ..anisora_core.conditioning.prompt import Segment, compose_segments
 from ..anisora_core.conditioning.timeline import place_keyframes
 from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, Timeline
 from ..anisora_core.releases import RELEASES, Release
@@ -17,6 +18,18 @@ from .types import KEYFRAMES, RELEASE, TIMELINE
 SIZES = {
     f"{width}x{height}": (height, width) for release in RELEASES.values() for width, height in release.sizes
 }
+#: What the widget must know to show where keyframes may be, by release.
+WIDGET_RELEASES = {
+    name: {
+        "num_frames": release.num_frames,
+        "fps": release.fps,
+        "key_multiple": release.key_multiple,
+        "frames_multiple": release.grid.frames_multiple,
+        "sizes": release.sizes,
+    }
+    for name, release in RELEASES.items()
+}
+_EXAMPLE = '{"keyframes": [{"image": "a.png", "position": "first", "strength": 1.0}]}'
 
 
 class AniSoraKeyframe:
@@ -65,8 +78,8 @@ class AniSoraKeyframe:
 class AniSoraTimeline:
     CATEGORY = "AniSora"
     DESCRIPTION = "The clip to be made: length, speed, size, and the keyframes on it."
-    RETURN_TYPES = (TIMELINE, "INT", "FLOAT")
-    RETURN_NAMES = ("timeline", "length", "fps")
+    RETURN_TYPES = (TIMELINE, "INT", "FLOAT", "STRING")
+    RETURN_NAMES = ("timeline", "length", "fps", "prompt")
     FUNCTION = "build"
 
     @classmethod
@@ -102,7 +115,8 @@ class AniSoraTimeline:
                     "STRING",
                     {
                         "default": "",
-                        "tooltip": 'Keyframes as text: {"keyframes": [{"image": "a.png", "position": "first", "strength": 1.0}]}',
+                        "tooltip": f"Keyframes as text: {_EXAMPLE}",
+                        "releases": WIDGET_RELEASES,
                     },
                 ),
                 "shape": (
@@ -134,8 +148,9 @@ class AniSoraTimeline:
         timeline_json: str = "",
         shape: str = "release",
         fit: Fit = "crop",
-    ) -> tuple[Timeline, int, float]:
-        all_keyframes = (*keyframes, *read_timeline_json(timeline_json))
+    ) -> tuple[Timeline, int, float, str]:
+        rows, segments = parse_timeline_json(timeline_json)
+        all_keyframes = (*keyframes, *map(read_row, rows))
         size = release.size[::-1]
         if shape in SIZES:
             size = SIZES[shape]
@@ -153,33 +168,80 @@ class AniSoraTimeline:
         place_keyframes(
             timeline, release.key_multiple
         )  # positions that cannot be met are an error here already
-        return timeline, timeline.num_frames, timeline.fps
+        check_segments(segments, timeline.num_frames)
+        return timeline, timeline.num_frames, timeline.fps, compose_segments(segments, timeline.fps)
 
     @classmethod
     def IS_CHANGED(cls, timeline_json: str = "", **_: Any) -> str:
         """The images that the text names may change while the text stays the same."""
         try:
-            return host.fingerprint(
-                [host.input_file(name) for name, _, _ in parse_timeline_json(timeline_json)]
-            )
+            rows = parse_timeline_json(timeline_json)[0]
+            return host.fingerprint([host.input_file(row.image) for row in rows])
         except ValueError as error:
             return str(error)  # `build` raises it
 
 
-def parse_timeline_json(text: str) -> list[tuple[str, str, float]]:
-    """(image, position, strength) per keyframe of the timeline's JSON. ValueError says what is off."""
+class KeyframeRow(NamedTuple):
+    """A keyframe as the timeline's text has it; `image` is a name in the host's input folder."""
+
+    image: str
+    position: str
+    strength: float
+
+
+def parse_timeline_json(text: str) -> tuple[list[KeyframeRow], list[Segment]]:
+    """The keyframes and prompts of the timeline's text, "" being none. ValueError says what is off and the fix."""
     if not text.strip():
-        return []
+        return [], []
     try:
-        rows = json.loads(text)["keyframes"]
-        return [(str(row["image"]), str(row["position"]), float(row.get("strength", 1.0))) for row in rows]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"timeline_json cannot be read ({error}); write it as its tooltip shows") from None
+        value = json.loads(text)
+        if not isinstance(value, dict) or "keyframes" not in value:
+            raise TypeError("it has no keyframes")
+        if value.get("version", 1) != 1:
+            raise TypeError(f"version {value['version']!r} is newer than this pack: update ComfyUI-AniSora")
+        rows = [keyframe_row(n, row) for n, row in enumerate(rows_of(value, "keyframes"), start=1)]
+        return rows, [prompt_row(n, row) for n, row in enumerate(rows_of(value, "prompts"), start=1)]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"timeline_json cannot be read: {error}; write it like {_EXAMPLE}") from None
 
 
-def read_timeline_json(text: str) -> tuple[Keyframe, ...]:
-    """Its keyframes; images are names in the host's input folder."""
-    return tuple(
-        Keyframe(host.read_image(host.input_file(name)), position, strength)
-        for name, position, strength in parse_timeline_json(text)
-    )
+def rows_of(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    rows = value.get(name, [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise TypeError(f"{name} is not a list of objects")
+    return rows
+
+
+def keyframe_row(number: int, row: dict[str, Any]) -> KeyframeRow:
+    image, position, strength = row.get("image"), row.get("position"), row.get("strength", 1.0)
+    if not isinstance(image, str) or not image.strip():
+        raise TypeError(f"keyframe {number}: image {image!r} is not the name of a picture")
+    if isinstance(position, bool) or not isinstance(position, str | int):
+        raise TypeError(f"keyframe {number}: position {position!r} is not text such as 12, 0.5s, 50%, first")
+    if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0.0 < strength <= 1.0:
+        raise TypeError(f"keyframe {number}: strength {strength!r} is not a number above 0 and at most 1")
+    return KeyframeRow(image, str(position), float(strength))
+
+
+def prompt_row(number: int, row: dict[str, Any]) -> Segment:
+    start, end, text = row.get("start"), row.get("end"), row.get("text")
+    if not isinstance(text, str):
+        raise TypeError(f"prompt {number}: text {text!r} is not text")
+    if type(start) is not int or type(end) is not int or not 0 <= start < end:
+        raise TypeError(
+            f"prompt {number}: start {start!r} and end {end!r} are not frames with 0 <= start < end"
+        )
+    return Segment(start, end, text)
+
+
+def check_segments(segments: list[Segment], num_frames: int) -> None:
+    for number, one in enumerate(segments, start=1):
+        if one.end > num_frames:
+            raise ValueError(
+                f"timeline_json: prompt {number} ends at frame {one.end}, outside the clip of {num_frames} frames; "
+                f"end it at {num_frames} at most"
+            )
+
+
+def read_row(row: KeyframeRow) -> Keyframe:
+    return Keyframe(host.read_image(host.input_file(row.image)), row.position, row.strength)

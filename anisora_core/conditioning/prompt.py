@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 _MOTION_SCORE = re.compile(r"\s*motion score:\s*[\d.]+\.?(?=\s|$)", re.IGNORECASE)
 
@@ -16,6 +18,30 @@ def compose_prompt(text: str, tail: str, motion_score: float) -> str:
     filled = tail.format(motion=motion_score)
     if filled and body.endswith(filled):
         return body
-    if body and body[-1] not in ".!?。！？":
-        body += "."
-    return f"{body} {filled}".strip()
+    return f"{_ended(body)} {filled}".strip()
+
+
+class Segment(NamedTuple):
+    """Text for the frames start..end - 1 of a clip."""
+
+    start: int
+    end: int
+    text: str
+
+
+def compose_segments(segments: Sequence[Segment], fps: float) -> str:
+    """One text for the whole clip: that of a single segment as it is, of several with the seconds each is for."""
+    told = sorted(
+        (segment._replace(text=segment.text.strip()) for segment in segments if segment.text.strip()),
+        key=lambda segment: (segment.start, segment.end),
+    )
+    if len(told) == 1:
+        return told[0].text
+    return " ".join(
+        f"From {segment.start / fps:.1f} s to {segment.end / fps:.1f} s: {_ended(segment.text)}"
+        for segment in told
+    )
+
+
+def _ended(text: str) -> str:
+    return text if not text or text[-1] in ".!?。！？" else text + "."
