@@ -3,7 +3,7 @@
 from .conditioning import AniSoraGuide, AniSoraMotionMask, AniSoraPrompt
 from .loaders import AniSoraDrawing, AniSoraModelLoader, AniSoraRelease
 from .painter import AniSoraMotionPainter
-from .sampling import AniSoraDecode, AniSoraSampler
+from .sampling import AniSoraDecode, AniSoraSampler, AniSoraSamplerSelect, AniSoraSigmas
 from .timeline import AniSoraKeyframe, AniSoraTimeline
 
 NODE_CLASS_MAPPINGS = {
@@ -17,6 +17,8 @@ NODE_CLASS_MAPPINGS = {
     "AniSoraGuide": AniSoraGuide,
     "AniSoraSampler": AniSoraSampler,
     "AniSoraDecode": AniSoraDecode,
+    "AniSoraSamplerSelect": AniSoraSamplerSelect,
+    "AniSoraSigmas": AniSoraSigmas,
     "AniSoraMotionPainter": AniSoraMotionPainter,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
@@ -30,5 +32,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraGuide": "AniSora Guide",
     "AniSoraSampler": "AniSora Sampler",
     "AniSoraDecode": "AniSora Decode",
+    "AniSoraSamplerSelect": "AniSora Sampler Select",
+    "AniSoraSigmas": "AniSora Sigmas",
     "AniSoraMotionPainter": "AniSora Motion Painter",
 }

@@ -138,6 +138,46 @@ class AniSoraSampler:
         return ({"samples": samples},)
 
 
+class AniSoraSamplerSelect:
+    CATEGORY = "AniSora/custom sampling"
+    DESCRIPTION = "One of AniSora's samplers for the host's custom sampling nodes: the authors' UniPC differs from the host's own."
+    RETURN_TYPES = ("SAMPLER",)
+    RETURN_NAMES = ("sampler",)
+    FUNCTION = "pick"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        tip = (
+            "unipc: V2 to V3.2 and mini. sde_dpmpp_2m: V1. optimal: Euler over AniSora Sigmas' list of steps."
+        )
+        return {"required": {"sampler": (list(SAMPLER_NAMES), {"default": "unipc", "tooltip": tip})}}
+
+    def pick(self, sampler: str) -> tuple[Any]:
+        return (host.solver(sampler),)
+
+
+class AniSoraSigmas:
+    CATEGORY = "AniSora/custom sampling"
+    DESCRIPTION = "The release's noise levels, for the host's custom sampling nodes. 0 means its own setting."
+    RETURN_TYPES = ("SIGMAS",)
+    RETURN_NAMES = ("sigmas",)
+    FUNCTION = "list"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        known = AniSoraSampler.INPUT_TYPES()["required"]
+        return {"required": {name: known[name] for name in ("release", "steps", "shift", "sampler")}}
+
+    def list(self, release: Release, steps: int, shift: float, sampler: str) -> tuple[Tensor]:
+        settings = settings_of(
+            release,
+            steps=steps or None,
+            sampler=None if sampler == "auto" else sampler,
+            shift=shift or None,
+        )
+        return (torch.tensor(settings.sigmas, dtype=torch.float32),)
+
+
 class AniSoraDecode:
     CATEGORY = "AniSora"
     DESCRIPTION = "Latents to frames, a few at a time, so that long clips fit into memory."

@@ -46,6 +46,7 @@ __all__ = [
     "model_file",
     "read_image",
     "sample",
+    "solver",
     "to_concat_mask",
     "to_noise_mask",
 ]
@@ -80,6 +81,11 @@ def sample(
 ) -> Tensor:
     """Noise to raw latents, with the host's bar and preview; the user's interrupt ends it."""
     return _networks().sample(model, low_noise_model, positive, negative, latent, settings, seed)
+
+
+def solver(name: str) -> Any:
+    """One of `SAMPLER_NAMES` as the host's SAMPLER."""
+    return _networks().HostSampler(name)
 
 
 def decode(vae: Any, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[Tensor]:

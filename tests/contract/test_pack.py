@@ -106,6 +106,7 @@ def test_ids_inputs_and_their_order_never_change():
             assert now[name][part][: len(rows)] == rows, (
                 f"{name}.{part}: shipped ids, order and defaults stay as they are"
             )
+    assert now == before, "new nodes and inputs: add them to nodes.snapshot.json"
 
 
 @pytest.mark.parametrize("name", NODE_CLASS_MAPPINGS)

@@ -3,6 +3,7 @@
 # pyright: reportUntypedBaseClass=false
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -91,14 +92,28 @@ class FlowOfVelocity(comfy.model_sampling.ModelSamplingDiscreteFlow, comfy.model
         return self.predicted.denoised(model_input, float(sigma.flatten()[0]), model_output)
 
 
+def truncated(found: Any) -> Any:
+    """As Wan's own scheduler hands int(1000 sigma) to the network; float32 sigmas miss whole numbers by up to 6e-5."""
+
+    class Truncated(type(found)):  # type: ignore[misc]
+        def timestep(self, sigma: Tensor) -> Tensor:
+            return (super().timestep(sigma.double()) + 1e-4).floor().to(sigma)
+
+    changed = copy.copy(found)
+    changed.__class__ = Truncated
+    return changed
+
+
 class AniSoraModel(comfy.model_base.BaseModel):
     """The host's base model around one of our networks; reads the guide from the host's own conditioning keys."""
 
-    def __init__(self, config: Config, network: Transformer) -> None:
+    def __init__(self, config: Config, network: Transformer, release: Release) -> None:
         super().__init__(config, comfy.model_base.ModelType.FLOW)
         self.diffusion_model = network
         if isinstance(network, CogVideoXTransformer):
             self.model_sampling = FlowOfVelocity()
+        elif release.truncate_timestep:
+            self.model_sampling = truncated(self.model_sampling)
         archive = getattr(comfy.model_management, "archive_model_dtypes", None)
         if archive is not None:  # hosts with dynamic loading
             archive(network)
@@ -166,7 +181,7 @@ def model_of(
             comfy.model_management.get_torch_device(),
             comfy.model_management.unet_offload_device(),
         )
-        made = kind(AniSoraModel(config, network), device, offload)
+        made = kind(AniSoraModel(config, network, release), device, offload)
         made.cached_patcher_init = (patcher, ())
         return made
 

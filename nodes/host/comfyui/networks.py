@@ -19,10 +19,10 @@ from ..precision import fast_dtype
 from ..standalone.handles import VisionHandle
 from .clip import clip_of
 from .model import model_of, operations_for
-from .sampling import LOW_NOISE, sample
+from .sampling import LOW_NOISE, HostSampler, sample
 from .vae import HostVAE, decode
 
-__all__ = ["decode", "load", "sample"]
+__all__ = ["HostSampler", "decode", "load", "sample"]
 
 
 def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: Tensor | None) -> Loaded:

@@ -3,7 +3,6 @@
 # pyright: reportUntypedBaseClass=false
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ from ....anisora_core.domain.protocols import Denoiser, Step
 from ....anisora_core.releases import Release
 from ....anisora_core.sampling import Settings, stepper
 from . import Progress
-from .model import FlowOfVelocity
+from .model import FlowOfVelocity, truncated
 
 #: What the model of a release with two of them carries along.
 LOW_NOISE = "anisora_low_noise"
@@ -162,18 +161,6 @@ def exact(model: Any, settings: Settings) -> Any:
         changed.add_object_patch("model_sampling", FlowOfVelocity(settings.steps))
     elif settings.release.truncate_timestep:
         changed.add_object_patch("model_sampling", truncated(found))
-    return changed
-
-
-def truncated(found: Any) -> Any:
-    """As Wan's own scheduler hands int(1000 sigma) to the network; float32 sigmas miss whole numbers by up to 6e-5."""
-
-    class Truncated(type(found)):  # type: ignore[misc]
-        def timestep(self, sigma: Tensor) -> Tensor:
-            return (super().timestep(sigma.double()) + 1e-4).floor().to(sigma)
-
-    changed = copy.copy(found)
-    changed.__class__ = Truncated
     return changed
 
 

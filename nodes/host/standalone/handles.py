@@ -85,3 +85,10 @@ class VisionHandle:
             top, left = (image.shape[1] - side) // 2, (image.shape[2] - side) // 2
             image = image[:, top : top + side, left : left + side]
         return VisionOutput(self.encoder.encode(image[..., :3]))
+
+
+@dataclass(frozen=True)
+class HostSampler:
+    """SAMPLER: a name, as no node without a host takes one."""
+
+    name: str

@@ -18,7 +18,9 @@ from .. import masks
 from ..loaded import Loaded
 from ..precision import fast_dtype
 from . import Progress, device
-from .handles import ClipHandle, ModelHandle, VaeHandle, VisionHandle
+from .handles import ClipHandle, HostSampler, ModelHandle, VaeHandle, VisionHandle
+
+__all__ = ["HostSampler", "decode", "load", "sample"]
 
 
 def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: Tensor | None) -> Loaded:

@@ -1,0 +1,367 @@
+"""Run inside a host's Python by test_native.py: HOST PACK BASE -> one line RESULT with figures as JSON."""
+
+import importlib.util
+import json
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+host, pack, base = sys.argv[1:4]
+sys.argv[1:] = ["--cpu", "--base-directory", base]
+sys.path.insert(0, host)
+import comfy.options
+
+comfy.options.enable_args_parsing()
+import comfy.model_management
+import comfy.sample
+import comfy.samplers
+import comfy.sd
+import comfy.utils
+import folder_paths
+import torch
+from comfy_extras import nodes_custom_sampler as custom
+
+import nodes as host_nodes
+
+logging.disable(logging.INFO)
+name = pack.replace(".", "_x_")
+spec = importlib.util.spec_from_file_location(name, pack + "/__init__.py")
+sys.modules[name] = loaded = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(loaded)
+ours = {key: kind() for key, kind in loaded.NODE_CLASS_MAPPINGS.items()}
+models = Path(base) / "models"
+for folder in ("diffusion_models", "vae", "text_encoders", "clip_vision"):
+    folder_paths.add_model_folder_path(folder, str(models / folder))
+
+
+def module(path):
+    return importlib.import_module(f"{name}.{path}")
+
+
+generate, sampling, releases = (
+    module(f"anisora_core.{part}") for part in ("generate", "sampling", "releases")
+)
+conditions, guide_of = (
+    module("anisora_core.domain.conditions"),
+    module("anisora_core.conditioning.guide").encode_guide,
+)
+loading = module("anisora_core.loading")
+samples, spread = {}, {}
+LOADER = {
+    "mini": {},
+    "V3.1": {
+        "transformer_file": "anisora_v3.1.safetensors",
+        "text_encoder_file": "models_t5_umt5-xxl-enc-bf16.pth",
+    },
+    "V3.2": {
+        "transformer_file": "anisora_v3.2_high_noise.safetensors",
+        "low_noise_file": "anisora_v3.2_low_noise.safetensors",
+        "text_encoder_file": "models_t5_umt5-xxl-enc-bf16.pth",
+    },
+    "V1": {
+        "transformer_file": "mp_rank_00_model_states.pt",
+        "vae_file": "videokl_ch16_long_20w.pt",
+        "text_encoder_file": "t5xxl.safetensors",
+    },
+}
+SIZE = {"mini": (5, 64, 48), "V3.1": (5, 64, 48), "V3.2": (5, 64, 48), "V1": (9, 64, 48)}
+SEED = 7
+
+
+def first(result):
+    """A node's outputs, in either generation's form."""
+    result = getattr(result, "result", None) or getattr(result, "args", None) or result
+    return result
+
+
+def off(a, b):
+    return float((a.float() - b.float()).abs().max())
+
+
+class Scene:
+    """A release in the host: what its loader gives, and a guide of one drawing."""
+
+    def __init__(self, release, area=None):
+        self.name = release
+        self.model, self.clip, self.vae, self.release, self.vision, self.low = ours[
+            "AniSoraModelLoader"
+        ].load(release, "float32", **LOADER[release])
+        frames, width, height = SIZE[release]
+        rng = torch.Generator().manual_seed(1)
+        self.drawing = torch.rand(height, width, 3, generator=rng)
+        keyframes = (conditions.Keyframe(self.drawing, "first"),)
+        self.timeline = conditions.Timeline(frames, 16.0, height, width, keyframes)
+        self.area = None if area is None else conditions.MotionArea(area, "hold", 0.0)
+        self.words = [
+            self.clip.encode_from_tokens_scheduled(self.clip.tokenize(text)) for text in ("a wave", "")
+        ]
+        made = ours["AniSoraGuide"].encode(
+            *self.words, self.vae, self.timeline, self.release, clip_vision=self.vision, motion_area=self.area
+        )
+        self.positive, self.negative, self.latent, _ = made["result"]
+
+    def ours(self, sampler, steps, cfg, model=None, **more):
+        node = ours["AniSoraSampler"]
+        arguments = (
+            model or self.model,
+            self.positive,
+            self.negative,
+            self.latent,
+            self.release,
+            SEED,
+            steps,
+            cfg,
+            0.0,
+        )
+        return node.sample(*arguments, sampler, **more)[0]["samples"]
+
+    def custom(self, sampler, sigmas, cfg, model=None):
+        guider = comfy.samplers.CFGGuider(model or self.model)
+        guider.set_conds(self.positive, self.negative)
+        guider.set_cfg(cfg)
+        noise = (
+            first(custom.RandomNoise().get_noise(SEED))[0]
+            if hasattr(custom.RandomNoise, "get_noise")
+            else first(custom.RandomNoise.execute(SEED))[0]
+        )
+        node = custom.SamplerCustomAdvanced
+        run = node().sample if hasattr(node, "sample") else node.execute
+        return first(run(noise, guider, sampler, sigmas, self.latent))[0]["samples"]
+
+    def core(self, sampler, steps, cfg, guidance=None):
+        """Without the host: our loader, networks of torch's operations, our samplers."""
+        files = module("nodes.loaders").files_of(
+            self.release,
+            *(
+                LOADER[self.name].get(n, "")
+                for n in (
+                    "transformer_file",
+                    "vae_file",
+                    "text_encoder_file",
+                    "low_noise_file",
+                    "image_encoder_file",
+                )
+            ),
+        )
+        parts = loading.load_release(self.release, files, torch.float32, torch.device("cpu"))
+        guide = guide_of(
+            self.timeline, self.release.guide_rules, generate.vae_encoder(parts.vae), motion_area=self.area
+        )
+        text, no_text = (parts.text_encoder.encode([words]) for words in ("a wave", ""))
+        if self.release.zero_negative:
+            no_text = torch.zeros_like(text)
+        image = parts.image_encoder.encode(self.drawing[None]) if parts.image_encoder else None
+        settings = sampling.settings_of(
+            self.release, steps=steps, sampler=sampler, cfg_scale=cfg, guidance=guidance or "constant"
+        )
+        for step in sampling.sample(
+            parts.transformer, guide, sampling.Words(text, no_text, image), settings, SEED
+        ):
+            x = step.x
+        return parts.vae.denormalize(x)
+
+
+def record(scene, what, a, b):
+    samples[f"{scene.name}: {what}"] = off(a, b)
+    spread[scene.name] = float(a.float().std())
+
+
+def select(sampler):
+    return ours["AniSoraSamplerSelect"].pick(sampler)[0]
+
+
+def sigmas_of(scene, steps, sampler):
+    return ours["AniSoraSigmas"].list(scene.release, steps, 0.0, sampler)[0]
+
+
+@torch.inference_mode()
+def mini():
+    scene = Scene("mini")
+    euler = comfy.samplers.sampler_object("euler")
+    levels = sigmas_of(scene, 4, "euler")
+    made = scene.ours("euler", 4, 2.0)
+    record(scene, "host's euler in SamplerCustomAdvanced", made, scene.custom(euler, levels, 2.0))
+    record(scene, "the core without a host", made, scene.core("euler", 4, 2.0))
+    unipc = scene.ours("unipc", 4, 2.0)
+    levels = sigmas_of(scene, 4, "unipc")
+    record(
+        scene,
+        "our SAMPLER and SIGMAS in SamplerCustomAdvanced",
+        unipc,
+        scene.custom(select("unipc"), levels, 2.0),
+    )
+    mine = scene.custom(
+        select("euler"),
+        comfy.samplers.calculate_sigmas(scene.model.get_model_object("model_sampling"), "simple", 4),
+        2.0,
+    )
+    theirs = host_nodes.KSampler().sample(
+        scene.model, SEED, 4, 2.0, "euler", "simple", scene.positive, scene.negative, scene.latent
+    )[0]["samples"]
+    record(scene, "KSampler, euler on its own levels, against our euler on them", theirs, mine)
+    area = torch.zeros(1, 48, 64)
+    area[:, :, :32] = 1.0
+    held = Scene("mini", area)
+    record(
+        held, "held outside an area, against the core", held.ours("euler", 4, 2.0), held.core("euler", 4, 2.0)
+    )
+    return scene, made
+
+
+@torch.inference_mode()
+def published():
+    scene = Scene("V3.1")
+    euler = comfy.samplers.sampler_object("euler")
+    made = scene.ours("euler", 4, 3.0)
+    record(
+        scene,
+        "host's euler in SamplerCustomAdvanced",
+        made,
+        scene.custom(euler, sigmas_of(scene, 4, "euler"), 3.0),
+    )
+    unipc = scene.ours("unipc", 4, 3.0)
+    levels = sigmas_of(scene, 4, "unipc")
+    record(
+        scene,
+        "our SAMPLER and SIGMAS in SamplerCustomAdvanced",
+        unipc,
+        scene.custom(select("unipc"), levels, 3.0),
+    )
+    record(scene, "the core without a host", unipc, scene.core("unipc", 4, 3.0))
+    scene = Scene("V3.2")
+    record(scene, "the core without a host", scene.ours("unipc", 8, 3.0), scene.core("unipc", 8, 3.0))
+    scene = Scene("V1")
+    made = scene.ours("sde_dpmpp_2m", 6, 3.0, guidance="constant")
+    record(scene, "the core without a host", made, scene.core("sde_dpmpp_2m", 6, 3.0))
+    levels = sigmas_of(scene, 6, "sde_dpmpp_2m")
+    exact = module("nodes.host.comfyui.sampling").exact(
+        scene.model, sampling.settings_of(scene.release, steps=6)
+    )
+    record(
+        scene,
+        "our SAMPLER and SIGMAS in SamplerCustomAdvanced",
+        made,
+        scene.custom(select("sde_dpmpp_2m"), levels, 3.0, exact),
+    )
+    rising = scene.ours("sde_dpmpp_2m", 6, 3.0, guidance="rising")
+    record(
+        scene,
+        "rising guidance, the core without a host",
+        rising,
+        scene.core("sde_dpmpp_2m", 6, 3.0, "rising"),
+    )
+
+
+@torch.inference_mode()
+def hosts_own_network():
+    """The guide on a Wan I2V model that the host's own loader loaded, against ours of the same file."""
+    from safetensors.torch import save_file
+
+    wan = module("anisora_core.models.wan.transformer").WanTransformer
+    config = replace(
+        module("anisora_core.models.wan.config").WAN21_I2V_14B,
+        dim=256,
+        ffn_dim=256,
+        num_layers=2,
+        num_heads=2,
+    )
+    rng = torch.Generator().manual_seed(3)
+    network = wan(config)
+    path = models / "diffusion_models" / "wide.safetensors"
+    save_file({k: torch.randn(v.shape, generator=rng) * 0.03 for k, v in network.state_dict().items()}, path)
+    theirs = comfy.sd.load_diffusion_model(str(path), model_options={"dtype": torch.float32})
+    LOADER["V3.1"]["transformer_file"] = "wide.safetensors"
+    scene = Scene("V3.1")
+    text = [torch.randn(1, 512, 4096, generator=rng) for _ in range(2)]
+    seen = type("Seen", (), {"penultimate_hidden_states": torch.randn(1, 257, 1280, generator=rng)})()
+    for words, conds in zip(text, (scene.positive, scene.negative), strict=True):
+        conds[0][0], conds[0][1]["clip_vision_output"] = words, seen
+    mine, other = scene.ours("euler", 4, 3.0), scene.ours("euler", 4, 3.0, theirs)
+    record(scene, "the host's own loader and network", mine, other)
+    saved = Path(base) / "saved.safetensors"
+    comfy.sd.save_checkpoint(str(saved), scene.model)
+    (models / "diffusion_models" / "again.safetensors").write_bytes(saved.read_bytes())
+    LOADER["V3.1"]["transformer_file"] = "again.safetensors"
+    again = ours["AniSoraModelLoader"].load("V3.1", "float32", **LOADER["V3.1"])[0]
+    return off(scene.ours("euler", 4, 3.0, again), mine)
+
+
+def lora_of(model):
+    rng = torch.Generator().manual_seed(5)
+    sd = {}
+    for key, value in model.model.state_dict().items():
+        if key.startswith("diffusion_model.blocks.0.") and key.endswith(
+            ("attn.q.weight", "attn.k.weight", "attn.v.weight", "attn.o.weight")
+        ):
+            stem = key.removesuffix(".weight")
+            sd[stem + ".lora_A.weight"] = torch.randn(4, value.shape[1], generator=rng) * 0.2
+            sd[stem + ".lora_B.weight"] = torch.randn(value.shape[0], 4, generator=rng) * 0.2
+    return sd
+
+
+@torch.inference_mode()
+def patches(scene, plain):
+    weights = {k: v.clone() for k, v in scene.model.model.state_dict().items()}
+    styled, _ = comfy.sd.load_lora_for_models(scene.model, None, lora_of(scene.model), 0.7, 0.0)
+    whole = scene.ours("euler", 4, 2.0, styled)
+    styled.detach()
+    styled.load(torch.device("cpu"), lowvram_model_memory=styled.model_size() // 4)
+    load = comfy.model_management.load_models_gpu
+    comfy.model_management.load_models_gpu = lambda *_, **__: None  # a CPU has no reason to load in part
+    partial = scene.ours("euler", 4, 2.0, styled)
+    comfy.model_management.load_models_gpu = load
+    streamed = sum(hasattr(m, "prev_comfy_cast_weights") for m in styled.model.modules())
+    resident = styled.loaded_size() / styled.model_size()
+    styled.detach()
+    comfy.model_management.unload_all_models()
+    trace = max(off(v, weights[k]) for k, v in scene.model.model.state_dict().items())
+    again = scene.ours("euler", 4, 2.0)
+    return (
+        {
+            "difference": off(whole, partial),
+            "streamed": streamed,
+            "resident": resident,
+            "lora acts": off(whole, plain),
+        },
+        {"keys": len(styled.patches), "trace": max(trace, off(again, plain))},
+    )
+
+
+@torch.inference_mode()
+def vae(scene):
+    own = module("anisora_core.checkpoints.load").load_mini().vae
+    latent = torch.randn(1, 16, 5, 16, 20, generator=torch.Generator().manual_seed(2))
+    theirs = scene.vae.decode(latent)[0]
+    mine = (own.decode(latent)[0].movedim(0, -1) / 2 + 0.5).clamp(0, 1)
+    tiles = scene.vae.decode_tiled(latent, tile_x=8, tile_y=8, overlap=4)[0]
+    pixels = torch.rand(9, 64, 80, 3, generator=torch.Generator().manual_seed(2))
+    encoded = scene.vae.encode(pixels)
+    posterior = own.encode(pixels.movedim(-1, 0)[None] * 2 - 1).mode()
+    return {
+        "decode": off(theirs, mine),
+        "encode": off(encoded, posterior),
+        "tiles": float((tiles - mine).abs().mean()),
+        "other frames": abs(len(tiles) - len(mine)),
+    }
+
+
+scene, plain = mini()
+published()
+saved = hosts_own_network()
+partial, lora = patches(scene, plain)
+own = module("anisora_core.checkpoints.load").load_mini().text_encoder.encode(["a wave"])
+shifted = scene.model.clone()
+node = importlib.import_module("comfy_extras.nodes_model_advanced").ModelSamplingSD3
+shifted = (node().patch if hasattr(node, "patch") else node.execute)(shifted, 9.0)
+result = {
+    "samples": samples,
+    "spread": spread,
+    "saved": saved,
+    "partial": partial,
+    "lora": lora,
+    "vae": vae(scene),
+    "clip": off(scene.words[0][0][0], own),
+    "shift": float(first(shifted)[0].get_model_object("model_sampling").shift),
+}
+print("RESULT " + json.dumps(result))

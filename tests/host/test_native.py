@@ -1,0 +1,94 @@
+"""Our objects as the host's own: the same numbers through its samplers, loaders, offloading and patches, and without it.
+
+Measured inside each host's Python, float32, on mini and on tiny random networks of the published layouts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from hosts import PACK, find_hosts, python_of
+from tiny_models import write_models
+
+pytestmark = pytest.mark.host
+SCRIPT = (Path(__file__).parent / "measure_native.py").read_text()
+HOSTS = find_hosts()
+
+
+@pytest.fixture(scope="module", params=HOSTS or [None], ids=lambda host: host.name if host else "no-host")
+def measured(request, tmp_path_factory) -> dict:
+    if request.param is None:
+        pytest.skip("no ComfyUI found: set COMFYUI_PATH to run the host tests")
+    base = tmp_path_factory.mktemp("native")
+    write_models(base / "models")
+    made = subprocess.run(
+        [python_of(request.param), "-c", SCRIPT, str(request.param), str(PACK), str(base)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    lines = [line for line in made.stdout.splitlines() if line.startswith("RESULT ")]
+    assert lines, made.stderr[-4000:]
+    return json.loads(lines[0].removeprefix("RESULT "))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "mini: host's euler in SamplerCustomAdvanced",
+        "mini: our SAMPLER and SIGMAS in SamplerCustomAdvanced",
+        "mini: KSampler, euler on its own levels, against our euler on them",
+        "mini: the core without a host",
+        "mini: held outside an area, against the core",
+        "V3.1: host's euler in SamplerCustomAdvanced",
+        "V3.1: our SAMPLER and SIGMAS in SamplerCustomAdvanced",
+        "V3.1: the core without a host",
+        "V3.1: the host's own loader and network",
+        "V3.2: the core without a host",
+        "V1: our SAMPLER and SIGMAS in SamplerCustomAdvanced",
+        "V1: the core without a host",
+        "V1: rising guidance, the core without a host",
+    ],
+)
+def test_the_same_seed_and_sigmas_give_the_same_latents(measured, way):
+    assert measured["samples"][way] < 1e-4
+    assert measured["spread"][way.partition(":")[0]] > 0.1  # they are clips, not constants
+
+
+def test_a_quarter_of_the_weights_resident_with_a_lora_changes_nothing(measured):
+    assert measured["partial"]["streamed"] > 5
+    assert measured["partial"]["resident"] < 0.3
+    assert measured["partial"]["difference"] == 0.0
+    assert measured["partial"]["lora acts"] > 1e-3
+
+
+def test_a_lora_leaves_no_trace(measured):
+    assert measured["lora"] == {"keys": 8, "trace": 0.0}
+
+
+def test_a_saved_model_loads_again(measured):
+    assert measured["saved"] == 0.0
+
+
+def test_the_vae_is_ours_whole_streamed_and_in_tiles(measured):
+    assert measured["vae"]["decode"] < 1e-5
+    assert measured["vae"]["encode"] < 1e-5
+    assert measured["vae"]["tiles"] < 0.1  # tiles see less of their surroundings
+    assert measured["vae"]["other frames"] == 0
+
+
+def test_the_text_encoder_is_ours(measured):
+    assert measured["clip"] == 0.0
+
+
+def test_a_shift_of_the_hosts_moves_the_levels(measured):
+    assert measured["shift"] == 9.0
