@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +13,17 @@ from torch import Tensor
 
 from ..anisora_core.conditioning.areas import PaintedArea, fit_mask, motion_over_time
 from ..anisora_core.conditioning.masks import fit_area
+from ..anisora_core.conditioning.timeline import flatten_alpha, parse_position
 from ..anisora_core.domain.conditions import MotionArea, MotionWay, Timeline
 from . import host
 from .conditioning import AniSoraMotionMask
+from .timeline import WIDGET_RELEASES
 from .types import MOTION_AREA, TIMELINE
 
 EXAMPLE = '{"version": 1, "areas": [{"name": "hair", "keys": [{"frame": 0, "mask": "hair.png [input]"}]}]}'
+
+#: Pixels of the longer side of pictures sent to the widget.
+SCENE_SIDE = 512
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,11 @@ class AniSoraMotionPainter:
                 "timeline": (TIMELINE, {"tooltip": "From AniSora Timeline: the keyframes to paint on."}),
                 "painting": (
                     "STRING",
-                    {"default": "", "tooltip": f"What is painted; as text: {EXAMPLE}"},
+                    {
+                        "default": "",
+                        "tooltip": f"What is painted; as text: {EXAMPLE}",
+                        "releases": WIDGET_RELEASES,
+                    },
                 ),
                 "way": of_mask["way"],
                 "feather": of_mask["feather"],
@@ -73,13 +84,14 @@ class AniSoraMotionPainter:
         invert: bool,
         subject: Tensor | None = None,
         use_subject: bool = True,
-    ) -> tuple[MotionArea, Tensor]:
+    ) -> dict[str, Any]:
         size = (timeline.num_frames, timeline.height, timeline.width)
         areas = [read_area(area, timeline) for area in parse_painting(painting)]
         start = fit_subject(subject, timeline) if subject is not None and use_subject else None
         area = motion_over_time(areas, *size, start)
         motion_area = MotionArea(1.0 - area if invert else area, way, feather)
-        return motion_area, fit_area(motion_area, *size)
+        outputs = (motion_area, fit_area(motion_area, *size))
+        return {"ui": {"anisora_scene": [scene_of(timeline, start)]}, "result": outputs}
 
     @classmethod
     def IS_CHANGED(cls, painting: str = "", **_: Any) -> str:
@@ -143,3 +155,30 @@ def fit_subject(mask: Tensor, timeline: Timeline) -> Tensor:
         )
     rows = [fit_mask(one, timeline.height, timeline.width, timeline.fit) for one in mask.float().cpu()]
     return torch.stack(rows)
+
+
+def scene_of(timeline: Timeline, subject_FHW: Tensor | None) -> dict[str, Any]:
+    """What the widget cannot know before a run: the clip, pictures that other nodes made, and the subject."""
+    return {
+        "frames": timeline.num_frames,
+        "fps": timeline.fps,
+        "keyframes": [
+            {
+                "frame": parse_position(key.position, timeline.num_frames, timeline.fps),
+                "url": data_url(key.image_HWC),
+            }
+            for key in timeline.keyframes
+        ],
+        "subject": None if subject_FHW is None else data_url(subject_FHW[0, ..., None].expand(-1, -1, 3)),
+    }
+
+
+def data_url(image_HWC: Tensor) -> str:
+    """A small JPEG as an address, which the host's content policy lets pages show."""
+    from PIL import Image
+
+    picture = Image.fromarray((flatten_alpha(image_HWC).clamp(0, 1) * 255).round().byte().numpy())
+    picture.thumbnail((SCENE_SIDE, SCENE_SIDE))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 
 import pytest
@@ -16,7 +18,7 @@ TIMELINE = Timeline(9, 12.0, 32, 64, (Keyframe(torch.ones(32, 64, 3)),))
 def build(painting: dict | str = "", **inputs):
     text = painting if isinstance(painting, str) else json.dumps(painting)
     defaults = {"timeline": TIMELINE, "way": "auto", "feather": 0.0, "invert": False}
-    return AniSoraMotionPainter().build(**{**defaults, "painting": text, **inputs})
+    return AniSoraMotionPainter().build(**{**defaults, "painting": text, **inputs})["result"]
 
 
 def areas(*keys: tuple[int, str], **fields) -> dict:
@@ -101,3 +103,15 @@ def test_the_fingerprint_follows_the_files(masks):
         painting="not json"
     )
     assert AniSoraMotionPainter.IS_CHANGED() == AniSoraMotionPainter.IS_CHANGED(painting="")
+
+
+def test_a_run_tells_the_widget_what_it_could_not_know():
+    subject = torch.zeros(9, 32, 64)
+    subject[:, :, :32] = 1.0
+    rest = {"painting": "", "way": "auto", "feather": 0.0, "invert": False, "subject": subject}
+    (scene,) = AniSoraMotionPainter().build(TIMELINE, **rest)["ui"]["anisora_scene"]
+    json.dumps(scene)
+    assert (scene["frames"], scene["fps"], scene["keyframes"][0]["frame"]) == (9, 12.0, 0)
+    picture = Image.open(io.BytesIO(base64.b64decode(scene["subject"].partition(",")[2])))
+    assert picture.size == (64, 32)
+    assert picture.getpixel((8, 8))[0] > 250 > 5 > picture.getpixel((56, 8))[0]
