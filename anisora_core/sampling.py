@@ -46,14 +46,14 @@ class Settings:
     @cached_property
     def sigmas(self) -> tuple[float, ...]:
         """ValueError for a number of steps outside its range, or without a list for the sampler `optimal`."""
-        if self.release.family == "cogvideox":
-            return cogvideox_sigmas(self.steps)
         if self.sampler == "optimal":
             lists = self.release.step_lists
             if self.steps not in lists:
                 known = " or ".join(map(str, lists)) or "another sampler: this release has no list"
                 raise ValueError(f"sampler optimal has no list of {self.steps} steps; use {known}")
             return listed_sigmas(lists[self.steps], self.shift)
+        if self.release.family == "cogvideox":
+            return cogvideox_sigmas(self.steps)
         return flow_sigmas(self.steps, self.shift, start=GRID_START.get(self.sampler, 1.0))
 
     @cached_property

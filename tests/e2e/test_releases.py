@@ -153,6 +153,7 @@ def test_a_lora_changes_the_clip_by_its_strength_and_says_what_it_matched(
         ("V3.1", ("--weights", "nowhere.safetensors"), "neither in models/diffusion_models nor a path"),
         ("V2", ("--steps", "9"), "sampler optimal has no list of 9 steps; use 16 or 12"),
         ("V3.1", ("--sampler", "optimal"), "no list of 3 steps; use another sampler"),
+        ("V1", ("--sampler", "optimal"), "no list of 3 steps; use another sampler"),
         ("V1", ("--lora", "nowhere.safetensors"), "neither a path nor in models/loras"),
         ("V1", ("--keyframe", "b.png@2", "--keyframe", "b.png@4"), "fall into one latent"),
     ],
