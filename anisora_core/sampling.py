@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import torch
@@ -29,6 +30,7 @@ from .releases import GUIDANCE, Guidance, Release
 
 #: What an artist may pick; `optimal` is Euler over a release's list of steps.
 SAMPLER_NAMES = (*SAMPLERS, "sde_dpmpp_2m", "optimal")
+_BLOCKS = re.compile(r"(?P<first>\d{1,3})(?:-(?P<last>\d{1,3}))?=(?P<factor>-?\d*\.?\d+)")
 
 
 @dataclass(frozen=True)
@@ -113,13 +115,29 @@ class Words:
         return Words(self.text_BLD.to(device), self.no_text_BLD.to(device), image)
 
 
+def block_strengths(text: str) -> dict[int, float]:
+    """`0-9=0.5,20=0` -> {block: factor}; of two for one block the later counts. ValueError for what is written otherwise."""
+    factors: dict[int, float] = {}
+    for part in text.split(",") if text.strip() else []:
+        match = _BLOCKS.fullmatch(part.strip())
+        if match is None or (match["last"] and int(match["last"]) < int(match["first"])):
+            raise ValueError(f"block strengths {text!r}: write them as 0-9=0.5,20=0")
+        numbers = range(int(match["first"]), int(match["last"] or match["first"]) + 1)
+        factors |= dict.fromkeys(numbers, float(match["factor"]))
+    return factors
+
+
 @dataclass(frozen=True)
 class LoraUse:
-    """A LoRA at a strength; `low_noise` is that for the second of two experts, None for the same."""
+    """A LoRA at a strength; `low_noise` is that for the second of two experts, None for the same.
+
+    `blocks`: transformer block -> what its strength is multiplied by; 1 for the others and for what is in no block.
+    """
 
     lora: Lora
     strength: float = 1.0
     low_noise: float | None = None
+    blocks: Mapping[int, float] = field(default_factory=dict[int, float])
 
     def changes(self, expert: str) -> tuple[dict[str, Change], float]:
         """What it does to the network (`expert` empty) or to the high or low noise one, and how strongly."""
@@ -128,22 +146,35 @@ class LoraUse:
 
 
 def changes_to(network: Transformer, loras: Sequence[LoraUse], expert: str = "") -> Changes:
-    """Our parameter name -> changes, those of LoRAs for the other family refused with a ValueError.
+    """Our parameter name -> changes. ValueError for a LoRA for the other family, or a block that is not there.
 
     What a network of the family may lack, as the image branch, is left out.
     """
     family = "Wan" if isinstance(network, WanTransformer) else "CogVideoX"
     known = dict(network.named_parameters())
+    blocks = {block_of(name) for name in known} - {-1}
     found: dict[str, list[tuple[Change, float]]] = {}
     for use in loras:
         if use.lora.family != family:
             raise ValueError(
                 f"{use.lora.source.name} is a LoRA for {use.lora.family}; this release is of {family}"
             )
+        unknown = sorted(use.blocks.keys() - blocks)
+        if unknown:
+            raise ValueError(
+                f"{use.lora.source.name}: there is no block {unknown[0]}; this network has {min(blocks)} to {max(blocks)}"
+            )
         changes, strength = use.changes(expert)
         for name in changes.keys() & known.keys():
-            found.setdefault(name, []).append((changes[name], strength))
+            factor = use.blocks.get(block_of(name), 1.0)
+            found.setdefault(name, []).append((changes[name], strength * factor))
     return found
+
+
+def block_of(name: str) -> int:
+    """Number of the block that a parameter is in, -1 outside of blocks."""
+    first, number, *_ = (*name.split("."), "")
+    return int(number) if first == "blocks" else -1
 
 
 def sample(
