@@ -79,12 +79,7 @@ def assign(
     must match, else ValueError says how many do not and nothing is read.
     """
     like = like or model
-    found = fit(like, weights, table)
-    if not found.is_whole:
-        example = (found.missing + found.unfit + found.unexpected)[0]
-        raise ValueError(
-            f"{name}: {found}, {len(found.unfit)} of another shape (first: {example}); pick the file of this model"
-        )
+    found = refused_unless_whole(fit(like, weights, table), name)
     places = {names[0]: names for names in names_of_parameters(like)}
     for key in weights.entries:
         read = {key: weights.read(key)}
@@ -125,6 +120,24 @@ def describe(path: Path) -> dict[str, Any]:
         "beside": found.beside,
         "dtypes": found.weights.dtypes,
     }
+
+
+def check(found: Found) -> Fit:
+    """How identified weights of a network fit it, nothing read. ValueError where they do not."""
+    network = found.family.network
+    assert network is not None
+    with torch.device("meta"):
+        how = fit(network.build(found.config()), found.weights, found.family.table)
+    return refused_unless_whole(how, found.family.name)
+
+
+def refused_unless_whole(found: Fit, name: str) -> Fit:
+    if not found.is_whole:
+        example = (found.missing + found.unfit + found.unexpected)[0]
+        raise ValueError(
+            f"{name}: {found}, {len(found.unfit)} of another shape (first: {example}); pick the file of this model"
+        )
+    return found
 
 
 def load_network(path: Path, dtype: torch.dtype, **constructor: Any) -> tuple[nn.Module, Fit]:

@@ -47,7 +47,7 @@ conditions, guide_of = (
     module("anisora_core.conditioning.guide").encode_guide,
 )
 loading = module("anisora_core.loading")
-samples, spread = {}, {}
+samples, spread, fp8 = {}, {}, {}
 LOADER = {
     "mini": {},
     "V3.1": {
@@ -253,6 +253,48 @@ def published():
     )
 
 
+def scaled_fp8(scene, weights):
+    """Both layouts of scaled fp8 through our loader, against the same numbers in float32."""
+    from safetensors.torch import save_file
+
+    plain, old, new = dict(weights), {"scaled_fp8": torch.zeros(2, dtype=torch.float8_e4m3fn)}, {}
+    for key, value in weights.items():
+        old[key] = new[key] = value
+        if (key.startswith("blocks.") and value.ndim == 2 and "attn" in key) or (
+            ".ffn." in key and value.ndim == 2
+        ):
+            scale = value.abs().max() / 448.0
+            small = (value / scale).to(torch.float8_e4m3fn)
+            old[key] = new[key] = small
+            stem = key.removesuffix("weight")
+            old[stem + "scale_weight"] = new[stem + "weight_scale"] = scale
+            form = json.dumps({"format": "float8_e4m3fn"}).encode()
+            new[stem + "comfy_quant"] = torch.tensor(list(form), dtype=torch.uint8)
+            plain[key] = small.float() * scale
+    made = {}
+    for name, tensors in (("plain", plain), ("old", old), ("new", new)):
+        save_file(
+            {k: v.contiguous() for k, v in tensors.items()},
+            models / "diffusion_models" / f"{name}.safetensors",
+        )
+        LOADER["V3.1"]["transformer_file"] = f"{name}.safetensors"
+        model = ours["AniSoraModelLoader"].load("V3.1", "float32", **LOADER["V3.1"])[0]
+        made[name] = scene.ours("euler", 2, 3.0, model)
+        if name != "plain":
+            kinds = {v.dtype for v in model.model.state_dict().values()}
+            fp8[name] = {
+                "error": float((made[name] - made["plain"]).std() / made["plain"].std()),
+                "stays small": torch.float8_e4m3fn in kinds,
+            }
+    del old["blocks.0.self_attn.q.weight"]
+    save_file({k: v.contiguous() for k, v in old.items()}, models / "diffusion_models" / "cut.safetensors")
+    LOADER["V3.1"]["transformer_file"] = "cut.safetensors"
+    try:
+        ours["AniSoraModelLoader"].load("V3.1", "float32", **LOADER["V3.1"])
+    except ValueError as error:
+        fp8["cut short"] = str(error)
+
+
 @torch.inference_mode()
 def hosts_own_network():
     """The guide on a Wan I2V model that the host's own loader loaded, against ours of the same file."""
@@ -269,7 +311,10 @@ def hosts_own_network():
     rng = torch.Generator().manual_seed(3)
     network = wan(config)
     path = models / "diffusion_models" / "wide.safetensors"
-    save_file({k: torch.randn(v.shape, generator=rng) * 0.03 for k, v in network.state_dict().items()}, path)
+    network.load_state_dict(
+        {k: torch.randn(v.shape, generator=rng) * 0.03 for k, v in network.state_dict().items()}
+    )
+    save_file(network.state_dict(), path)
     theirs = comfy.sd.load_diffusion_model(str(path), model_options={"dtype": torch.float32})
     LOADER["V3.1"]["transformer_file"] = "wide.safetensors"
     scene = Scene("V3.1")
@@ -279,6 +324,7 @@ def hosts_own_network():
         conds[0][0], conds[0][1]["clip_vision_output"] = words, seen
     mine, other = scene.ours("euler", 4, 3.0), scene.ours("euler", 4, 3.0, theirs)
     record(scene, "the host's own loader and network", mine, other)
+    scaled_fp8(scene, {k: v for k, v in network.state_dict().items()})
     saved = Path(base) / "saved.safetensors"
     comfy.sd.save_checkpoint(str(saved), scene.model)
     (models / "diffusion_models" / "again.safetensors").write_bytes(saved.read_bytes())
@@ -358,6 +404,7 @@ result = {
     "samples": samples,
     "spread": spread,
     "saved": saved,
+    "fp8": fp8,
     "partial": partial,
     "lora": lora,
     "vae": vae(scene),

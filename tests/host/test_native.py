@@ -79,6 +79,17 @@ def test_a_saved_model_loads_again(measured):
     assert measured["saved"] == 0.0
 
 
+@pytest.mark.parametrize("layout", ["old", "new"])
+def test_scaled_fp8_of_both_layouts_gives_the_same_clip(measured, layout, request):
+    assert measured["fp8"][layout]["error"] < 0.02
+    if layout == "old" or "0.33" in request.node.callspec.id:  # 0.3.64 does not know the newer layout
+        assert measured["fp8"][layout]["stays small"]
+
+
+def test_a_quantised_file_that_lacks_a_tensor_is_refused(measured):
+    assert "1 missing" in measured["fp8"]["cut short"]
+
+
 def test_the_vae_is_ours_whole_streamed_and_in_tiles(measured):
     assert measured["vae"]["decode"] < 1e-5
     assert measured["vae"]["encode"] < 1e-5

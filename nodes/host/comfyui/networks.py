@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import comfy.model_management
+import comfy.sd
+import comfy.utils
 import torch
 from comfy.ldm.modules.attention import optimized_attention
+from safetensors import safe_open
 from torch import Tensor
 
 from ....anisora_core.checkpoints.components import Experts, Transformer
+from ....anisora_core.checkpoints.detect import identify
+from ....anisora_core.checkpoints.files import open_weights
+from ....anisora_core.checkpoints.load import check
 from ....anisora_core.loading import Files, load_text, load_transformer, load_vae, load_vision
-from ....anisora_core.releases import Release
+from ....anisora_core.releases import Part, Release
 from ..loaded import Loaded
 from ..precision import fast_dtype
 from ..standalone.handles import VisionHandle
@@ -37,11 +43,36 @@ def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: 
         found = load_transformer(release, files, kind, cpu, **constructor)
         return getattr(found, expert)() if isinstance(found, Experts) else found
 
-    model, low_noise = model_of(bring, vae, release, latent_rgb), None
-    if release.boundary is not None:
-        low_noise = model_of(partial(bring, "low"), vae, release, latent_rgb)
+    def model_from(part: Part, expert: Literal["high", "low"] = "high") -> Any:
+        quantised = scaled_fp8(files[part]) if release.family == "wan" and part in files else None
+        return quantised or model_of(partial(bring, expert), vae, release, latent_rgb)
+
+    low_noise = None
+    if release.boundary is None:
+        model = model_from("transformer")
+    else:
+        model, low_noise = model_from("high_noise"), model_from("low_noise", "low")
         model.set_attachments(LOW_NOISE, low_noise)
     return Loaded(model, clip_of(text), HostVAE(vae), vision and VisionHandle(vision), low_noise)
+
+
+def scaled_fp8(path: Path) -> Any:
+    """A Wan file of scaled fp8 as the host's own model, which keeps it so in memory; None for any other file.
+
+    None also for the newer layout in a host that does not know it: such a file is multiplied out. The host logs what it
+    does not know and goes on; here a file that does not fit is a ValueError.
+    """
+    if path.suffix != ".safetensors" or not path.is_file():
+        return None
+    with safe_open(path, framework="pt") as file:
+        names = set(file.keys())
+    has_old_marker = any(name.endswith("scaled_fp8") for name in names)
+    if not has_old_marker and not any(name.endswith(".comfy_quant") for name in names):
+        return None
+    if not has_old_marker and not hasattr(comfy.utils, "convert_old_quants"):
+        return None
+    check(identify(open_weights(path)))
+    return comfy.sd.load_diffusion_model(str(path))
 
 
 def tokenizer_folder() -> Path | None:
