@@ -1,0 +1,48 @@
+// Pictures by address, each loaded once and kept small: fifty illustrations at full size would fill the memory.
+
+const SIDE = 640; // enough for the preview
+const THUMB = 176;
+
+export class Pictures {
+  /** @param {() => void} changed called when a picture has arrived, or is known to be missing */
+  constructor(changed) {
+    this.changed = changed;
+    this.known = new Map();
+  }
+
+  /** @returns {{canvas?: HTMLCanvasElement, thumb?: string, aspect?: number, missing?: boolean}} empty while it loads */
+  of(url) {
+    if (!this.known.has(url)) {
+      this.known.set(url, {});
+      this.load(url);
+    }
+    return this.known.get(url);
+  }
+
+  async load(url) {
+    const image = new Image();
+    image.src = url;
+    try {
+      await image.decode();
+      const canvas = shrunk(image, image.naturalWidth, image.naturalHeight, SIDE);
+      const thumb = shrunk(canvas, canvas.width, canvas.height, THUMB).toDataURL("image/webp", 0.85);
+      this.known.set(url, { canvas, thumb, aspect: canvas.width / canvas.height });
+    } catch {
+      this.known.set(url, { missing: true });
+    }
+    this.changed();
+  }
+}
+
+function shrunk(source, width, height, side) {
+  const scale = Math.min(1, side / Math.min(width, height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(width * scale));
+  canvas.height = Math.max(1, Math.round(height * scale));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff"; // transparent drawings lie on white, as in the node
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(source, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
