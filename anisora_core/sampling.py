@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -146,12 +146,17 @@ class LoraUse:
 
 
 def changes_to(network: Transformer, loras: Sequence[LoraUse], expert: str = "") -> Changes:
+    """`changes_among` the parameters of a network."""
+    family = "Wan" if isinstance(network, WanTransformer) else "CogVideoX"
+    return changes_among([name for name, _ in network.named_parameters()], family, loras, expert)
+
+
+def changes_among(names: Collection[str], family: str, loras: Sequence[LoraUse], expert: str = "") -> Changes:
     """Our parameter name -> changes. ValueError for a LoRA for the other family, or a block that is not there.
 
     What a network of the family may lack, as the image branch, is left out.
     """
-    family = "Wan" if isinstance(network, WanTransformer) else "CogVideoX"
-    known = dict(network.named_parameters())
+    known = set(names)
     blocks = {block_of(name) for name in known} - {-1}
     found: dict[str, list[tuple[Change, float]]] = {}
     for use in loras:
@@ -165,7 +170,7 @@ def changes_to(network: Transformer, loras: Sequence[LoraUse], expert: str = "")
                 f"{use.lora.source.name}: there is no block {unknown[0]}; this network has {min(blocks)} to {max(blocks)}"
             )
         changes, strength = use.changes(expert)
-        for name in changes.keys() & known.keys():
+        for name in changes.keys() & known:
             factor = use.blocks.get(block_of(name), 1.0)
             found.setdefault(name, []).append((changes[name], strength * factor))
     return found

@@ -152,7 +152,8 @@ def grouped(weights: Weights) -> tuple[dict[str, dict[str, str]], list[str]]:
 def _of_family(
     weights: Weights, family: str, groups: Mapping[str, Mapping[str, str]], rest: list[str]
 ) -> Lora:
-    both_experts = {name for name in _EXPERTS if any(module.startswith(name) for module in groups)}
+    # diffusers writes LoRAs for one network, whichever, under `transformer.` too
+    is_for_experts = any(module.startswith("transformer_2.") for module in groups)
     changes: dict[str, dict[str, Change]] = {}
     unmatched = list(rest)
     adapter = read_adapter(weights)
@@ -162,7 +163,7 @@ def _of_family(
             unmatched += roles.values()
             continue
         expert = next((name for p, name in _EXPERTS.items() if module.startswith(p)), "")
-        into = changes.setdefault(expert if len(both_experts) == 2 else "", {})
+        into = changes.setdefault(expert if is_for_experts else "", {})
         tensors = {role: weights.read(key) for role, key in roles.items()}
         alpha = alpha_of(module, adapter)
         if alpha is not None:

@@ -13,6 +13,7 @@ from comfyui_anisora.anisora_core.models.cogvideox.config import DEBUG as COG
 from comfyui_anisora.anisora_core.models.cogvideox.transformer import CogVideoXTransformer
 from comfyui_anisora.anisora_core.models.wan.config import DEBUG
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to
 from safetensors.torch import save_file
 
 WAN = replace(DEBUG, has_image_branch=True)
@@ -267,6 +268,22 @@ def test_one_file_for_two_experts(tmp_path):
     down = {name: part["blocks.0.ffn.0.weight"].down for name, part in lora.by_expert.items()}
     assert torch.equal(down["high"], content["transformer.blocks.0.ffn.net.0.proj.lora_A.weight"])
     assert torch.equal(down["low"], content["transformer_2.blocks.0.ffn.net.0.proj.lora_A.weight"])
+
+
+def test_a_file_for_the_low_noise_expert_acts_on_it_only(tmp_path):
+    model = network(WAN_LAYERS)
+    down, up = factors(model.blocks[0].ffn[0].weight, 0)
+    layer = "transformer_2.blocks.0.ffn.net.0.proj"
+    save_file({f"{layer}.lora_A.weight": down, f"{layer}.lora_B.weight": up}, tmp_path / "low.safetensors")
+    lora = read_lora(tmp_path / "low.safetensors")
+    assert (lora.changes.keys(), lora.by_expert.keys()) == (set(), {"low"})
+    assert describe(tmp_path / "low.safetensors")["experts"] == ["low"]
+    assert not changes_to(model, [LoraUse(lora)], "high")
+    ((change, strength),) = changes_to(model, [LoraUse(lora, 0.5)], "low")["blocks.0.ffn.0.weight"]
+    assert torch.equal(change.up, up)
+    assert strength == 0.5
+    with pytest.raises(ValueError, match=r"low\.safetensors: none of the weights it changes is in this rel"):
+        changes_to(model, [LoraUse(lora)])
 
 
 def test_several_at_once_add_up_and_strengths_are_free(tmp_path):
