@@ -12,7 +12,7 @@ from .checkpoints.components import Components, VideoVAE
 from .conditioning.guide import encode_guide
 from .conditioning.prompt import compose_prompt
 from .conditioning.timeline import flatten_alpha
-from .domain.conditions import MotionArea, Timeline
+from .domain.conditions import POSTERIOR_USES, MotionArea, PosteriorUse, Timeline
 from .domain.protocols import Step
 from .models.cogvideox.vae import CogVideoXVAE
 from .releases import Guidance, Release
@@ -21,7 +21,10 @@ from .sampling import LoraUse, Words, sample, settings_of
 
 @dataclass(frozen=True)
 class Request:
-    """What to make. None means the release's own default. `negative` None: the release's negative prompt."""
+    """What to make. None means the release's own default. `negative` None: the release's negative prompt.
+
+    `posterior`: how drawings are encoded; samples are drawn from the seed, apart from the clip's noise.
+    """
 
     timeline: Timeline
     prompt: str = ""
@@ -34,6 +37,7 @@ class Request:
     sampler: str | None = None
     guidance: Guidance | None = None
     faster_cache: bool = False
+    posterior: PosteriorUse = "mode"
     loras: tuple[LoraUse, ...] = ()
     seed: int = 0
 
@@ -80,7 +84,7 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
     guide = encode_guide(
         request.timeline,
         release.guide_rules,
-        vae_encoder(components.vae),
+        vae_encoder(components.vae, posterior_rng(request)),
         motion_area=request.motion_area,
     )
     yield Notes((*guide.report, *(str(use.lora) for use in request.loras)))
@@ -116,13 +120,28 @@ def encode_words(components: Components, release: Release, request: Request) -> 
     return Words(text, no_text, components.image_encoder.encode(flatten_alpha(drawings[0].image_HWC)[None]))
 
 
-def vae_encoder(vae: VideoVAE) -> Callable[[Tensor], Tensor]:
-    """video_BCFHW on any device -> normalised float32 latents on the VAE's device."""
+def posterior_rng(request: Request) -> torch.Generator | None:
+    """For samples of the posterior, None for its mode. Another stream than the noise's, which would be the same numbers.
+
+    ValueError for a name that is neither.
+    """
+    if request.posterior not in POSTERIOR_USES:
+        raise ValueError(f"unknown posterior {request.posterior!r}; use one of {', '.join(POSTERIOR_USES)}")
+    if request.posterior == "mode":
+        return None
+    # the low 32 bits are all that torch's generator takes of a seed
+    return torch.Generator("cpu").manual_seed((request.seed ^ 0x9E3779B9) % (1 << 64))
+
+
+def vae_encoder(vae: VideoVAE, rng: torch.Generator | None = None) -> Callable[[Tensor], Tensor]:
+    """video_BCFHW on any device -> normalised float32 latents on the VAE's device: the posterior's mode, or samples by `rng`."""
 
     def encode(video_BCFHW: Tensor) -> Tensor:
         with torch.inference_mode():
             weight = next(vae.parameters())
-            return vae.normalize(vae.encode(video_BCFHW.to(weight)).mode().float())
+            posterior = vae.encode(video_BCFHW.to(weight))
+            latent = posterior.mode() if rng is None else posterior.sample(rng)
+            return vae.normalize(latent.float())
 
     return encode
 

@@ -15,6 +15,9 @@ from .geometry import LatentGrid
 MotionWay = Literal["auto", "condition", "paper", "hold"]
 #: How keyframes become latents: as one clip on a canvas (Wan), or each alone in the slot of its frame (CogVideoX).
 GuideWay = Literal["canvas", "slots"]
+#: What of a VAE's posterior a guide is: its mode, or a sample of it, as AniSora V1's own program has it.
+PosteriorUse = Literal["mode", "sample"]
+POSTERIOR_USES: tuple[PosteriorUse, ...] = ("mode", "sample")
 #: Drawings of another shape than the clip: cut to it, or pulled to it as AniSora's own programs do.
 Fit = Literal["crop", "stretch"]
 FITS: tuple[Fit, ...] = ("crop", "stretch")

@@ -1,0 +1,51 @@
+"""From drawings to what the VAE makes of them, and back to frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from comfyui_anisora.anisora_core.domain.conditions import Timeline
+from comfyui_anisora.anisora_core.domain.noise import seeded_noise
+from comfyui_anisora.anisora_core.generate import Request, posterior_rng, vae_encoder
+from comfyui_anisora.anisora_core.models.cogvideox.config import DEBUG_VAE
+from comfyui_anisora.anisora_core.models.cogvideox.vae import CogVideoXVAE
+
+REQUEST = Request(Timeline(9, 16.0, 16, 16))
+
+
+@pytest.fixture(scope="module")
+def vae():
+    torch.manual_seed(0)
+    return CogVideoXVAE(DEBUG_VAE).eval()
+
+
+def test_a_guide_is_the_posteriors_mode_or_a_sample_of_it_by_the_seed(vae):
+    picture = torch.rand(1, 3, 1, 16, 24) * 2 - 1
+    with torch.no_grad():
+        posterior = vae.encode(picture)
+    assert torch.equal(vae_encoder(vae, posterior_rng(REQUEST))(picture), vae.normalize(posterior.mean))
+    drawn = replace(REQUEST, posterior="sample", seed=7)
+    first, again, other = (
+        vae_encoder(vae, posterior_rng(request))(picture)
+        for request in (drawn, drawn, replace(drawn, seed=8))
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    draws = (vae.denormalize(first) - posterior.mean) / (0.5 * posterior.logvar).exp()
+    assert abs(float(draws.mean())) < 0.2
+    assert abs(float(draws.std()) - 1.0) < 0.2
+    noise = seeded_noise(first.shape, 7)
+    assert abs(float((draws * noise).mean())) < 0.2  # were it the clip's own noise: 1
+
+
+def test_every_drawing_gets_a_draw_of_its_own(vae):
+    encode = vae_encoder(vae, posterior_rng(replace(REQUEST, posterior="sample")))
+    picture = torch.zeros(1, 3, 1, 16, 16)
+    assert not torch.equal(encode(picture), encode(picture))
+
+
+def test_an_unknown_use_of_the_posterior_is_named():
+    with pytest.raises(ValueError, match="unknown posterior 'mean'; use one of mode, sample"):
+        posterior_rng(replace(REQUEST, posterior="mean"))
