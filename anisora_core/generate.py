@@ -146,16 +146,19 @@ def vae_encoder(vae: VideoVAE, rng: torch.Generator | None = None) -> Callable[[
     return encode
 
 
-def run_length(vae: VideoVAE, wanted: int | None = None) -> int:
-    """Latents decoded at once: CogVideoX's authors' 2, since others give other pixels; what is wanted, or 4, for Wan."""
-    return 2 if isinstance(vae, CogVideoXVAE) else wanted or 4
+def run_length(vae: VideoVAE, wanted: int | None = None, num_latents: int = 1) -> int:
+    """Latents decoded at once of a clip of `num_latents`: what is wanted, or 4, for Wan.
+
+    CogVideoX's are its release's, since another number gives other pixels.
+    """
+    return vae.run_length(num_latents) if isinstance(vae, CogVideoXVAE) else wanted or 4
 
 
 def decode_frames(
     vae: VideoVAE, latent_BCTHW: Tensor, *, latents_per_chunk: int | None = None
 ) -> Iterator[Tensor]:
     """Normalised latents of one clip -> runs of frames_FHWC float 0..1 on the CPU."""
-    chunk = run_length(vae, latents_per_chunk)
+    chunk = run_length(vae, latents_per_chunk, latent_BCTHW.shape[2])
     with torch.inference_mode():
         raw = vae.denormalize(latent_BCTHW).to(next(vae.parameters()))
         for video in vae.decode_chunks(raw, latents_per_chunk=chunk):

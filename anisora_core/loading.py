@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,8 @@ def load_vae(
         raise ValueError(
             f"vae {path.name} is not the VAE of release {release.name}; pick the one of its family"
         )
+    if isinstance(network, CogVideoXVAE) and release.decodes_whole:
+        network.config = replace(network.config, latents_per_run=None)
     return network.to(device)
 
 

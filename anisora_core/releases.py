@@ -76,6 +76,7 @@ class Release:
     training or recommended. `sizes` are (width, height), the first is the default. `cfg_scale`
     is the highest scale of a changing `guidance`. `zero_negative`: the pass without text sees zeros, not a negative
     prompt. `step_lists`: steps of the sampler `optimal` -> places on its grid. `boundary`: where two experts change.
+    `decodes_whole`: all latents at once, where CogVideoX's VAE takes two at a time.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Release:
     has_clip_vision: bool = False
     truncate_timestep: bool = True
     boundary: float | None = None
+    decodes_whole: bool = False
     step_lists: Mapping[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
     trained_strengths: bool = False
     between: Between = "grey"
@@ -258,6 +260,7 @@ RELEASES: dict[str, Release] = {
             title="AniSora V1-RL (CogVideoX 5B, 50 steps)",
             sizes=((720, 480),),
             key_multiple=None,
+            decodes_whole=True,
             files=(_published("transformer", "5B_RL", 11.1), *_V1.files[1:]),
         ),
     )

@@ -52,7 +52,10 @@ DEBUG = replace(
 
 @dataclass(frozen=True)
 class CogVideoXVAEConfig:
-    """Causal VAE. `temporal_levels`: how many of the outermost levels also halve time; `scale` multiplies latents."""
+    """Causal VAE. `temporal_levels`: how many of the outermost levels also halve time; `scale` multiplies latents.
+
+    `latents_per_run`: how many are decoded at once after the first, which changes the pixels; None: all of the clip.
+    """
 
     dim: int = 128
     channels: int = 16
@@ -62,6 +65,7 @@ class CogVideoXVAEConfig:
     groups: int = 32
     eps: float = 1e-6
     scale: float = 0.7
+    latents_per_run: int | None = 2
 
     @property
     def grid(self) -> LatentGrid:

@@ -210,13 +210,19 @@ class CogVideoXVAE(nn.Module):
         self.grid.latent_frames(video_BCFHW.shape[2])
         return Posterior(*self.encoder(video_BCFHW).chunk(2, dim=1))
 
-    def decode_chunks(self, latent_BCTHW: Tensor, *, latents_per_chunk: int = 2) -> Iterator[Tensor]:
+    def run_length(self, num_latents: int) -> int:
+        """Latents decoded at once after the first, of a clip of so many: 2 as V1's authors have it, or all but the first."""
+        return self.config.latents_per_run or max(2, (num_latents - 1) // 2 * 2)
+
+    def decode_chunks(
+        self, latent_BCTHW: Tensor, *, latents_per_chunk: int | None = None
+    ) -> Iterator[Tensor]:
         """Yield video_BCFHW run by run, not clamped, from raw latents: 1 + `latents_per_chunk` of them, then so many each.
 
-        The authors decode by 2, and V1-RL a whole clip; another even number gives other pixels. ValueError where the
-        latents do not come out even.
+        None is `run_length`; another even number gives other pixels. ValueError where the latents do not come out even.
         """
         total = latent_BCTHW.shape[2]
+        latents_per_chunk = latents_per_chunk or self.run_length(total)
         assert latents_per_chunk % 2 == 0, "an odd run would take its first latent for the clip's"
         if (total - 1) % latents_per_chunk:
             raise ValueError(
@@ -231,7 +237,7 @@ class CogVideoXVAE(nn.Module):
             frames, past = self.decoder(run, past)
             yield frames
 
-    def decode(self, latent_BCTHW: Tensor, *, latents_per_chunk: int = 2) -> Tensor:
+    def decode(self, latent_BCTHW: Tensor, *, latents_per_chunk: int | None = None) -> Tensor:
         """Raw latents -> video_BCFHW, not clamped."""
         return torch.cat(list(self.decode_chunks(latent_BCTHW, latents_per_chunk=latents_per_chunk)), dim=2)
 
