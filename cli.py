@@ -87,8 +87,9 @@ def add_generate(command: argparse.ArgumentParser) -> None:
         "--lora",
         action="append",
         default=[],
-        metavar="FILE[:STRENGTH[:LOW]]",
-        help="any maker's LoRA, several in turn; LOW: V3.2's low noise network, if another strength",
+        metavar="FILE[:STRENGTH[:LOW]][@BLOCKS]",
+        help="any maker's LoRA, several in turn; LOW: V3.2's low noise network, if another strength; "
+        "BLOCKS: factors per block, as 0-9=0.5,20=0",
     )
     command.add_argument("--motion-mask", type=Path, metavar="PNG", help="white may move")
     command.add_argument("--motion-way", default="auto", choices=("auto", "condition", "paper", "hold"))

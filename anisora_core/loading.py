@@ -26,24 +26,25 @@ Files = Mapping[Part, Path]
 def find_files(
     release: Release, named: Mapping[Part, str], look_in: Callable[[str, str], Path | None]
 ) -> dict[Part, Path]:
-    """What was named, found in `look_in(folder, name)` or as a path; and what was not named but is there as published.
+    """What was named, found in `look_in(folder, name)`; and what was not named but is there as published.
 
     ValueError for a name that is nowhere.
     """
     if release.name == MINI_NAME:
         name = named.get("transformer", "")
-        return {"transformer": Path(name).expanduser() if name else MINI_DIR}
+        folder = look_in("diffusion_models", name) if name else MINI_DIR
+        if folder is None:
+            raise ValueError(f"{name} is not in models/diffusion_models; check the name")
+        return {"transformer": folder}
     found: dict[Part, Path] = {}
     for wanted in release.files:
         asked = named.get(wanted.part, "")
         name = asked or wanted.file_name
         path = look_in(wanted.folder, name) if name else None
-        if path is None and asked and Path(asked).expanduser().exists():
-            path = Path(asked).expanduser()
         if path is not None:
             found[wanted.part] = path
         elif asked:
-            raise ValueError(f"{asked} is neither in models/{wanted.folder} nor a path; check the name")
+            raise ValueError(f"{asked} is not in models/{wanted.folder}; check the name")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from .conditioning import AniSoraGuide, AniSoraMotionMask, AniSoraPrompt
 from .loaders import AniSoraDrawing, AniSoraModelLoader, AniSoraRelease
+from .lora import AniSoraLora
 from .painter import AniSoraMotionPainter
 from .sampling import AniSoraDecode, AniSoraSampler, AniSoraSamplerSelect, AniSoraSigmas
 from .timeline import AniSoraKeyframe, AniSoraTimeline
@@ -19,6 +20,7 @@ NODE_CLASS_MAPPINGS = {
     "AniSoraDecode": AniSoraDecode,
     "AniSoraSamplerSelect": AniSoraSamplerSelect,
     "AniSoraSigmas": AniSoraSigmas,
+    "AniSoraLora": AniSoraLora,
     "AniSoraMotionPainter": AniSoraMotionPainter,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
@@ -34,5 +36,6 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraDecode": "AniSora Decode",
     "AniSoraSamplerSelect": "AniSora Sampler Select",
     "AniSoraSigmas": "AniSora Sigmas",
+    "AniSoraLora": "AniSora LoRA",
     "AniSoraMotionPainter": "AniSora Motion Painter",
 }

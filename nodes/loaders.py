@@ -29,7 +29,7 @@ class AniSoraModelLoader:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         def file(part: str, folder: str, more: str = "") -> tuple[str, dict[str, Any]]:
-            tip = f"{part} in models/{folder}, or its path. Empty: the file the release names, if it names one.{more}"
+            tip = f"{part} in models/{folder}. Empty: the file the release names, if it names one.{more}"
             return ("STRING", {"default": "", "tooltip": tip})
 
         return {

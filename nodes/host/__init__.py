@@ -18,17 +18,17 @@ from torch import Tensor
 
 from ...anisora_core.loading import Files
 from ...anisora_core.releases import Release
-from ...anisora_core.sampling import Settings
+from ...anisora_core.sampling import LoraUse, Settings
 from .images import read_image
 from .loaded import Loaded
 from .masks import to_concat_mask, to_noise_mask
 
 if "comfy.model_management" in sys.modules and "folder_paths" in sys.modules:
-    from .comfyui import Progress, input_file, model_file
+    from .comfyui import Progress, input_file, model_file, model_names
 
     _body = ".comfyui.networks"
 else:
-    from .standalone import Progress, input_file, model_file
+    from .standalone import Progress, input_file, model_file, model_names
 
     _body = ".standalone.networks"
 
@@ -44,11 +44,13 @@ __all__ = [
     "input_file",
     "load",
     "model_file",
+    "model_names",
     "read_image",
     "sample",
     "solver",
     "to_concat_mask",
     "to_noise_mask",
+    "with_lora",
 ]
 
 
@@ -81,6 +83,11 @@ def sample(
 ) -> Tensor:
     """Noise to raw latents, with the host's bar and preview; the user's interrupt ends it."""
     return _networks().sample(model, low_noise_model, positive, negative, latent, settings, seed)
+
+
+def with_lora(model: Any, use: LoraUse, expert: str = "") -> Any:
+    """The MODEL with a LoRA acting on it; `expert` is high or low for one of two. ValueError where it does not fit."""
+    return _networks().with_lora(model, use, expert)
 
 
 def solver(name: str) -> Any:

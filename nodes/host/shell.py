@@ -24,7 +24,7 @@ from ...anisora_core.files import write_beside
 from ...anisora_core.generate import Frames, Notes, Request, make_clip
 from ...anisora_core.loading import find_files, load_release
 from ...anisora_core.releases import Part, Release, find_release
-from ...anisora_core.sampling import LoraUse
+from ...anisora_core.sampling import LoraUse, block_strengths
 from .images import read_image
 from .precision import fast_dtype
 from .standalone import Progress, device, model_file
@@ -42,7 +42,7 @@ PARTS: dict[Part, str] = {
     "text_encoder": "text_encoder",
     "image_encoder": "image_encoder",
 }
-_LORA = re.compile(r"(.+?)(?::(-?[\d.]+))?(?::(-?[\d.]+))?")
+_LORA = re.compile(r"(.+?)(?::(-?[\d.]+))?(?::(-?[\d.]+))?(?:@([\d=,. -]+))?")
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,18 @@ def parse_keyframe(text: str) -> Keyframe:
 
 
 def parse_lora(text: str) -> LoraUse:
-    """`FILE`, `FILE:STRENGTH` or, for two experts, `FILE:HIGH:LOW`; a path, or a name in ANISORA_MODELS/loras."""
+    """`FILE`, `FILE:STRENGTH` or, for two experts, `FILE:HIGH:LOW`, each with `@0-9=0.5,20=0` for some blocks.
+
+    FILE is a name in ANISORA_MODELS/loras, or a path.
+    """
     parts = _LORA.fullmatch(text)
     assert parts is not None
-    name, strength, low = parts.groups()
-    path = Path(name).expanduser()
-    found = path if path.exists() else model_file("loras", name)
+    name, strength, low, blocks = parts.groups()
+    found = model_file("loras", name)
     if found is None:
-        raise ValueError(f"--lora {text!r}: {name} is neither a path nor in models/loras; check the name")
-    return LoraUse(read_lora(found), float(strength or 1.0), float(low) if low else None)
+        raise ValueError(f"--lora {text!r}: {name} is neither in models/loras nor a path; check the name")
+    lora = read_lora(found)
+    return LoraUse(lora, float(strength or 1.0), float(low) if low else None, block_strengths(blocks or ""))
 
 
 def request_of(options: argparse.Namespace, release: Release) -> Request:

@@ -150,11 +150,11 @@ def test_a_lora_changes_the_clip_by_its_strength_and_says_what_it_matched(
             "not one of release V1; pick V2 or V3 or V3.1 or anymask",
         ),
         ("V1", ("--vae", "wan_2.1_vae.safetensors"), "is not the VAE of release V1"),
-        ("V3.1", ("--weights", "nowhere.safetensors"), "neither in models/diffusion_models nor a path"),
+        ("V3.1", ("--weights", "nowhere.safetensors"), "is not in models/diffusion_models"),
         ("V2", ("--steps", "9"), "sampler optimal has no list of 9 steps; use 16 or 12"),
         ("V3.1", ("--sampler", "optimal"), "no list of 3 steps; use another sampler"),
         ("V1", ("--sampler", "optimal"), "no list of 3 steps; use another sampler"),
-        ("V1", ("--lora", "nowhere.safetensors"), "neither a path nor in models/loras"),
+        ("V1", ("--lora", "nowhere.safetensors"), "neither in models/loras nor a path"),
         ("V1", ("--keyframe", "b.png@2", "--keyframe", "b.png@4"), "fall into one latent"),
     ],
 )

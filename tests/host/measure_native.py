@@ -31,7 +31,8 @@ sys.modules[name] = loaded = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(loaded)
 ours = {key: kind() for key, kind in loaded.NODE_CLASS_MAPPINGS.items()}
 models = Path(base) / "models"
-for folder in ("diffusion_models", "vae", "text_encoders", "clip_vision"):
+(models / "loras").mkdir(exist_ok=True)
+for folder in ("diffusion_models", "vae", "text_encoders", "clip_vision", "loras"):
     folder_paths.add_model_folder_path(folder, str(models / folder))
 
 
@@ -129,7 +130,7 @@ class Scene:
         run = node().sample if hasattr(node, "sample") else node.execute
         return first(run(noise, guider, sampler, sigmas, self.latent))[0]["samples"]
 
-    def core(self, sampler, steps, cfg, guidance=None):
+    def core(self, sampler, steps, cfg, guidance=None, loras=()):
         """Without the host: our loader, networks of torch's operations, our samplers."""
         files = module("nodes.loaders").files_of(
             self.release,
@@ -156,7 +157,7 @@ class Scene:
             self.release, steps=steps, sampler=sampler, cfg_scale=cfg, guidance=guidance or "constant"
         )
         for step in sampling.sample(
-            parts.transformer, guide, sampling.Words(text, no_text, image), settings, SEED
+            parts.transformer, guide, sampling.Words(text, no_text, image), settings, SEED, loras
         ):
             x = step.x
         return parts.vae.denormalize(x)
@@ -231,6 +232,22 @@ def published():
     record(scene, "the core without a host", unipc, scene.core("unipc", 4, 3.0))
     scene = Scene("V3.2")
     record(scene, "the core without a host", scene.ours("unipc", 8, 3.0), scene.core("unipc", 8, 3.0))
+    from safetensors.torch import save_file
+
+    save_file(lora_of(scene.model), models / "loras" / "wan.safetensors")
+    high, low, _ = ours["AniSoraLora"].apply(scene.model, "wan.safetensors", 0.7, scene.low, -0.4, "0=0.5")[
+        "result"
+    ]
+    styled = scene.ours("unipc", 8, 3.0, high, low_noise_model=low)
+    read = module("anisora_core.checkpoints.lora").read_lora(models / "loras" / "wan.safetensors")
+    use = sampling.LoraUse(read, 0.7, -0.4, {0: 0.5})
+    record(
+        scene,
+        "LoRA on both experts, the core without a host",
+        styled,
+        scene.core("unipc", 8, 3.0, loras=[use]),
+    )
+    samples["V3.2: how much it changes"] = off(styled, scene.ours("unipc", 8, 3.0))
     scene = Scene("V1")
     made = scene.ours("sde_dpmpp_2m", 6, 3.0, guidance="constant")
     record(scene, "the core without a host", made, scene.core("sde_dpmpp_2m", 6, 3.0))
@@ -348,9 +365,16 @@ def lora_of(model):
 
 @torch.inference_mode()
 def patches(scene, plain):
+    from safetensors.torch import save_file
+
     weights = {k: v.clone() for k, v in scene.model.model.state_dict().items()}
     styled, _ = comfy.sd.load_lora_for_models(scene.model, None, lora_of(scene.model), 0.7, 0.0)
     whole = scene.ours("euler", 4, 2.0, styled)
+    save_file(lora_of(scene.model), models / "loras" / "style.safetensors")
+    by_node = ours["AniSoraLora"].apply(scene.model, "style.safetensors", 0.7)["result"][0]
+    record(
+        scene, "AniSora LoRA, against the host's own LoRA loader", scene.ours("euler", 4, 2.0, by_node), whole
+    )
     styled.detach()
     styled.load(torch.device("cpu"), lowvram_model_memory=styled.model_size() // 4)
     load = comfy.model_management.load_models_gpu

@@ -21,12 +21,16 @@ def input_file(name: str) -> Path:
 
 
 def model_file(folder: str, name: str) -> Path | None:
-    """A file or folder in one of the host's model folders of this kind."""
+    """A file or folder in one of the host's model folders of this kind, never outside of them."""
     for base in folder_paths.get_folder_paths(folder):
-        path = Path(base, name)
-        if path.exists():
+        path = Path(os.path.abspath(os.path.join(base, name)))
+        if path.is_relative_to(os.path.abspath(base)) and path.exists():
             return path
     return None
+
+
+def model_names(folder: str) -> list[str]:
+    return folder_paths.get_filename_list(folder)
 
 
 class Progress:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ....anisora_core.layers.lora import Change
-from ....anisora_core.sampling import LoraUse, changes_to
+from ....anisora_core.sampling import LoraUse, changes_among
 
 
 class Patch(comfy.weight_adapter.WeightAdapterBase):
@@ -48,10 +48,13 @@ def on_device(value: Any, device: torch.device) -> Any:
     return value
 
 
-def with_lora(model: Any, use: LoraUse, expert: str = "") -> Any:
-    """A clone that the LoRA acts on; `expert` high or low of a release with two. ValueError for one of another family."""
+def with_lora(model: Any, use: LoraUse, expert: str) -> Any:
+    """A clone that the LoRA acts on; `expert` is high or low for one of two, else empty. ValueError where it does not fit."""
+    names = [name.removeprefix("diffusion_model.") for name in model.model.state_dict()]
+    family = "Wan" if "head.head.weight" in names else "CogVideoX"
+    changes = changes_among(names, family, [use], expert)
     styled = model.clone()
-    for name, parts in changes_to(model.model.diffusion_model, [use], expert).items():
+    for name, parts in changes.items():
         for change, strength in parts:
             styled.add_patches({f"diffusion_model.{name}": Patch({name}, [change])}, strength)
     return styled

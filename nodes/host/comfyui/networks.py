@@ -24,11 +24,12 @@ from ..loaded import Loaded
 from ..precision import fast_dtype
 from ..standalone.handles import VisionHandle
 from .clip import clip_of
+from .lora import with_lora
 from .model import model_of, operations_for
 from .sampling import LOW_NOISE, HostSampler, sample
 from .vae import HostVAE, decode
 
-__all__ = ["HostSampler", "decode", "load", "sample"]
+__all__ = ["HostSampler", "decode", "load", "sample", "with_lora"]
 
 
 def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: Tensor | None) -> Loaded:

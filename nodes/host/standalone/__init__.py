@@ -22,9 +22,15 @@ def input_file(name: str) -> Path:
 
 
 def model_file(folder: str, name: str) -> Path | None:
-    """In ANISORA_MODELS (default: the folder `models`), laid out as ComfyUI's models are."""
-    path = Path(os.environ.get("ANISORA_MODELS", "models"), folder, name)
-    return path if path.exists() else None
+    """In ANISORA_MODELS (default: the folder `models`), laid out as ComfyUI's models are; else a path."""
+    places = (Path(os.environ.get("ANISORA_MODELS", "models"), folder, name), Path(name).expanduser())
+    return next((path for path in places if path.exists()), None)
+
+
+def model_names(folder: str) -> list[str]:
+    """Files of such a folder, with the folders inside it."""
+    base = Path(os.environ.get("ANISORA_MODELS", "models"), folder)
+    return sorted(path.relative_to(base).as_posix() for path in base.rglob("*.safetensors"))
 
 
 class Progress:

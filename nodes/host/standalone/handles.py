@@ -14,6 +14,7 @@ from torch import Tensor
 from ....anisora_core.checkpoints.components import Experts, Transformer, VideoVAE
 from ....anisora_core.domain.protocols import ImageEncoder, TextEncoder
 from ....anisora_core.generate import decode_frames
+from ....anisora_core.sampling import LoraUse
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class ModelHandle:
     transformer: Transformer | Experts
     vae: VideoVAE
     latent_rgb: Tensor | None = None
+    loras: tuple[LoraUse, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from ....anisora_core.domain.conditions import Guide, Hold
 from ....anisora_core.generate import decode_frames
 from ....anisora_core.loading import Files, load_release
 from ....anisora_core.releases import Release
-from ....anisora_core.sampling import Settings, Words
+from ....anisora_core.sampling import LoraUse, Settings, Words
 from ....anisora_core.sampling import sample as sample_latents
 from .. import masks
 from ..loaded import Loaded
@@ -20,7 +21,7 @@ from ..precision import fast_dtype
 from . import Progress, device
 from .handles import ClipHandle, HostSampler, ModelHandle, VaeHandle, VisionHandle
 
-__all__ = ["HostSampler", "decode", "load", "sample"]
+__all__ = ["HostSampler", "decode", "load", "sample", "with_lora"]
 
 
 def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: Tensor | None) -> Loaded:
@@ -30,6 +31,11 @@ def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: 
     model = ModelHandle(parts.transformer, parts.vae, latent_rgb)
     low_noise = None if release.boundary is None else model
     return Loaded(model, ClipHandle(parts.text_encoder), VaeHandle(parts.vae), vision, low_noise)
+
+
+def with_lora(model: ModelHandle, use: LoraUse, expert: str) -> ModelHandle:
+    """`expert` says nothing here: one handle brings both."""
+    return replace(model, loras=(*model.loras, use))
 
 
 def sample(
@@ -46,7 +52,7 @@ def sample(
     words = Words(text_of(positive), text_of(negative), image_of(positive))
     progress = Progress(settings.steps)
     x = guide.latent_BCTHW
-    for step in sample_latents(model.transformer, guide, words, settings, seed):
+    for step in sample_latents(model.transformer, guide, words, settings, seed, model.loras):
         progress.update(step.index + 1)
         x = step.x
     return model.vae.denormalize(x).cpu()
