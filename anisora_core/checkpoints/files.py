@@ -218,6 +218,12 @@ def open_pickle(path: Path) -> Weights:
         ) from None
     except (RuntimeError, OSError, EOFError, ValueError) as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "unable to mmap" in line or "map view" in line:  # torch's words, on Linux and on Windows
+            size = path.stat().st_size / 1e9
+            raise ValueError(
+                f"{path} of {size:.1f} GB exceeds the memory, into which pickles are mapped whole; get it as .safetensors, "
+                "or convert it on a larger machine"
+            ) from None
         raise ValueError(f"weights file {path} is damaged ({line}); download it again") from None
     for nest in _NESTS:
         if isinstance(content, dict) and isinstance(content.get(nest), dict):

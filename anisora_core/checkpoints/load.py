@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..models.text import ByteTextEncoder, TextConfig
+from ..models.text import ByteTextEncoder, T5Shape, TextConfig
 from ..models.wan.config import WanConfig, WanVAEConfig
 from ..models.wan.transformer import WanTransformer
 from ..models.wan.vae import WanVAE
@@ -21,6 +21,7 @@ from .detect import Found, config_from, identify
 from .files import Weights, join, open_weights
 from .keymaps import Table, our_shapes, to_ours
 from .lora import is_lora, lora_of
+from .tokenizers import find_tokenizer
 
 log = logging.getLogger(__name__)
 MINI_DIR = Path(__file__).parent.parent / "assets" / "mini"
@@ -110,9 +111,12 @@ def describe(path: Path) -> dict[str, Any]:
     found = identify(weights)
     facts: dict[str, Any] = {"file": str(path), "family": found.family.name, "prefix": found.prefix}
     if found.family.network is not None:
+        config = found.config()
         with torch.device("meta"):
-            model = found.family.network.build(found.config())
+            model = found.family.network.build(config)
         facts["fit"] = str(fit(model, found.weights, found.family.table))
+        if isinstance(config, T5Shape):
+            facts["tokenizer"] = describe_tokenizer(weights, config.vocabulary)
     return {
         **facts,
         "tensors": len(found.weights.entries),
@@ -138,6 +142,14 @@ def refused_unless_whole(found: Fit, name: str) -> Fit:
             f"{name}: {found}, {len(found.unfit)} of another shape (first: {example}); pick the file of this model"
         )
     return found
+
+
+def describe_tokenizer(weights: Weights, vocabulary: int) -> str:
+    """Where the one of a text encoder is, or what is missing and where to put it."""
+    try:
+        return find_tokenizer(weights, vocabulary).source
+    except ValueError as error:
+        return str(error)
 
 
 def load_network(path: Path, dtype: torch.dtype, **constructor: Any) -> tuple[nn.Module, Fit]:

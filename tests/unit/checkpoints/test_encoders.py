@@ -19,6 +19,7 @@ import transformers
 from comfyui_anisora.anisora_core.checkpoints.encoders import load_image_encoder, load_text_encoder
 from comfyui_anisora.anisora_core.checkpoints.files import Entry, Weights
 from comfyui_anisora.anisora_core.checkpoints.keymaps.encoders import T5_FROM_GGUF, UMT5_FROM_WAN
+from comfyui_anisora.anisora_core.checkpoints.load import describe
 from comfyui_anisora.anisora_core.checkpoints.tokenizers import find_tokenizer, read_tokenizer
 from comfyui_anisora.anisora_core.models.text import V1_TEXT, WAN_TEXT, T5Shape
 from comfyui_anisora.anisora_core.models.vision import ClipShape, clip_features, clip_vision
@@ -236,6 +237,18 @@ def test_the_tokenizer_of_another_model_is_passed_over_and_named(tmp_path, proto
     (tmp_path / "spiece.model").write_bytes(proto)
     with pytest.raises(ValueError, match=r"spiece\.model has \d+ pieces; the encoder has 256384 rows"):
         find_tokenizer(weights_at(tmp_path / "t5.safetensors"), 256384)
+
+
+def test_inspect_says_which_tokenizer_an_encoder_has_or_what_to_put_where(tmp_path, proto, reference):
+    file = comfyui(tmp_path, proto, network(vocabulary=len(reference) + SPARE, umt5=True))
+    assert describe(file)["tokenizer"] == f"{file} (spiece_model)"
+    save_file(named_by(network(vocabulary=len(reference) + SPARE, umt5=False)), tmp_path / "t5.safetensors")
+    assert (
+        "t5.safetensors comes without its tokenizer; put tokenizer.json or spiece.model or"
+        in (describe(tmp_path / "t5.safetensors")["tokenizer"])
+    )
+    (tmp_path / "spiece.model").write_bytes(proto)
+    assert describe(tmp_path / "t5.safetensors")["tokenizer"] == str(tmp_path / "spiece.model")
 
 
 @pytest.mark.parametrize("name", ["tokenizer.json", "spiece.model"])

@@ -37,6 +37,22 @@ print(resident("VmHWM") - before, sum(p.nbytes for p in model.parameters()))
 """
 
 
+#: Opens a pickle when the process may take no more memory than a quarter of it.
+TIGHT_CHILD = """
+import resource, sys
+from pathlib import Path
+from comfyui_anisora.anisora_core.checkpoints.files import open_weights
+
+path = Path(sys.argv[1])
+taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + path.stat().st_size // 4,) * 2)
+try:
+    open_weights(path)
+except ValueError as error:
+    print(error)
+"""
+
+
 def shapes_of(config):
     with torch.device("meta"):
         return {name: tuple(p.shape) for name, p in WanTransformer(config).named_parameters()}
@@ -73,3 +89,13 @@ def test_a_file_larger_than_memory_says_what_it_is(tmp_path):
         file.write(len(text).to_bytes(8, "little") + text)
         file.truncate(8 + len(text) + end)
     assert describe(path)["fit"] == "1303 tensors matched, 0 missing, 0 unexpected"
+
+
+def test_a_pickle_larger_than_memory_is_not_called_damaged(tmp_path):
+    torch.save({"a": torch.zeros(2**26)}, tmp_path / "big.pt")
+    run = subprocess.run(
+        [sys.executable, "-c", TIGHT_CHILD, tmp_path / "big.pt"], check=True, capture_output=True, text=True
+    )
+    assert "big.pt of 0.3 GB exceeds the memory" in run.stdout
+    assert "get it as .safetensors" in run.stdout
+    assert "damaged" not in run.stdout
