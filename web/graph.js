@@ -88,7 +88,9 @@ export function pictureOf(node) {
   if (!node) return { url: null, label: "" };
   const named = siblingWidget(node, "image")?.value;
   if (typeof named === "string" && named) return { url: viewUrl(named), label: named.replace(/ \[\w+\]$/, "") };
-  return { url: node.imgs?.[0]?.src ?? null, label: siblingWidget(node, "drawing")?.value ?? node.title };
+  const drawing = node.type === "AniSoraDrawing" && siblingWidget(node, "drawing")?.value;
+  if (drawing) return { url: new URL(`./drawings/${drawing}.png`, import.meta.url).href, label: drawing };
+  return { url: node.imgs?.[0]?.src ?? null, label: node.title };
 }
 
 /** The AniSora Keyframe nodes of this timeline, first in the chain first. */

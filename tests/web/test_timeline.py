@@ -49,7 +49,7 @@ def place_of(page, frame: float, row: str = ".cards") -> tuple[float, float]:
     """Where on the screen the middle of a frame is."""
     box = page.locator(row).bounding_box()
     left = page.locator(".track").bounding_box()["x"]
-    return left + page.evaluate(f"strip.x({frame + 0.5})"), box["y"] + box["height"] / 2
+    return left + page.evaluate(f"strip.view.x({frame + 0.5})"), box["y"] + box["height"] / 2
 
 
 def drag(page, start: tuple[float, float], end: tuple[float, float], release: bool = True) -> None:
@@ -435,7 +435,7 @@ def test_prompt_segments_are_added_written_and_pulled(strip):
     assert value(page)["prompts"][1] == {"start": 20, "end": 33, "text": "rain"}
     second = page.locator(".segment").nth(1)
     box = second.bounding_box()
-    drag(page, (box["x"] + 40, y), (box["x"] + 40 - page.evaluate("strip.cell") * 10, y))
+    drag(page, (box["x"] + 40, y), (box["x"] + 40 - page.evaluate("strip.view.cell") * 10, y))
     assert value(page)["prompts"][1] == {"start": 10, "end": 23, "text": "rain"}
     assert second.bounding_box()["y"] > page.locator(".segment").first.bounding_box()["y"]  # they overlap
     page.keyboard.press("Delete")
@@ -507,7 +507,7 @@ def test_scrubbing_cross_fades_the_neighbours(strip):
     def pixel(frame: int) -> list[int]:
         page.mouse.click(*place_of(page, frame, ".scrub"))
         assert page.evaluate("strip.playhead") == frame
-        return page.evaluate("[...strip.canvas.getContext('2d').getImageData(9, 9, 1, 1).data]")[:3]
+        return page.evaluate("[...strip.view.canvas.getContext('2d').getImageData(9, 9, 1, 1).data]")[:3]
 
     assert pixel(0) == [255, 0, 0]
     assert pixel(32) == pytest.approx([64, 64, 192], abs=2)  # half blue, half the model's grey
@@ -552,7 +552,7 @@ def test_a_zoomed_strip_scrolls_and_still_hits_the_frame(strip):
     page.get_by_role("button", name="Zoom in").click()
     page.mouse.move(*place_of(page, 3))
     page.mouse.wheel(0, 10000)
-    page.wait_for_function("strip.scroll.scrollLeft > 500")
+    page.wait_for_function("strip.view.scroll.scrollLeft > 500")
     drag(page, place_of(page, 49), place_of(page, 60))
     assert positions(page)[-1] == "60"
 

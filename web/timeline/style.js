@@ -36,6 +36,9 @@ const CSS = `
 .anisora-strip .bar label { display: inline-flex; align-items: center; gap: 3px; color: var(--dim); }
 .anisora-strip .bar input { width: 52px; text-align: right; } .anisora-strip .bar label + label input { width: 44px; }
 @container (max-width: 470px) { .anisora-strip .wide { display: none !important; } }
+@container (max-width: 400px) { .anisora-strip .bar label { font-size: 0; } .anisora-strip .bar .time { min-width: 62px; }
+  .anisora-strip .bar input, .anisora-strip .bar label + label input { width: 36px; font-size: 11px; padding: 2px; }
+  .anisora-strip .side { min-width: 118px; padding: 5px; } .anisora-strip .row > span:first-child, .anisora-strip .row > .number { display: none; } }
 
 .anisora-strip .pane { flex: 1 1 0; min-height: 84px; display: flex; gap: 6px; }
 .anisora-strip .preview { flex: 1 1 0; min-width: 0; position: relative; display: flex; align-items: center; justify-content: center;

@@ -113,7 +113,7 @@ function pictureNodes(node) {
   return (node.graph.nodes ?? node.graph._nodes)
     .filter((one) => one.outputs?.some(({ type }) => type === "IMAGE"))
     .map((one) => ({ kind: "node", id: String(one.id), ...pictureOf(one) }))
-    .filter(({ url, id }) => url || siblingWidget(nodeById(node.graph, id), "drawing"));
+    .filter(({ url }) => url);
 }
 
 function nodeById(graph, id) {

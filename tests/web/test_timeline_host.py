@@ -1,0 +1,198 @@
+"""The strip as the node's widget, and graph.js, on a small graph that answers as ComfyUI's does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from comfyui_anisora.nodes.loaders import DRAWINGS, drawing_names
+from comfyui_anisora.nodes.timeline import WIDGET_RELEASES
+
+WEB = Path(__file__).parents[2] / "web"
+APP = "export const app = { ui: { settings: { getSettingValue: () => 'en' } } };"
+API = """
+export const api = {
+  apiURL: (route) => `/api${route}`,
+  async fetchApi(route, { body } = {}) {
+    if (route !== "/upload/image") return new Response(JSON.stringify(window.answers[route]));
+    const file = body.get("image");
+    window.uploads.push([file.name, body.get("subfolder"), body.get("type"), file.size]);
+    return new Response(JSON.stringify({ name: file.name, subfolder: body.get("subfolder"), type: "input" }));
+  },
+};
+"""
+GRAPH = """
+async (releases) => {
+  window.uploads = [];
+  window.answers = { "/object_info/LoadImage": { LoadImage: { input: { required: { image: ["COMBO", { options: ["in.png"] }] } } } } };
+  window.graph = { nodes: [], links: new Map(), getNodeById: (id) => graph.nodes.find((one) => String(one.id) === String(id)),
+    add(one) { one.id = 100 + this.nodes.length; this.nodes.push(one); one.graph = this; },
+    setDirtyCanvas() {}, beforeChange() {}, afterChange() {} };
+  window.make = (id, type, inputs, outputs, widgets = {}) => {
+    const node = { id, type, title: type, mode: 0, pos: [0, 0], graph,
+      inputs: inputs.map(([name, type]) => ({ name, type, link: null })), outputs: outputs.map((type) => ({ type })),
+      widgets: Object.entries(widgets).map(([name, value]) => ({ name, value })),
+      addDOMWidget(name, type, root, options) {
+        const widget = { name, type, options, get value() { return options.getValue(); }, set value(text) { options.setValue(text); } };
+        document.body.append(root);
+        node.widgets.push(widget);
+        return widget;
+      },
+      connect(slot, target, name) {
+        const id = 1000 + graph.links.size;
+        graph.links.set(id, { id, origin_id: node.id, origin_slot: slot });
+        const input = target.inputs.find((one) => one.name === name) ?? target.inputs[name] ?? target.inputs.find((one) => one.type === node.outputs[slot].type);
+        input.link = id;
+      } };
+    graph.nodes.push(node);
+    return node;
+  };
+  const keyframe = (id, position) => make(id, "AniSoraKeyframe", [["image", "IMAGE"], ["keyframes", "KEYS"]], ["KEYS"], { position, strength: 1 });
+  window.LiteGraph = { createNode: () => { const made = keyframe(0, "first"); graph.nodes.pop(); return made; } };
+  window.loader = make(1, "AniSoraModelLoader", [], ["MODEL", "RELEASE"], { release: "V3.1" });
+  window.drawing = make("2", "AniSoraDrawing", [], ["IMAGE", "MASK"], { drawing: "wave" });
+  window.photo = make("3", "LoadImage", [], ["IMAGE", "MASK"], { image: "sub/b.png [input]" });
+  window.first = keyframe("4", "first");
+  window.last = keyframe("5", "50%");
+  window.reroute = make(6, "Reroute", [["", "*"]], ["*"]);
+  window.node = make("7", "AniSoraTimeline", [["release", "RELEASE"], ["keyframes", "KEYS"]], [],
+    { length: 0, fps: 0, width: 0, height: 0, shape: "release", fit: "crop" });
+  loader.connect(1, node, "release");
+  drawing.connect(0, first, "image");
+  photo.connect(0, last, "image");
+  first.connect(0, last, "keyframes");
+  last.connect(0, reroute, 0);
+  reroute.connect(0, node, "keyframes");
+  window.host = await import("/web/graph.js");
+  const { timelineWidget } = await import("/web/timeline/widget.js");
+  window.made = timelineWidget.create(node, "timeline_json", ["ANISORA_KEYFRAME_STRIP", { releases }]);
+  Object.assign(document.querySelector(".anisora-strip").style, { width: "900px", height: "400px" });
+}
+"""
+
+
+@pytest.fixture
+def graph(page, site):
+    page.route("**/scripts/app.js", lambda route: route.fulfill(content_type="text/javascript", body=APP))
+    page.route("**/scripts/api.js", lambda route: route.fulfill(content_type="text/javascript", body=API))
+    picture = (DRAWINGS / "wave.png").read_bytes()
+    page.route("**/api/view*", lambda route: route.fulfill(content_type="image/png", body=picture))
+    page.route(f"{site}/", lambda route: route.fulfill(content_type="text/html", body="<!doctype html>"))
+    page.goto(f"{site}/")
+    page.evaluate(GRAPH, WIDGET_RELEASES)
+    return page
+
+
+def test_every_bundled_drawing_has_its_picture_in_the_browser():
+    assert sorted(path.stem for path in (WEB / "drawings").iterdir()) == drawing_names()
+    for name in drawing_names():
+        assert (WEB / "drawings" / f"{name}.png").read_bytes() == (DRAWINGS / f"{name}.png").read_bytes()
+
+
+def test_keyframes_are_followed_past_a_reroute_in_the_order_of_the_chain(graph):
+    graph.evaluate("""made.widget.value = '{"keyframes": [{"image": "c.png", "position": "8"}]}'""")
+    found = graph.evaluate(
+        "host.keyframesOf(node).map(({ linked, ...key }) => ({ ...key, node: linked?.id ?? null }))"
+    )
+    assert [(key["label"], key["position"], key["node"]) for key in found] == [
+        ("wave", "first", "4"),
+        ("sub/b.png", "50%", "5"),
+        ("c.png", "8", None),
+    ]
+    assert found[1]["url"] == "/api/view?filename=b.png&subfolder=sub&type=input"
+    assert found[0]["url"].endswith("/web/drawings/wave.png")
+
+
+def test_a_bypassed_keyframe_is_left_out_and_a_muted_one_ends_the_chain(graph):
+    ids = "host.keyframesOf(node).map((key) => key.linked.id)"
+    graph.evaluate("last.mode = 4")
+    assert graph.evaluate(ids) == ["4"]
+    graph.evaluate("last.mode = 2")
+    assert graph.evaluate(ids) == []
+
+
+def test_the_release_is_minis_where_a_subgraph_hides_it(graph):
+    assert graph.evaluate("host.releaseOf(node)") == "V3.1"
+    graph.evaluate("graph.links.get(node.inputs[0].link).origin_id = -10")
+    assert graph.evaluate("host.releaseOf(node)") == "mini"
+
+
+def test_names_become_addresses(graph):
+    names = ["a b.png", "sub/deep/x.png [output]", "sub\\x.png [temp]", "odd [1].png"]
+    assert graph.evaluate(f"[{', '.join(map(repr, names))}].map(host.viewUrl)") == [
+        "/api/view?filename=a+b.png&subfolder=&type=input",
+        "/api/view?filename=x.png&subfolder=sub%2Fdeep&type=output",
+        "/api/view?filename=x.png&subfolder=sub&type=temp",
+        "/api/view?filename=odd+%5B1%5D.png&subfolder=&type=input",
+    ]
+
+
+def test_equal_content_has_one_name_with_and_without_the_browsers_hash(graph):
+    make = "host.contentName(new Blob([%r], { type: 'image/jpeg' }), 'a')"
+    for _ in range(2):
+        names = graph.evaluate(f"Promise.all([{make % 'x'}, {make % 'x'}, {make % 'y'}])")
+        assert names[0] == names[1] != names[2]
+        assert len(names[0]) == len("a_0123456789abcdef.jpg")
+        graph.evaluate(
+            "Object.defineProperty(crypto, 'subtle', { value: undefined })"
+        )  # plain http in a studio
+
+
+def test_the_strip_shows_and_edits_the_nodes_around_it(graph):
+    assert graph.locator(".key.linked").count() == 2
+    assert graph.locator(".key .at").all_text_contents() == ["0", "40"]
+    graph.locator(".key").nth(1).click()
+    graph.keyboard.press("ArrowRight")
+    assert graph.evaluate("last.widgets[0].value") == "48"
+    graph.evaluate("last.widgets[0].value = '25%'; loader.widgets[0].value = 'mini'")
+    graph.wait_for_function("document.querySelectorAll('.key .at')[1].textContent === '8'")
+    graph.get_by_label("Length in frames").fill("20")
+    graph.keyboard.press("Enter")
+    assert graph.evaluate("host.siblingWidget(node, 'length').value") == 21
+    assert graph.evaluate("made.widget.value") == ""
+
+
+def test_a_file_is_stored_under_a_name_of_its_content(graph):
+    graph.evaluate(
+        """() => { const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File(["not much"], "my art.png", { type: "image/png" }));
+        document.querySelector(".cards").dispatchEvent(new DragEvent("drop", { dataTransfer, clientX: 400, bubbles: true, cancelable: true })); }"""
+    )
+    graph.wait_for_function("made.widget.value")
+    (name, *rest) = graph.evaluate("uploads[0]")
+    assert name.startswith("a_")
+    assert rest == ["anisora", "input", 8]
+    assert (
+        json.loads(graph.evaluate("made.widget.value"))["keyframes"][0]["image"] == f"anisora/{name} [input]"
+    )
+
+
+def test_an_image_of_the_hosts_own_pages_is_named_and_not_stored_again(graph):
+    graph.evaluate(
+        """() => { const dataTransfer = new DataTransfer();
+        dataTransfer.setData("text/uri-list", `${location.origin}/api/view?filename=x.png&subfolder=y&type=output`);
+        document.querySelector(".cards").dispatchEvent(new DragEvent("drop", { dataTransfer, clientX: 400, bubbles: true, cancelable: true })); }"""
+    )
+    assert json.loads(graph.evaluate("made.widget.value"))["keyframes"][0]["image"] == "y/x.png [output]"
+    assert graph.evaluate("uploads") == []
+
+
+def test_a_node_from_the_picker_is_wired_through_a_new_keyframe(graph):
+    graph.get_by_role("button", name="Add drawings").click()
+    assert graph.locator(".picker .grid button").all_text_contents() == ["wave", "sub/b.png", "in.png"]
+    graph.locator(".picker button", has_text="wave").dblclick()
+    assert graph.evaluate("host.keyframesOf(node).map((key) => [key.label, key.position])") == [
+        ["wave", "first"],
+        ["sub/b.png", "50%"],
+        ["wave", "8"],
+    ]
+    assert graph.evaluate("made.widget.value") == ""
+
+
+def test_a_removed_node_stops_looking(graph):
+    graph.evaluate(
+        "node.onRemoved(); window.asked = 0; Object.defineProperty(node, 'inputs', { get() { asked++; return []; } }); null"
+    )
+    graph.wait_for_timeout(900)
+    assert graph.evaluate("asked") == 0
