@@ -269,6 +269,27 @@ def test_undo_and_redo_by_key_and_none_of_the_hosts_shortcuts_fires(painter):
     assert painter.page.evaluate("heard.filter((key) => !['Control', 'Shift'].includes(key))") == []
 
 
+def test_escape_drops_the_stroke_that_is_drawn(painter):
+    painter.page.mouse.move(*painter.at(0.3, 0.5))
+    painter.page.mouse.down()
+    painter.page.mouse.move(*painter.at(0.7, 0.5), steps=4)
+    assert painter.seen((0.5, 0.5))[0][3] > 0
+    painter.page.keyboard.press("Escape")
+    painter.page.mouse.up()
+    assert painter.seen((0.5, 0.5))[0][3] == 0
+    assert painter.values((0.5, 0.5)) == [0]
+
+
+def test_undo_waits_for_the_stroke_that_is_drawn(painter):
+    painter.drag((0.3, 0.2), (0.7, 0.2))
+    painter.page.mouse.move(*painter.at(0.3, 0.5))
+    painter.page.mouse.down()
+    painter.page.mouse.move(*painter.at(0.7, 0.5), steps=4)
+    painter.page.keyboard.press("Control+z")
+    painter.page.mouse.up()
+    assert painter.values((0.5, 0.2), (0.5, 0.5)) == [255, 255]
+
+
 def test_a_new_stroke_ends_what_was_undone(painter):
     painter.drag((0.2, 0.2), (0.4, 0.2))
     painter.do("undo")
@@ -342,6 +363,26 @@ def test_what_is_shown_between_two_shapes_is_what_the_node_makes(painter):
     for frame in (12, 24, 36):
         ours, theirs = painter.rows(frame=frame) > 0.5, expected[frame - 1] > 0.5
         assert float((ours & theirs).sum() / (ours | theirs).sum()) > 0.97
+
+
+def test_the_eraser_cuts_out_of_the_subject(painter):
+    """Which is no area: what is taken from it becomes one that stays still."""
+    half = "<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'><rect width='32' height='64' fill='white'/></svg>"
+    painter.page.evaluate(
+        "(url) => { scene.subject = url; painter.refresh(); }", f"data:image/svg+xml,{half}"
+    )
+    painter.page.wait_for_function(f"({SEEN})([[0.25, 0.5]])[0][3] > 40")
+    painter.page.keyboard.press("e")
+    painter.drag((0.7, 0.5), (0.9, 0.5))
+    assert len(painter.areas()) == 1
+    painter.do("eraser")
+    painter.drag((0.1, 0.5), (0.4, 0.5))
+    painter.drag((0.1, 0.7), (0.4, 0.7))
+    assert [(area["name"], area["still"]) for area in painter.areas()] == [
+        ("Area 1", False),
+        ("Cut out", True),
+    ]
+    assert painter.values((0.2, 0.5), (0.2, 0.7), (0.2, 0.6), area=1) == [255, 255, 0]
 
 
 def test_invert_shows_that_the_rest_moves(painter):
@@ -572,6 +613,7 @@ def test_pictures_and_subject_that_only_a_run_knows_are_shown_after_it(open_page
           for (const one of [node, ...Object.values(nodes)]) Object.assign(one, { graph });
           node.inputs.push({ name: "timeline", link: 1 });
           node.widgets.push({ name: "use_subject", value: true });
+          setTimeout(() => (nodes[1].widgets[0].value = 17), 600); // by hand, which no event tells
           node.onExecuted({ anisora_scene: [{ frames: 21, fps: 12, keyframes: [{ frame: 20, url }], subject: url }] });
         }""",
         wide,
@@ -580,3 +622,4 @@ def test_pictures_and_subject_that_only_a_run_knows_are_shown_after_it(open_page
     open_page.wait_for_function(f"({SEEN})([[0.25, 0.5]])[0][3] > 40")
     assert Painter(open_page).seen((0.75, 0.5))[0][3] == 0
     assert open_page.locator(".readout").inner_text() == "0 / 20"
+    open_page.wait_for_function("document.querySelector('.readout').innerText === '0 / 16'")

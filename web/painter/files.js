@@ -61,6 +61,7 @@ export async function loadPicture(url) {
 // RGBA of a picture that covers `size`, cut around its centre or pulled to it: as the clip will show it.
 export function pixelsOf(picture, { width, height }, fit = "crop") {
   const context = new OffscreenCanvas(width, height).getContext("2d");
+  context.imageSmoothingQuality = "high";
   let [drawnWidth, drawnHeight] = [width, height];
   if (fit === "crop") {
     const scale = Math.max(width / picture.naturalWidth, height / picture.naturalHeight);

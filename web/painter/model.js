@@ -5,10 +5,10 @@ export const COLORS = ["#ff4f9a", "#2fc4ff", "#ffc233", "#6fe05a", "#b98aff", "#
 
 export const emptyPainting = (width, height) => ({ width, height, areas: [] });
 
-export function addArea(painting, id, name) {
+export function addArea(painting, { id, name, still }) {
   const used = painting.areas.map((area) => area.color);
   const color = COLORS.find((one) => !used.includes(one)) ?? COLORS[used.length % COLORS.length];
-  return { ...painting, areas: [...painting.areas, { id, name, color, still: false, keys: [] }] };
+  return { ...painting, areas: [...painting.areas, { id, name, color, still, keys: [] }] };
 }
 
 export const changeArea = (painting, id, fields) => ({

@@ -15,9 +15,9 @@ const SUBJECT_COLOR = "#dfe6ee";
 //   words,                  every text, from text.js
 //   scene(),                -> { frames, fps, fit, invert, keyframes: [{ frame, url, label }], subject: url or null }
 //   changed(painting),      after every change that is to be kept
-//   setInvert(on),          null where there is no such switch
+//   setInvert(on),          the scene follows
 // }
-// Returns { root, load(painting), painting(), refresh(), warn(text) }.
+// Returns { load(painting), painting(), refresh(), warn(text) }; refresh() looks whether the scene has changed.
 export function createPainter(root, host) {
   const { words } = host;
   addStyle();
@@ -58,7 +58,7 @@ export function createPainter(root, host) {
   find(".time").insertBefore(timebar.element, find(".readout"));
 
   let history = model.historyOf(model.emptyPainting(LONG_SIDE, LONG_SIDE));
-  let scene = { frames: 1, fps: 12, fit: "crop", invert: false, keyframes: [], subject: null };
+  let scene = {};
   let tool = "brush";
   let frame = 0;
   let active = null; // id of the area that is painted
@@ -91,14 +91,18 @@ export function createPainter(root, host) {
     host.changed(painting());
   }
 
-  function newArea() {
+  function addArea(to, name, still) {
     lastId += 1;
-    const id = `new ${lastId}`;
+    return model.addArea(to, { id: `new ${lastId}`, name, still });
+  }
+
+  function newArea() {
     const taken = painting().areas.map((one) => one.name);
     let number = taken.length + 1;
     while (taken.includes(words.area(number))) number += 1;
-    active = id;
-    return model.addArea(painting(), id, words.area(number));
+    const next = addArea(painting(), words.area(number), false);
+    active = next.areas.at(-1).id;
+    return next;
   }
 
   function change(mask) {
@@ -145,7 +149,18 @@ export function createPainter(root, host) {
       if (column < 0 || row < 0 || column >= painting().width || row >= painting().height) return draw();
       cover = bucket(painting(), done.mask, pixels, column, row, done.erase);
     }
-    change(paint(done.mask, cover, done.erase));
+    const painted = model.setShape(painting(), active, model.strokeFrame(area(), frame), paint(done.mask, cover, done.erase));
+    commit(done.erase ? cutFromSubject(painted, cover) : painted);
+  }
+
+  // The subject is no area: what is erased of it becomes an area that stays still.
+  function cutFromSubject(painted, cover) {
+    if (area().still || !subject?.some((value, at) => value && cover[at])) return painted;
+    let target = painted.areas.find((one) => one.still);
+    const next = target ? painted : addArea(painted, words.cutOut, true);
+    target ??= next.areas.at(-1);
+    const mask = paint(model.shapeAt(next, target, frame), cover, false);
+    return model.setShape(next, target.id, model.strokeFrame(target, frame), mask);
   }
 
   function cancel() {
@@ -274,7 +289,6 @@ export function createPainter(root, host) {
     enable("addShape", area()?.keys.length && !shape);
     enable("copyShape", area()?.keys.some((key) => key.frame < frame));
     enable("removeShape", shape);
-    find("[data-do=invert]").hidden = !host.setInvert;
     find("[data-do=play]").innerHTML = icon(playing ? "pause" : "play");
     for (const [name, input] of Object.entries(inputs)) find(`output[name=${name}]`).value = input.value;
     find(".readout").innerHTML = `${frame} <small>/ ${scene.frames - 1}</small>`;
@@ -334,9 +348,9 @@ export function createPainter(root, host) {
     const touches = ["brush", "eraser"].includes(tool);
     ring.hidden = !lastPoint || !touches;
     if (ring.hidden) return;
-    const { x, y, pressure } = lastPoint;
+    const { x, y, radius } = lastPoint;
     const scale = sheet.offsetWidth / painting().width;
-    const size = 2 * pressure * scale;
+    const size = 2 * radius * scale;
     Object.assign(ring.style, { width: `${size}px`, height: `${size}px` });
     ring.style.transform = `translate(${x * scale - size / 2}px, ${y * scale - size / 2}px)`;
   }
@@ -370,9 +384,10 @@ export function createPainter(root, host) {
   };
 
   function act(name, id) {
-    if (find(`[data-do=${name}]`)?.disabled) return;
+    if (stroke || find(`[data-do=${name}]`)?.disabled) return;
     actions[name](id);
     refresh();
+    draw();
   }
 
   const pick = (name) => (tool = name);
@@ -450,7 +465,7 @@ export function createPainter(root, host) {
   function resize(direction) {
     const size = Number(inputs.size.value);
     inputs.size.value = size + direction * Math.max(1, Math.round(size * 0.15));
-    if (lastPoint) lastPoint.pressure = inputs.size.value / 2;
+    if (lastPoint) lastPoint.radius = inputs.size.value / 2;
     draw();
   }
 
@@ -487,7 +502,7 @@ export function createPainter(root, host) {
     begin(event);
   });
   sheet.addEventListener("pointermove", (event) => {
-    lastPoint = { ...toPainting(event), pressure: radiusOf(event) };
+    lastPoint = { ...toPainting(event), radius: radiusOf(event) };
     if (stroke?.pointer === event.pointerId) extend(event);
     drawRing();
   });
@@ -503,10 +518,11 @@ export function createPainter(root, host) {
   });
 
   function refresh() {
+    const next = host.scene();
+    if (stroke || JSON.stringify(next) === JSON.stringify(scene)) return;
     const before = scene.subject;
-    scene = host.scene();
+    scene = next;
     frame = Math.min(frame, scene.frames - 1);
-    if (stroke) return;
     draw();
     if (scene.subject !== before) readSubject();
   }

@@ -1,11 +1,12 @@
 // The painter as a widget of the node: all contact with the host is here and in graph.js.
 import { contentName, isLinked, keyframesOf, releaseOf, siblingWidget, uploadImage, upstream, viewUrl } from "../graph.js";
-import { parsePosition } from "../timeline/grid.js";
+import { parsePosition, snapToGrid } from "../timeline/grid.js";
 import { paintingFromText, paintingToText } from "./files.js";
 import { wordsOf } from "./text.js";
 import { createPainter } from "./view.js";
 
 const SAVE_AFTER = 300; // ms without a stroke
+const LOOK_EVERY = 500; // ms
 
 export const painterWidget = {
   node: "AniSoraMotionPainter",
@@ -75,14 +76,13 @@ export const painterWidget = {
       return text;
     };
 
-    const later = () => setTimeout(painter.refresh); // links and widgets of a workflow are set one by one
-    follow(node, "onConnectionsChange", later);
-    follow(node, "onConfigure", later);
+    // No frontend tells a node that a widget of another node has changed, so the painter looks.
+    const looking = setInterval(painter.refresh, LOOK_EVERY);
     follow(node, "onExecuted", (output) => {
       lastRun = output?.anisora_scene?.[0] ?? {};
       painter.refresh();
     });
-    follow(node, "onRemoved", () => clearTimeout(timer));
+    follow(node, "onRemoved", () => clearInterval(looking));
     return { widget, minWidth: 420, minHeight: 420 };
   },
 };
@@ -96,9 +96,13 @@ function sceneOf(node, releases, lastRun) {
   const fps = value(timeline, "fps") || known?.fps || lastRun.fps || releases.mini.fps;
   const pictures = new Map(lastRun.keyframes?.map((key) => [key.frame, key.url]));
   const keyframes = (timeline ? keyframesOf(timeline) : [])
-    .map(({ url, label, position }) => ({ frame: parsePosition(position, frames, fps), url, label }))
-    .filter(({ frame }) => frame !== null)
-    .map((key) => ({ ...key, url: key.url ?? pictures.get(key.frame) ?? null }))
+    .map(({ url, label, position }) => ({ asked: parsePosition(position, frames, fps), url, label }))
+    .filter(({ asked }) => asked !== null)
+    .map(({ asked, url, label }) => ({
+      frame: known ? snapToGrid(asked, frames, known.key_multiple) : asked,
+      url: url ?? pictures.get(asked) ?? null,
+      label,
+    }))
     .sort((a, b) => a.frame - b.frame);
   return {
     frames,
