@@ -153,7 +153,7 @@ def add_convert(command: argparse.ArgumentParser) -> None:
         "--to",
         required=True,
         metavar="FORM",
-        help="models: official, comfyui, diffusers, sat (V1); LoRA files: comfyui, kohya, diffusers, peft, sat (V1)",
+        help="models: official, comfyui, diffusers, sat (V1); encoders: official, transformers; LoRA files: comfyui, kohya, diffusers, peft, sat (V1)",
     )
     command.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
     command.add_argument("--dtype", choices=("same", "fp32", "fp16", "bf16"), default="same")

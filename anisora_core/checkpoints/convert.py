@@ -13,10 +13,12 @@ from torch import Tensor
 
 from ..files import write_beside
 from ..models.cogvideox.config import CogVideoXConfig, CogVideoXVAEConfig
+from ..models.text import T5Shape
+from ..models.vision import ClipShape
 from ..models.wan.config import WanConfig, WanVAEConfig
 from .adapters import CONFIG_FILE, METADATA
 from .detect import Found, identify
-from .files import Weights, open_weights
+from .files import Entry, Weights, open_weights
 from .keymaps import Table
 from .keymaps.cogvideox import (
     COGVIDEOX_FROM_COMFY,
@@ -24,6 +26,7 @@ from .keymaps.cogvideox import (
     COGVIDEOX_FROM_SAT,
     COGVIDEOX_VAE_FROM_DIFFUSERS,
 )
+from .keymaps.encoders import CLIP_FROM_WAN, UMT5_FROM_WAN
 from .keymaps.wan_diffusers import WAN21_VAE_FROM_DIFFUSERS, WAN22_VAE_FROM_DIFFUSERS, WAN_FROM_DIFFUSERS
 from .load import fit
 from .lora import is_lora, lora_of
@@ -31,6 +34,7 @@ from .lora_forms import FORMS as LORA_FORMS
 from .lora_forms import Written, write_changes
 from .renamed import as_kind, as_ours, as_theirs, held
 from .save import index_of, paths_for, save_weights
+from .tokenizers import EMBEDDED, places, read_tokenizer
 
 #: Form -> what stands before the names, and their table (None: ours).
 ModelForms = dict[str, tuple[str, Table | None]]
@@ -55,6 +59,8 @@ MODEL_FORMS: dict[type, ModelForms] = {
         "comfyui": ("", COGVIDEOX_VAE_FROM_DIFFUSERS),
         "diffusers": ("", COGVIDEOX_VAE_FROM_DIFFUSERS),
     },
+    T5Shape: {"transformers": ("", None)},
+    ClipShape: {"official": ("visual.", CLIP_FROM_WAN), "transformers": ("vision_model.", None)},
 }
 #: Header entries that say how to scale a LoRA's factors; ours say it themselves.
 _SCALINGS = ("use_rslora", METADATA)
@@ -114,13 +120,14 @@ def refuse_inputs(path: Path, written: list[Path]) -> None:
 
 
 def plan_model(weights: Weights, to: str, out: Path, dtype: str) -> Plan:
-    """ValueError when the weights are no whole transformer or VAE, or have no such form."""
+    """ValueError when the weights are no whole network, or have no such form."""
     found = identify(weights)
     family = found.family
-    forms = model_forms(found.config()) if family.network else {}
+    config = found.config() if family.network else None
+    forms = model_forms(config)
     if not forms:
         raise ValueError(
-            f"{weights.source.name} is a {family.name}; pick a transformer, a VAE or a LoRA file"
+            f"{weights.source.name} is a {family.name}; pick a transformer, a VAE, an encoder or a LoRA file"
         )
     if to not in forms:
         raise ValueError(f"--to {to}: {weights.source.name} is a {family.name}; use {', '.join(forms)}")
@@ -129,7 +136,15 @@ def plan_model(weights: Weights, to: str, out: Path, dtype: str) -> Plan:
     ours = as_ours(as_kind(found.weights, dtype), family.table)
     theirs = as_theirs(ours, prefix, table)
     facts = {"family": family.name, "tensors": len(theirs.entries), "left_out": found.beside}
-    return Plan({out: replace(theirs, metadata={})}, {**facts, "dtypes": theirs.dtypes})
+    facts |= {"dtypes": theirs.dtypes}
+    if to == "transformers" and isinstance(config, T5Shape):
+        vocabulary = sentencepiece_of(weights, config.vocabulary)
+        theirs = replace(theirs, entries={**theirs.entries, **vocabulary})
+        facts |= {
+            "left_out": found.beside - (EMBEDDED in weights.entries),
+            "tokenizer": EMBEDDED if vocabulary else "left out",
+        }
+    return Plan({out: replace(theirs, metadata={})}, facts)
 
 
 def model_forms(config: Any) -> ModelForms:
@@ -137,7 +152,19 @@ def model_forms(config: Any) -> ModelForms:
     forms = MODEL_FORMS.get(type(config), {})
     if isinstance(config, WanVAEConfig) and config.residual_shortcuts:
         return forms | {"diffusers": ("", WAN22_VAE_FROM_DIFFUSERS)}
+    if isinstance(config, T5Shape) and config.bias_in_every_block:
+        return {"official": ("", UMT5_FROM_WAN)} | forms
     return forms
+
+
+def sentencepiece_of(weights: Weights, vocabulary: int) -> dict[str, Entry]:
+    """The tensor that ComfyUI reads a tokenizer from, of the file itself or of a `spiece.model` beside it; {} without one."""
+    if EMBEDDED in weights.entries:
+        return {EMBEDDED: weights.entries[EMBEDDED]}
+    for place in places(weights.source, None):
+        if place.suffix == ".model" and place.is_file() and read_tokenizer(place).fits(vocabulary):
+            return {EMBEDDED: held(torch.frombuffer(bytearray(place.read_bytes()), dtype=torch.uint8))}
+    return {}
 
 
 def require_whole(found: Found) -> None:

@@ -31,7 +31,8 @@ SAFETENSORS_KINDS: dict[str, torch.dtype] = {
     "F8_E4M3": torch.float8_e4m3fn,
     "F8_E5M2": torch.float8_e5m2,
 }
-_READABLE = SAFETENSORS_KINDS | {
+#: And what else safetensors hold that is read.
+STORED_KINDS = SAFETENSORS_KINDS | {
     "I64": torch.int64,
     "I32": torch.int32,
     "I16": torch.int16,
@@ -148,12 +149,12 @@ def open_safetensors(path: Path) -> Weights:
 
     def reader(kind: str, shape: Shape, start: int, end: int) -> Callable[[], Tensor]:
         def read() -> Tensor:
-            if kind not in _READABLE:
+            if kind not in STORED_KINDS:
                 raise RuntimeError(f"numbers of kind {kind} are not known")
             if start == end:
-                return torch.empty(shape, dtype=_READABLE[kind])
+                return torch.empty(shape, dtype=STORED_KINDS[kind])
             content = mapped(path, 8 + length + start, end - start)
-            return torch.from_numpy(content).view(_READABLE[kind]).view(shape)
+            return torch.from_numpy(content).view(STORED_KINDS[kind]).view(shape)
 
         return read
 

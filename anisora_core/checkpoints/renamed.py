@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from .files import KINDS, SAFETENSORS_KINDS, Entry, Weights
+from .files import KINDS, STORED_KINDS, Entry, Weights
 from .keymaps import Table, theirs_of, to_ours, to_theirs
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 #: Safetensors' word for each kind of number.
-NAMES = {kind: name for name, kind in SAFETENSORS_KINDS.items()}
+NAMES = {kind: name for name, kind in STORED_KINDS.items()}
 
 
 def as_kind(weights: Weights, dtype: str) -> Weights:

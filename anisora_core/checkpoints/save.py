@@ -15,12 +15,12 @@ from typing import BinaryIO
 import torch
 
 from ..files import write_beside
-from .files import KINDS, Entry, Weights
+from .files import STORED_KINDS, Entry, Weights
 
 
 def size_of(entry: Entry) -> int:
     """Bytes."""
-    return prod(entry.shape) * KINDS[entry.dtype].itemsize
+    return prod(entry.shape) * STORED_KINDS[entry.dtype].itemsize
 
 
 def shards_for(path: Path, weights: Weights, shard_bytes: int | None) -> dict[Path, list[str]]:
@@ -72,7 +72,7 @@ def _index(weights: Weights, shards: Mapping[Path, list[str]]) -> dict[str, obje
 
 def _write(file: BinaryIO, entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> None:
     # Wide numbers first: then all lie at multiples of their width.
-    ordered = dict(sorted(entries.items(), key=lambda item: -KINDS[item[1].dtype].itemsize))
+    ordered = dict(sorted(entries.items(), key=lambda item: -STORED_KINDS[item[1].dtype].itemsize))
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     end = 0
     for name, entry in ordered.items():
@@ -83,5 +83,5 @@ def _write(file: BinaryIO, entries: Mapping[str, Entry], metadata: Mapping[str, 
     file.write(len(text).to_bytes(8, "little") + text)
     for entry in ordered.values():
         value = entry.read()
-        assert (tuple(value.shape), value.dtype) == (entry.shape, KINDS[entry.dtype])
+        assert (tuple(value.shape), value.dtype) == (entry.shape, STORED_KINDS[entry.dtype])
         file.write(value.contiguous().flatten().view(torch.uint8).numpy().data)

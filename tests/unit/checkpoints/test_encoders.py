@@ -16,6 +16,7 @@ import sentencepiece
 import tokenizers
 import torch
 import transformers
+from comfyui_anisora.anisora_core.checkpoints.convert import convert
 from comfyui_anisora.anisora_core.checkpoints.encoders import load_image_encoder, load_text_encoder
 from comfyui_anisora.anisora_core.checkpoints.files import Entry, Weights
 from comfyui_anisora.anisora_core.checkpoints.keymaps.encoders import T5_FROM_GGUF, UMT5_FROM_WAN
@@ -24,7 +25,7 @@ from comfyui_anisora.anisora_core.checkpoints.tokenizers import find_tokenizer, 
 from comfyui_anisora.anisora_core.models.text import V1_TEXT, WAN_TEXT, T5Shape
 from comfyui_anisora.anisora_core.models.vision import ClipShape, clip_features, clip_vision
 from gguf import GGUFWriter
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tiny_models import named_by, random_t5
@@ -331,6 +332,52 @@ def test_v1s_tokenizer_comes_from_the_folder_of_the_host(tmp_path, proto, refere
     )
     encoder = load_text_encoder(tmp_path / "models" / "t5xxl.safetensors", torch.float32, host)
     assert encoder.encode(["a girl"]).shape == (1, 226, 16)
+
+
+def test_an_official_umt5_is_converted_for_comfyui_with_its_tokenizer_and_back(tmp_path, proto, reference):
+    model = network(vocabulary=len(reference) + SPARE, umt5=True)
+    official = official_wan(tmp_path, proto, model)
+    facts = convert(official, "transformers", tmp_path / "new" / "umt5.safetensors")
+    assert (facts["tokenizer"], facts["left_out"]) == ("spiece_model", 0)
+    found = load_file(tmp_path / "new" / "umt5.safetensors")
+    assert bytes(found.pop("spiece_model").numpy()) == proto
+    assert found.keys() == named_by(model).keys()
+    before, after = (
+        load_text_encoder(path, torch.float32).encode(["a girl dances"])
+        for path in (official, tmp_path / "new" / "umt5.safetensors")
+    )
+    assert torch.equal(before, after)
+    convert(tmp_path / "new" / "umt5.safetensors", "official", tmp_path / "back.safetensors")
+    back, expected = load_file(tmp_path / "back.safetensors"), torch.load(official)
+    assert back.keys() == expected.keys()
+    assert all(torch.equal(back[name], value) for name, value in expected.items())
+
+
+def test_scaled_fp8_of_comfyui_becomes_bf16_with_its_tokenizer(tmp_path, proto, reference):
+    packed = scaled_fp8(named_by(network(vocabulary=len(reference) + SPARE, umt5=True)))
+    save_file(packed | {"spiece_model": bytes_of(proto)}, tmp_path / "umt5_fp8.safetensors")
+    convert(tmp_path / "umt5_fp8.safetensors", "transformers", tmp_path / "umt5.safetensors", dtype="bf16")
+    before, after = (
+        load_text_encoder(tmp_path / name, torch.bfloat16).encode(["a girl dances"])
+        for name in ("umt5_fp8.safetensors", "umt5.safetensors")
+    )
+    assert torch.equal(before, after)
+
+
+def test_v1s_t5_has_no_form_of_wans(tmp_path, proto, reference):
+    file = comfyui(tmp_path, proto, network(vocabulary=len(reference) + SPARE, umt5=False))
+    with pytest.raises(ValueError, match=r"is a T5 encoder \(transformers\); use transformers"):
+        convert(file, "official", tmp_path / "out.safetensors")
+
+
+def test_clip_is_converted_into_wans_names_and_back(tmp_path, clip_file):
+    path, _ = clip_file
+    convert(path, "official", tmp_path / "official.safetensors")
+    assert "visual.transformer.1.attn.to_qkv.weight" in load_file(tmp_path / "official.safetensors")
+    convert(tmp_path / "official.safetensors", "transformers", tmp_path / "back.safetensors")
+    back, expected = load_file(tmp_path / "back.safetensors"), load_file(path)
+    assert back.keys() == expected.keys()
+    assert all(torch.equal(back[name], value) for name, value in expected.items())
 
 
 @pytest.fixture
