@@ -450,6 +450,11 @@ def test_it_speaks_three_languages_alike(open_page):
 NODE = """async () => {
   const { painterWidget } = await import("/web/painter/widget.js");
   window.model = await import("/web/painter/model.js");
+  window.told = 0;
+  const app = {
+    ui: { settings: { getSettingValue: () => "en" } },
+    canvas: { emitBeforeChange: () => {}, emitAfterChange: () => (told += 1) },
+  };
   window.makeWidget = (saved) => {
     const root = document.getElementById("box");
     root.replaceChildren();
@@ -458,7 +463,7 @@ NODE = """async () => {
       inputs: [], widgets: [invert],
       addDOMWidget: (name, type, element, options) => (root.append(element), (window.options = options), { name, type, options }),
     };
-    window.made = painterWidget.create(node, "painting", ["STRING", { releases: { mini: { num_frames: 33, fps: 12 } } }], {}).widget;
+    window.made = painterWidget.create(node, "painting", ["STRING", { releases: { mini: { num_frames: 33, fps: 12 } } }], app).widget;
     if (saved !== undefined) options.setValue(saved);
   };
   makeWidget();
@@ -561,6 +566,7 @@ def test_a_painting_is_stored_soon_after_a_stroke_so_that_saving_the_workflow_ha
     Painter(open_page).drag((0.3, 0.5), (0.7, 0.5))
     open_page.wait_for_function("options.getValue() !== ''", timeout=3000)
     assert len(storage.files) == 1
+    assert open_page.evaluate("told") == 1  # the host, that there is something new to keep
 
 
 def test_a_mask_that_is_missing_is_said_and_keeps_its_name(open_page, storage):

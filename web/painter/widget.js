@@ -13,7 +13,7 @@ export const painterWidget = {
   input: "painting",
   type: "ANISORA_MOTION_PAINTER",
   create(node, name, inputData, app) {
-    const words = wordsOf(app?.ui?.settings?.getSettingValue("Comfy.Locale") ?? navigator.language);
+    const words = wordsOf(app.ui.settings.getSettingValue("Comfy.Locale") || navigator.language);
     const root = document.createElement("div");
     let text = ""; // the painting as it was last stored or loaded
     let work = Promise.resolve(); // loads and saves, one after the other
@@ -44,6 +44,9 @@ export const painterWidget = {
         changed = false;
         try {
           text = await paintingToText(painter.painting(), upload);
+          // The host looks for changes when the mouse is let go, and that was before the upload.
+          app.canvas.emitBeforeChange();
+          app.canvas.emitAfterChange();
         } catch (error) {
           changed = true;
           throw error;
