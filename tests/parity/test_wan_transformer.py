@@ -1,11 +1,8 @@
-"""The transformer against diffusers' on small random weights, and every full-size name and shape."""
+"""The transformer against diffusers' on small random weights."""
 
 from __future__ import annotations
 
-import gzip
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,15 +10,9 @@ from comfyui_anisora.anisora_core.checkpoints.keymaps import inverted, rename
 from comfyui_anisora.anisora_core.checkpoints.keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
 from comfyui_anisora.anisora_core.models.wan.config import (
     DEBUG,
-    WAN21_I2V_1_3B,
-    WAN21_I2V_14B,
-    WAN21_VAE,
-    WAN22_I2V_A14B,
 )
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
 
-MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
 IMAGE = replace(
     DEBUG, has_image_branch=True, text_len=512
 )  # diffusers splits off 512 text rows, whatever the config
@@ -73,7 +64,7 @@ def run_theirs(model, x, timestep, text, image):
 
 
 @pytest.mark.parametrize("config", [DEBUG, IMAGE], ids=["text", "image"])
-@pytest.mark.parametrize("shape", [(2, 3, 4, 6), (2, 1, 8, 4), (2, 5, 2, 2)])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 6), (2, 1, 8, 4), (2, 5, 2, 2), (2, 4, 6, 2)])
 def test_forward_equals_diffusers(config, shape):
     theirs = theirs_for(config)
     ours = ours_like(theirs, config)
@@ -132,20 +123,3 @@ def test_the_key_table_is_a_bijection():
     there = {key: rename(key, WAN_FROM_DIFFUSERS) for key in keys}
     assert None not in there.values()
     assert {rename(value, inverted(WAN_FROM_DIFFUSERS)) for value in there.values()} == set(keys)
-
-
-@pytest.mark.parametrize(
-    ("config", "network", "name"),
-    [
-        (WAN21_I2V_14B, WanTransformer, "v2_wan21_i2v_14B_dit"),
-        (WAN21_I2V_14B, WanTransformer, "anymask_dit"),
-        (WAN21_I2V_1_3B, WanTransformer, "anymask_i2v_1_3B_dit"),
-        (WAN22_I2V_A14B, WanTransformer, "v3_2_wan22_i2v_A14B_dit"),
-        (WAN21_VAE, WanVAE, "wan21_vae"),
-    ],
-)
-def test_full_size_names_and_shapes_equal_the_published_ones(config, network, name):
-    with torch.device("meta"):
-        model = network(config)
-    manifest = json.loads(gzip.decompress((MANIFESTS / f"{name}.json.gz").read_bytes()))
-    assert {key: list(value.shape) for key, value in model.state_dict().items()} == manifest

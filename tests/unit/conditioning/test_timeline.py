@@ -55,7 +55,11 @@ def test_a_position_outside_the_clip_names_the_range(text):
         (49, 75, 32),
         (49, 100, 48),
         (97, 25, 24),
+        (97, 50, 48),
+        (97, 75, 72),
+        (97, 100, 96),
         (129, 50, 64),
+        (129, 100, 128),
     ],
 )
 def test_snapping_equals_upstream(frames, share, snapped):
