@@ -85,7 +85,6 @@ export function releaseOf(node) {
 
 /** What the node shows or names as its picture: {url, label}; url is null where only a run would tell. */
 export function pictureOf(node) {
-  if (!node) return { url: null, label: "" };
   const named = siblingWidget(node, "image")?.value;
   if (typeof named === "string" && named) return { url: viewUrl(named), label: named.replace(/ \[\w+\]$/, "") };
   const drawing = node.type === "AniSoraDrawing" && siblingWidget(node, "drawing")?.value;
@@ -110,7 +109,7 @@ export function keyframeNodes(timelineNode) {
  */
 export function keyframesOf(timelineNode) {
   const linked = keyframeNodes(timelineNode).map((node) => ({
-    ...pictureOf(upstream(node, "image")),
+    ...pictureOf(upstream(node, "image") ?? node),
     position: String(siblingWidget(node, "position")?.value ?? "first"),
     strength: Number(siblingWidget(node, "strength")?.value ?? 1),
     linked: node,

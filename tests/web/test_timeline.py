@@ -356,6 +356,15 @@ def test_keys_do_not_reach_the_hosts_shortcuts(strip):
     )  # the host's undo looks at it
 
 
+def test_the_host_hears_the_mouse_go_up_after_a_drag(strip):
+    """It takes the workflow's state for its own undo then; preventDefault on pointerdown would keep it from it."""
+    page = strip("V3.1", TWO)
+    page.evaluate("""window.ups = []; addEventListener("mouseup", () => ups.push(strip.value)); null""")
+    drag(page, place_of(page, 40), place_of(page, 59))
+    assert len(page.evaluate("ups")) == 1
+    assert page.evaluate("document.activeElement === strip.root")
+
+
 # --- strength, length, fps --------------------------------------------------------------------------------------------
 
 

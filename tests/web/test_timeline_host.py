@@ -112,6 +112,14 @@ def test_a_bypassed_keyframe_is_left_out_and_a_muted_one_ends_the_chain(graph):
     assert graph.evaluate(ids) == []
 
 
+def test_a_keyframe_whose_drawing_is_out_of_sight_has_the_name_of_its_node(graph):
+    graph.evaluate("graph.links.get(first.inputs[0].link).origin_id = -10")  # the edge of a subgraph
+    assert graph.evaluate("host.keyframesOf(node).map((key) => [key.url, key.label])[0]") == [
+        None,
+        "AniSoraKeyframe",
+    ]
+
+
 def test_the_release_is_minis_where_a_subgraph_hides_it(graph):
     assert graph.evaluate("host.releaseOf(node)") == "V3.1"
     graph.evaluate("graph.links.get(node.inputs[0].link).origin_id = -10")

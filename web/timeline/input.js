@@ -46,7 +46,6 @@ export class Input {
 
   /** Moves of the pointer until it is released; `escape` takes back what they did. */
   follow(down, move, { threshold = 3, end = () => {} } = {}) {
-    down.preventDefault(); // no text selection, no drag of the picture
     this.strip.focus();
     const target = down.currentTarget;
     target.setPointerCapture(down.pointerId);

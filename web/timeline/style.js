@@ -39,6 +39,7 @@ const CSS = `
 @container (max-width: 400px) { .anisora-strip .bar label { font-size: 0; } .anisora-strip .bar .time { min-width: 62px; }
   .anisora-strip .bar input, .anisora-strip .bar label + label input { width: 36px; font-size: 11px; padding: 2px; }
   .anisora-strip .side { min-width: 118px; padding: 5px; } .anisora-strip .row > span:first-child, .anisora-strip .row > .number { display: none; } }
+@container (max-width: 320px) { .anisora-strip .bar .time { display: none; } }
 
 .anisora-strip .pane { flex: 1 1 0; min-height: 84px; display: flex; gap: 6px; }
 .anisora-strip .preview { flex: 1 1 0; min-width: 0; position: relative; display: flex; align-items: center; justify-content: center;
@@ -106,7 +107,7 @@ const CSS = `
 .anisora-strip .picker { position: absolute; inset: 0; z-index: 30; display: flex; flex-direction: column; gap: 6px; padding: 8px;
   background: color-mix(in srgb, #000 22%, var(--paper)); }
 .anisora-strip .picker .bar input { flex: 1; width: auto; text-align: left; }
-.anisora-strip .picker .list { flex: 1; overflow: hidden auto; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
+.anisora-strip .picker .list { flex: 1; touch-action: pan-y; overflow: hidden auto; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
 .anisora-strip .picker h4 { margin: 4px 0; font: inherit; color: var(--dim); }
 .anisora-strip .picker .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 6px; }
 .anisora-strip .picker .grid button { display: flex; flex-direction: column; height: auto; padding: 3px; gap: 2px; background: var(--paper); position: relative; overflow: hidden; }
