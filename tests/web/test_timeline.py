@@ -148,9 +148,11 @@ def test_snapping_is_the_cores(strip):
 def test_a_value_comes_back_as_it_was(strip):
     page = strip()
     odd = '{"keyframes":[{"position":"50%","image":"a.png"}] , "by": "a script"}'
-    for text in ("", odd, "{broken", '{"version": 9, "keyframes": []}'):
+    wrong = ["{broken", "null", '{"version": 9, "keyframes": []}', '{"keyframes": [], "prompts": [null]}']
+    for text in ("", odd, *wrong):
         page.evaluate("text => { strip.value = text }", text)
         assert page.evaluate("strip.value") == text
+        assert (text in wrong) == ("cannot be read" in page.locator(".status").text_content())
 
 
 def test_an_edit_keeps_what_it_does_not_know(strip):

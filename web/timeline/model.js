@@ -23,7 +23,8 @@ export function readValue(text) {
   const { keyframes, prompts = [], ...rest } = JSON.parse(text);
   if ((rest.version ?? VERSION) !== VERSION) throw new Error(`version ${rest.version}`);
   const own = keyframes.map((row) => ({ ...row, image: String(row.image), position: String(row.position) }));
-  if (!Array.isArray(prompts)) throw new Error("prompts");
+  const isSegment = (one) => typeof one.text === "string" && Number.isInteger(one.start) && Number.isInteger(one.end);
+  if (!prompts.every(isSegment)) throw new Error("prompts");
   return { text, rest, own, prompts };
 }
 

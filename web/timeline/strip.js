@@ -119,6 +119,7 @@ export class Strip {
   edit(next) {
     const before = this.present;
     if (next === before) return;
+    this.settle();
     this.history = commit(this.history, next);
     this.tell(before, next);
   }
@@ -138,15 +139,16 @@ export class Strip {
   }
 
   undo() {
-    this.step(undo, this.history.past);
+    this.step(undo, "past");
   }
 
   redo() {
-    this.step(redo, this.history.future);
+    this.step(redo, "future");
   }
 
-  step(way, there) {
-    if (!there.length) return;
+  step(way, side) {
+    this.settle();
+    if (!this.history[side].length) return;
     const before = this.present;
     this.history = way(this.history);
     this.tell(before, this.present);

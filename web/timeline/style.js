@@ -3,11 +3,11 @@
 const CSS = `
 .anisora-strip {
   --paper: var(--comfy-input-bg, #222); --ink: var(--input-text, #ddd); --line: var(--border-color, #4e4e4e);
-  --dim: color-mix(in srgb, var(--ink) 58%, var(--paper)); --soft: color-mix(in srgb, var(--ink) 9%, var(--paper));
+  --well: color-mix(in srgb, #000 22%, var(--bg-color, #202020)); --dim: color-mix(in srgb, var(--ink) 58%, var(--paper)); --soft: color-mix(in srgb, var(--ink) 9%, var(--paper));
   --accent: #6cb4ff; --head: #ff6f7d; --wire: #b79bff; --warn: #ffbe5c; --words: #59c7a5;
   box-sizing: border-box; width: 100%; height: 100%; min-height: 240px; min-width: 0; position: relative; overflow: hidden;
   display: flex; flex-direction: column; gap: 5px; padding: 6px; border-radius: 8px; border: 1px solid var(--line);
-  background: color-mix(in srgb, #000 18%, var(--paper)); color: var(--ink); font: 11px/1.35 system-ui, sans-serif;
+  background: color-mix(in srgb, var(--paper) 55%, var(--well)); color: var(--ink); font: 11px/1.35 system-ui, sans-serif;
   outline: none; user-select: none; -webkit-user-select: none; touch-action: none; container-type: inline-size;
 }
 .anisora-strip *, .anisora-strip *::before { box-sizing: border-box; }
@@ -35,7 +35,7 @@ const CSS = `
 .anisora-strip .bar .time { font-variant-numeric: tabular-nums; font-weight: 600; min-width: 72px; padding: 0 4px; white-space: nowrap; }
 .anisora-strip .bar label { display: inline-flex; align-items: center; gap: 3px; color: var(--dim); }
 .anisora-strip .bar input { width: 52px; text-align: right; } .anisora-strip .bar label + label input { width: 44px; }
-@container (max-width: 470px) { .anisora-strip .wide { display: none !important; } }
+@container (max-width: 470px) { .anisora-strip .wide, .anisora-strip .empty svg { display: none !important; } .anisora-strip .empty { padding: 4px; } }
 @container (max-width: 400px) { .anisora-strip .bar label { font-size: 0; } .anisora-strip .bar .time { min-width: 62px; }
   .anisora-strip .bar input, .anisora-strip .bar label + label input { width: 36px; font-size: 11px; padding: 2px; }
   .anisora-strip .side { min-width: 118px; padding: 5px; } .anisora-strip .row > span:first-child, .anisora-strip .row > .number { display: none; } }
@@ -43,7 +43,7 @@ const CSS = `
 
 .anisora-strip .pane { flex: 1 1 0; min-height: 84px; display: flex; gap: 6px; }
 .anisora-strip .preview { flex: 1 1 0; min-width: 0; position: relative; display: flex; align-items: center; justify-content: center;
-  border-radius: 6px; overflow: hidden; background: color-mix(in srgb, #000 45%, var(--paper)); }
+  border-radius: 6px; overflow: hidden; background: var(--well); }
 .anisora-strip .preview canvas { border-radius: 3px; }
 .anisora-strip .empty { position: absolute; inset: 0; display: flex; flex-direction: column; align-items: center; justify-content: center;
   gap: 3px; color: var(--dim); text-align: center; padding: 6px 6px 20px; pointer-events: none; }
@@ -65,7 +65,7 @@ const CSS = `
 .anisora-strip textarea { flex: 1; min-height: 36px; resize: none; height: auto; line-height: 1.35; user-select: text; -webkit-user-select: text; }
 
 .anisora-strip .scroll { flex: none; position: relative; overflow: auto hidden; border-radius: 6px; border: 1px solid var(--line);
-  scrollbar-width: thin; scrollbar-color: var(--line) transparent; background: color-mix(in srgb, #000 30%, var(--paper)); }
+  scrollbar-width: thin; scrollbar-color: var(--line) transparent; background: var(--well); }
 .anisora-strip .track { position: relative; }
 .anisora-strip .track > canvas { position: sticky; left: 0; top: 0; display: block; }
 .anisora-strip .cards, .anisora-strip .lanes { position: absolute; left: 0; right: 0; }
@@ -105,7 +105,7 @@ const CSS = `
   clip-path: polygon(0 0, 100% 0, 100% 45%, 50% 100%, 0 45%); }
 
 .anisora-strip .picker { position: absolute; inset: 0; z-index: 30; display: flex; flex-direction: column; gap: 6px; padding: 8px;
-  background: color-mix(in srgb, #000 22%, var(--paper)); }
+  background: color-mix(in srgb, var(--paper) 40%, var(--well)); }
 .anisora-strip .picker .bar input { flex: 1; width: auto; text-align: left; }
 .anisora-strip .picker .list { flex: 1; touch-action: pan-y; overflow: hidden auto; scrollbar-width: thin; scrollbar-color: var(--line) transparent; }
 .anisora-strip .picker h4 { margin: 4px 0; font: inherit; color: var(--dim); }

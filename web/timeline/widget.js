@@ -21,7 +21,7 @@ export const timelineWidget = {
       setValue: (text) => {
         strip.value = text ?? "";
       },
-      getMinHeight: () => 280,
+      getMinHeight: () => 320,
     });
     // No frontend tells a node that a widget of another node has changed, so the strip looks.
     const timer = setInterval(() => strip.refresh(), REFRESH_MS);
@@ -31,7 +31,7 @@ export const timelineWidget = {
       strip.destroy();
       return onRemoved?.apply(this, args);
     };
-    return { widget, minWidth: 440, minHeight: 360 };
+    return { widget, minWidth: 560, minHeight: 360 };
   },
 };
 
