@@ -23,7 +23,7 @@ from .diffusion.stepcache import FasterCache
 from .domain.conditions import Guide
 from .domain.noise import seeded_draws
 from .domain.protocols import Denoiser, Step
-from .layers.lora import Change, Changes, live, merge_for_good
+from .layers.lora import Change, Changes, fits, live, merge_for_good
 from .models.cogvideox.transformer import CogVideoXTransformer, JointAttention
 from .models.wan.transformer import WanTransformer
 from .releases import GUIDANCE, Guidance, Release
@@ -146,13 +146,21 @@ class LoraUse:
 
 
 def changes_to(network: Transformer, loras: Sequence[LoraUse], expert: str = "") -> Changes:
-    """`changes_among` the parameters of a network."""
+    """`changes_among` the parameters of a network. ValueError also for a LoRA for one of another size."""
     family = "Wan" if isinstance(network, WanTransformer) else "CogVideoX"
-    return changes_among([name for name, _ in network.named_parameters()], family, loras, expert)
+    shapes = {name: parameter.shape for name, parameter in network.named_parameters()}
+    found = changes_among(shapes, family, loras, expert)
+    for name, parts in found.items():
+        if not all(fits(change, shapes[name]) for change, _ in parts):
+            files = " or ".join(use.lora.source.name for use in loras)
+            raise ValueError(
+                f"{files}: the change of {name} is not of the shape {tuple(shapes[name])}; pick a LoRA made for a model of this size"
+            )
+    return found
 
 
 def changes_among(names: Collection[str], family: str, loras: Sequence[LoraUse], expert: str = "") -> Changes:
-    """Our parameter name -> changes. ValueError for a LoRA for the other family, or a block that is not there.
+    """Our parameter name -> changes. ValueError for a LoRA for another network, or a block that is not there.
 
     What a network of the family may lack, as the image branch, is left out.
     """
@@ -170,7 +178,12 @@ def changes_among(names: Collection[str], family: str, loras: Sequence[LoraUse],
                 f"{use.lora.source.name}: there is no block {unknown[0]}; this network has {min(blocks)} to {max(blocks)}"
             )
         changes, strength = use.changes(expert)
-        for name in changes.keys() & known:
+        met = changes.keys() & known
+        if not (met or expert):
+            raise ValueError(
+                f"{use.lora.source.name}: none of the weights it changes is in this release's network; pick a LoRA made for it"
+            )
+        for name in met:
             factor = use.blocks.get(block_of(name), 1.0)
             found.setdefault(name, []).append((changes[name], strength * factor))
     return found

@@ -272,6 +272,18 @@ def config_from(kind: type[Config], values: Mapping[str, Any]) -> Config:
     return kind(**{key: _tuples(value) for key, value in values.items()})
 
 
+def stated_config(told: Config, values: Any) -> Config:
+    """The configuration that a file states. ValueError where it is none, or of other layers than shapes have `told`."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{CONFIG_KEY} is no object")
+    stated = config_from(type(told), values)
+    for name in values:
+        ours, theirs = getattr(told, name), getattr(stated, name)
+        if type(ours) is not type(theirs) or (name == "num_layers" and ours != theirs):
+            raise ValueError(f"{CONFIG_KEY}: {name} cannot be {theirs!r}")
+    return stated
+
+
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
 
@@ -297,8 +309,8 @@ class Found:
         try:
             config = self.family.network.config_of(shapes)
             stated = self.weights.metadata.get(CONFIG_KEY)
-            return config_from(type(config), json.loads(stated)) if stated else config
-        except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
+            return stated_config(config, json.loads(stated)) if stated else config
+        except (KeyError, ValueError, IndexError, ZeroDivisionError, RecursionError) as error:
             raise ValueError(
                 f"{self.weights.source}: looks like a {self.family.name}, but {error} tells no size; "
                 "it is cut short or of another kind"

@@ -20,6 +20,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from .gguf_metadata import read_gguf_metadata
+
 Shape = tuple[int, ...]
 PICKLES = {".pt", ".pth", ".bin", ".ckpt"}
 #: Numbers that weights are of, as safetensors names them.
@@ -170,7 +172,7 @@ def open_index(path: Path) -> Weights:
     try:
         listed: dict[str, str] = json.loads(path.read_text())["weight_map"]
         assert isinstance(listed, dict)
-    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
         raise ValueError(f"shard index {path} cannot be read ({error!r}); download it again") from None
     shards = sorted({str(name) for name in listed.values()})
     outside = [name for name in shards if Path(name).name != name or name in ("", ".", "..")]
@@ -230,6 +232,11 @@ def open_pickle(path: Path) -> Weights:
         if isinstance(content, dict) and isinstance(content.get(nest), dict):
             content = content[nest]
     tensors = content if isinstance(content, dict) else {}
+    odd = [name for name, value in tensors.items() if isinstance(value, Tensor) and not is_plain(value)]
+    if odd:
+        raise ValueError(
+            f"{path}: tensor {odd[0]} is sparse, quantised, empty or repeats itself; get the file as .safetensors"
+        )
 
     def reader(value: Tensor) -> Callable[[], Tensor]:
         return lambda: value
@@ -242,6 +249,16 @@ def open_pickle(path: Path) -> Weights:
     return Weights(path, entries)
 
 
+def is_plain(value: Tensor) -> bool:
+    """Every number of it is there, once."""
+    return (
+        value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not value.is_quantized
+        and value.numel() * value.element_size() <= value.untyped_storage().nbytes()
+    )
+
+
 def open_gguf(path: Path) -> Weights:
     """Each tensor is dequantised when it is read. Needs the package gguf."""
     try:
@@ -250,6 +267,7 @@ def open_gguf(path: Path) -> Weights:
     except ImportError:
         raise ValueError(f"{path.name} needs the package gguf; run: pip install gguf") from None
     try:
+        read_gguf_metadata(path)
         tensors = GGUFReader(path).tensors
     except Exception as error:  # the reader lets NumPy's and its own errors through
         raise ValueError(f"weights file {path} is damaged ({error}); download it again") from None

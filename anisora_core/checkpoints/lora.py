@@ -163,12 +163,20 @@ def _of_family(
             unmatched += roles.values()
             continue
         expert = next((name for p, name in _EXPERTS.items() if module.startswith(p)), "")
-        into = changes.setdefault(expert if is_for_experts else "", {})
         tensors = {role: weights.read(key) for role, key in roles.items()}
         alpha = alpha_of(module, adapter)
         if alpha is not None:
             tensors.setdefault("alpha", torch.tensor(alpha))
-        into.update(_changes(*found, tensors, bool(adapter.get("use_rslora"))))
+        try:
+            made = dict(_changes(*found, tensors, bool(adapter.get("use_rslora"))))
+        except (KeyError, RuntimeError, ValueError, ZeroDivisionError) as error:
+            raise ValueError(
+                f"{weights.source.name}: the change of {module} is cut short or damaged ({error}); download it again"
+            ) from None
+        if made:
+            changes.setdefault(expert if is_for_experts else "", {}).update(made)
+        else:
+            unmatched += roles.values()
     shared = changes.pop("", {})
     return Lora(weights.source, family, shared, changes, tuple(unmatched))
 

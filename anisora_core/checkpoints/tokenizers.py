@@ -7,16 +7,16 @@ happens to lie there is passed over.
 from __future__ import annotations
 
 import logging
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from ..models.text import Tokenize
 from .files import Weights
+from .gguf_metadata import read_gguf_metadata
 
 log = logging.getLogger(__name__)
 #: ComfyUI packs the sentencepiece model into the encoder's safetensors, as a uint8 tensor of this name.
@@ -40,11 +40,6 @@ _IN_GGUF = tuple(
 )
 #: Types of pieces in GGUF.
 _NORMAL, _UNKNOWN, _BYTE = 1, 2, 6
-#: Types of values in GGUF; every other one is a number.
-_STRING, _ARRAY = 8, 9
-_NUMBERS = {
-    0: "u1", 1: "i1", 2: "<u2", 3: "<i2", 4: "<u4", 5: "<i4", 6: "<f4", 7: "?", 10: "<u8", 11: "<i8", 12: "<f8",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -161,35 +156,3 @@ def from_gguf(path: Path) -> Iterator[Tokenizer]:
     words, spaces = tokenizers.pre_tokenizers.WhitespaceSplit(), tokenizers.pre_tokenizers.Metaspace()
     parsed.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([words, spaces])
     yield from_tokenizers(parsed, f"{path} (metadata)")
-
-
-def read_gguf_metadata(path: Path) -> dict[str, Any]:
-    """Keys and values of a whole GGUF (github.com/ggml-org/ggml, docs/gguf.md, version 2 and 3); numbers as NumPy's.
-
-    The package gguf keeps each of umT5's million numbers as an array of its own: 12 s and 900 MB.
-    """
-    with path.open("rb") as file:
-        (count,) = struct.unpack("<16xQ", file.read(24))
-        return {_string(file): _value(file, *_unpack(file, "<I")) for _ in range(count)}
-
-
-def _unpack(file: BinaryIO, form: str) -> tuple[Any, ...]:
-    return struct.unpack(form, file.read(struct.calcsize(form)))
-
-
-def _string(file: BinaryIO) -> str:
-    return file.read(_unpack(file, "<Q")[0]).decode()
-
-
-def _value(file: BinaryIO, kind: int) -> Any:
-    if kind == _STRING:
-        return _string(file)
-    if kind != _ARRAY:
-        return _numbers(file, kind, 1)[0]
-    kind, count = _unpack(file, "<IQ")
-    return [_string(file) for _ in range(count)] if kind == _STRING else _numbers(file, kind, count)
-
-
-def _numbers(file: BinaryIO, kind: int, count: int) -> np.ndarray:
-    dtype = np.dtype(_NUMBERS[kind])
-    return np.frombuffer(file.read(count * dtype.itemsize), dtype)

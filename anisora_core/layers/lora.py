@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -119,6 +119,25 @@ def nearest(matrix: Tensor, rank: int) -> LowRank:
 
 def _product(parts: tuple[Tensor, ...]) -> Tensor:
     return parts[0].float() if len(parts) == 1 else parts[0].float() @ parts[1].float().flatten(1)
+
+
+def on_device(value: Any, device: torch.device | str) -> Any:
+    """A change with its factors on a device."""
+    if isinstance(value, Tensor):
+        return value.to(device)
+    if isinstance(value, tuple):
+        return tuple(on_device(part, device) for part in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: on_device(getattr(value, f.name), device) for f in fields(value)})
+    return value
+
+
+def fits(change: Change, shape: torch.Size) -> bool:
+    """Whether it is one of a weight of that shape."""
+    try:
+        return on_device(change, "meta").delta(torch.empty(shape, device="meta")).shape == shape
+    except RuntimeError:
+        return False
 
 
 #: Our parameter name -> the changes to it and their strengths.

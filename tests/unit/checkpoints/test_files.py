@@ -130,6 +130,74 @@ def raw_safetensors(header: dict, body: bytes = b"") -> bytes:
     return struct.pack("<Q", len(text)) + text + body
 
 
+def text(content: bytes) -> bytes:
+    return struct.pack("<Q", len(content)) + content
+
+
+def hostile_pickles(folder, wan):
+    """name -> (what to open, words of the error)."""
+    cyclic: dict = {"a": torch.zeros(1)}
+    cyclic["module"] = cyclic
+    content = {
+        "cycle": cyclic,
+        "sparse": tensors(wan) | {"x": torch.eye(2).to_sparse()},
+        "meta": tensors(wan) | {"x": torch.empty(2, device="meta")},
+        "expanded": tensors(wan) | {"x": torch.zeros(1).expand(2**40)},
+        "list": [torch.zeros(1)],
+    }
+    for name, value in content.items():
+        torch.save(value, folder / f"{name}.pt")
+    return {
+        "containers in a cycle": (folder / "cycle.pt", "none of the known models"),
+        "a sparse tensor": (folder / "sparse.pt", "tensor x is sparse"),
+        "a tensor without numbers": (folder / "meta.pt", "tensor x is sparse, quantised, empty"),
+        "a tensor that overlaps itself": (folder / "expanded.pt", "repeats itself"),
+        "no names": (folder / "list.pt", "holds no tensors"),
+    }
+
+
+def hostile_ggufs(folder):
+    head = b"GGUF" + struct.pack("<I", 3)
+    endless = head + struct.pack("<QQ", 0, 1) + text(b"k") + struct.pack("<IIQ", 9, 0, 2**50)
+    crowded = head + struct.pack("<QQ", 2**60, 2**60)
+    info = struct.pack("<IQQIQ", 2, 2**31, 2**31, 0, 0)
+    huge = head + struct.pack("<QQ", 1, 0) + text(b"w") + info + b"\0" * 64
+    files = {"endless": endless, "crowded": crowded, "huge": huge}
+    for name, content in files.items():
+        (folder / f"{name}.gguf").write_bytes(content)
+    return {f"GGUF, {name}": (folder / f"{name}.gguf", "is damaged") for name in files}
+
+
+def hostile_indices(folder):
+    files = {
+        "itself": (json.dumps({"weight_map": {"a": "itself.safetensors.index.json"}}), "is damaged"),
+        "absolute": (json.dumps({"weight_map": {"a": "/etc/passwd"}}), "outside its folder"),
+        "deep": ('{"weight_map":' + "[" * 100_000, "cannot be read"),
+        "list": ("[1]", "cannot be read"),
+    }
+    for name, (content, _) in files.items():
+        (folder / f"{name}.safetensors.index.json").write_text(content)
+    return {
+        f"index, {name}": (folder / f"{name}.safetensors.index.json", words)
+        for name, (_, words) in files.items()
+    }
+
+
+def hostile_headers(folder, wan):
+    """Headers with a configuration that cannot be."""
+    found = {}
+    for name, stated in {
+        "list": "[]",
+        "deep": "[" * 100_000,
+        "word": '{"num_layers": "x"}',
+        "endless": '{"num_layers": 1000000000}',
+    }.items():
+        path = folder / f"config_{name}.safetensors"
+        save_file(tensors(wan), path, metadata={"anisora_config": stated})
+        found[f"configuration, {name}"] = (path, "tells no size")
+    return found
+
+
 def hostile_files(folder, wan):
     """name -> (what to open, words of the error)."""
     whole = folder / "whole.safetensors"
@@ -139,6 +207,9 @@ def hostile_files(folder, wan):
     (folder / "huge.safetensors").write_bytes(struct.pack("<Q", 10 * 2**30) + b"{}")
     overlapping = {name: {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]} for name in ("a", "b")}
     (folder / "overlap.safetensors").write_bytes(raw_safetensors(overlapping, b"\0" * 8))
+    short = {"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 4]}}
+    (folder / "short.safetensors").write_bytes(raw_safetensors(short, b"\0" * 4))
+    (folder / "deep.safetensors").write_bytes(text(b'{"a":' * 100_000))
     odd = {"a": {"dtype": "F31", "shape": [1], "data_offsets": [0, 4]}}
     (folder / "dtype.safetensors").write_bytes(raw_safetensors(odd, b"\0" * 4))
     torch.save({"state_dict": Hostile()}, folder / "code.pt")
@@ -153,19 +224,25 @@ def hostile_files(folder, wan):
         "10 GB header": (folder / "huge.safetensors", "is damaged"),
         "overlapping tensors": (folder / "overlap.safetensors", "is damaged"),
         "unknown dtype": (folder / "dtype.safetensors", "is damaged"),
+        "wrong size for its dtype": (folder / "short.safetensors", "is damaged"),
+        "nested header": (folder / "deep.safetensors", "is damaged"),
         "pickled code": (folder / "code.pt", "could run code"),
         "truncated pickle": (folder / "cut.pt", "is damaged"),
         "path traversal": (index, "outside its folder"),
         "empty folder": (folder / "empty", "holds no .safetensors"),
         "another kind": (folder / "notes.txt", "unknown kind of weights"),
         "nothing there": (folder / "none.safetensors", "do not exist"),
+        **hostile_pickles(folder, wan),
+        **hostile_ggufs(folder),
+        **hostile_indices(folder),
+        **hostile_headers(folder, wan),
     }
 
 
 def test_hostile_files_are_one_clear_error_and_nothing_runs(tmp_path, wan, capsys):
     for name, (path, words) in hostile_files(tmp_path, wan).items():
         with pytest.raises(ValueError, match=words) as raised:
-            open_weights(path)
+            describe(path)
         assert "\n" not in str(raised.value), name
         assert path.name in str(raised.value), name
     assert "executed" not in capsys.readouterr().out

@@ -319,6 +319,46 @@ def test_a_file_for_another_model_says_what_it_seems_to_be_for(tmp_path, key, wo
         read_lora(tmp_path / "other.safetensors")
 
 
+DOWN, UP = (f"diffusion_model.blocks.0.ffn.0.{name}.weight" for name in ("lora_A", "lora_B"))
+PAIR = {DOWN: torch.zeros(2, 48), UP: torch.zeros(64, 2)}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {UP: PAIR[UP]},
+        {"lycoris_blocks_0_ffn_0.hada_w1_a": torch.zeros(2, 2)},
+        PAIR | {DOWN.replace("lora_A.weight", "alpha"): torch.zeros(3)},
+        {
+            DOWN: torch.zeros(0, 48),
+            UP: torch.zeros(64, 0),
+            DOWN.replace("lora_A.weight", "alpha"): torch.ones(()),
+        },
+    ],
+    ids=["no down", "half a LoHa", "three alphas", "rank 0"],
+)
+def test_a_damaged_change_is_one_clear_error(tmp_path, content):
+    save_file(content, tmp_path / "style.safetensors")
+    with pytest.raises(ValueError, match=r"style\.safetensors: the change of .* is cut short or damaged"):
+        describe(tmp_path / "style.safetensors")
+
+
+def test_a_down_without_its_up_is_counted_as_unknown(tmp_path):
+    save_file(PAIR | {DOWN.replace("0.ffn", "1.ffn"): torch.zeros(2, 48)}, tmp_path / "style.safetensors")
+    assert str(read_lora(tmp_path / "style.safetensors")).endswith("1 weights of Wan changed, 1 keys unknown")
+
+
+@pytest.mark.parametrize("shapes", [((2, 48), (64, 3)), ((2, 1536), (8960, 2))], ids=["ranks", "size"])
+def test_a_lora_of_another_size_is_refused_before_it_acts(tmp_path, shapes):
+    content = dict(zip((DOWN, UP), map(torch.zeros, shapes), strict=True))
+    save_file(content, tmp_path / "style.safetensors")
+    lora = read_lora(tmp_path / "style.safetensors")
+    with pytest.raises(
+        ValueError, match=r"style\.safetensors: the change of blocks\.0\.ffn\.0\.weight is not of"
+    ):
+        changes_to(network(WAN_LAYERS), [LoraUse(lora)])
+
+
 def test_unknown_keys_are_counted(tmp_path):
     content = {
         "diffusion_model.blocks.0.ffn.0.lora_A.weight": torch.zeros(2, 48),
