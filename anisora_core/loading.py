@@ -14,7 +14,7 @@ from .checkpoints.encoders import load_image_encoder, load_text_encoder
 from .checkpoints.load import MINI_DIR, load_mini_network, load_network
 from .models.cogvideox.transformer import CogVideoXTransformer
 from .models.cogvideox.vae import CogVideoXVAE
-from .models.text import T5TextEncoder
+from .models.text import V1_TEXT, WAN_TEXT, T5TextEncoder
 from .models.vision import ClipImageEncoder
 from .models.wan.transformer import WanTransformer
 from .models.wan.vae import WanVAE
@@ -34,7 +34,7 @@ def find_files(
         name = named.get("transformer", "")
         folder = look_in("diffusion_models", name) if name else MINI_DIR
         if folder is None:
-            raise ValueError(f"{name} is not in models/diffusion_models; check the name")
+            raise ValueError(f"transformer: {name!r} is not in models/diffusion_models; check the name")
         return {"transformer": folder}
     found: dict[Part, Path] = {}
     for wanted in release.files:
@@ -44,7 +44,7 @@ def find_files(
         if path is not None:
             found[wanted.part] = path
         elif asked:
-            raise ValueError(f"{asked} is not in models/{wanted.folder}; check the name")
+            raise ValueError(f"{wanted.part}: {asked!r} is not in models/{wanted.folder}; check the name")
     return found
 
 
@@ -115,9 +115,14 @@ def checked(release: Release, network: torch.nn.Module, path: Path) -> Transform
 
 
 def takes(release: Release, network: torch.nn.Module) -> bool:
+    """A network of its family that reads noise, a guide and, Wan's, a mask: text-to-video models read noise only."""
     if isinstance(network, WanTransformer):
-        return release.family == "wan" and network.config.has_image_branch == release.has_clip_vision
-    return isinstance(network, CogVideoXTransformer) and release.family == "cogvideox"
+        config = network.config
+        reads = config.in_channels == 2 * config.out_channels + release.grid.frames_per_latent
+        return release.family == "wan" and reads and config.has_image_branch == release.has_clip_vision
+    if not isinstance(network, CogVideoXTransformer):
+        return False
+    return release.family == "cogvideox" and network.config.in_channels == 2 * network.config.out_channels
 
 
 def load_vae(
@@ -132,9 +137,10 @@ def load_vae(
         return load_mini_network(path, "vae", dtype, **constructor).to(device)
     network, _ = load_network(path, torch.float32, **constructor)
     kind = WanVAE if release.family == "wan" else CogVideoXVAE
-    if not isinstance(network, kind):
+    if not isinstance(network, kind) or network.grid.pixels_per_latent != release.grid.pixels_per_latent:
         raise ValueError(
-            f"vae {path.name} is not the VAE of release {release.name}; pick the one of its family"
+            f"vae {path.name} is not the VAE of release {release.name}; pick Wan 2.1's for Wan, V3.2 included, "
+            "and CogVideoX's for V1"
         )
     if isinstance(network, CogVideoXVAE) and release.decodes_whole:
         network.config = replace(network.config, latents_per_run=None)
@@ -148,7 +154,8 @@ def load_text(
     path = file_of(release, files, "text_encoder")
     if release.name == MINI_NAME:
         return load_mini_network(path, "text_encoder", torch.float32)
-    return load_text_encoder(path, dtype, tokenizer_folder)
+    rules = WAN_TEXT if release.family == "wan" else V1_TEXT
+    return load_text_encoder(path, dtype, tokenizer_folder, rules)
 
 
 def load_vision(release: Release, files: Files, dtype: torch.dtype) -> ClipImageEncoder | None:

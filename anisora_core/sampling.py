@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -91,6 +92,9 @@ def settings_of(
     curve = guidance or release.guidance
     if curve not in GUIDANCE:
         raise ValueError(f"unknown guidance {curve!r}; use one of {', '.join(GUIDANCE)}")
+    for name, value in (("shift", shift), ("cfg", cfg_scale)):
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"{name} {value} must be a number")
     return Settings(
         release,
         release.steps if steps is None else steps,
@@ -286,7 +290,13 @@ def denoiser(
 def guided_model(
     transformer: Transformer, guide: Guide, text_BLD: Tensor, image_BLD: Tensor | None = None
 ) -> VelocityModel:
-    """Concatenate noise, packed mask and guide, in that order (AniSora paper, section 4.1; Wan2.1 I2V)."""
+    """Concatenate noise, packed mask and guide, in that order (AniSora paper, section 4.1; Wan2.1 I2V).
+
+    ValueError for features of an encoder of another size.
+    """
+    require_width("text", text_BLD, transformer.config.text_dim)
+    if image_BLD is not None and isinstance(transformer, WanTransformer):
+        require_width("image", image_BLD, transformer.config.image_dim)
     condition = torch.cat([guide.mask_BMTHW.to(guide.latent_BCTHW), guide.latent_BCTHW], dim=1)
     more = {} if image_BLD is None else {"image_BLD": image_BLD}
 
@@ -295,3 +305,11 @@ def guided_model(
         return transformer(x.to(transformer.dtype), timestep_B, text_BLD, **more)
 
     return velocity
+
+
+def require_width(name: str, features_BLD: Tensor, width: int) -> None:
+    if features_BLD.shape[-1] != width:
+        raise ValueError(
+            f"{name} features are {features_BLD.shape[-1]} wide, but this transformer reads {width}; "
+            f"load the {name} encoder of its release"
+        )

@@ -244,4 +244,8 @@ def check_segments(segments: list[Segment], num_frames: int) -> None:
 
 
 def read_row(row: KeyframeRow) -> Keyframe:
-    return Keyframe(host.read_image(host.input_file(row.image)), row.position, row.strength)
+    try:
+        image = host.read_image(host.input_file(row.image))
+    except ValueError as error:
+        raise ValueError(f"timeline_json: {error}") from None
+    return Keyframe(image, row.position, row.strength)

@@ -5,6 +5,7 @@ Shapes: image_HWC float 0..1 RGB; area_FHW float 0..1, 1 = may move; given_mask_
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -52,6 +53,10 @@ class Timeline:
     keyframes: tuple[Keyframe, ...] = ()
     fit: Fit = "crop"
 
+    def __post_init__(self) -> None:
+        if not 0.0 < self.fps < math.inf:
+            raise ValueError(f"fps {self.fps} must be a number above 0")
+
 
 @dataclass(frozen=True)
 class GuideRules:
@@ -81,6 +86,10 @@ class MotionArea:
     area_FHW: Tensor
     way: MotionWay = "auto"
     feather: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.feather < math.inf:
+            raise ValueError(f"feather {self.feather} must be a number of pixels, 0 or more")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
+
 PACK = Path(__file__).parents[2]
 
 
@@ -39,8 +42,12 @@ def python_of(host: Path) -> str:
 class Host:
     """A running ComfyUI; `log` is everything it printed."""
 
-    def __init__(self, port: int, log: Path, base: Path) -> None:
-        self.url, self.log, self.base = f"http://127.0.0.1:{port}", log, base
+    def __init__(self, port: int, log: Path, base: Path, process: int) -> None:
+        self.url, self.log, self.base, self.process = f"http://127.0.0.1:{port}", log, base, process
+
+    def resident_megabytes(self) -> float:
+        status = Path(f"/proc/{self.process}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
     def call(self, route: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -50,6 +57,12 @@ class Host:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             raise AssertionError(error.read().decode()) from None
+
+    @contextmanager
+    def events(self, client: str) -> Iterator[Connection]:
+        """Its messages to a client, as JSON text or binary previews."""
+        with connect(f"{self.url.replace('http', 'ws')}/ws?clientId={client}", max_size=None) as socket:
+            yield socket
 
     def run(self, prompt: dict[str, Any], seconds: float = 240.0) -> dict[str, Any]:
         """Queue an API-format prompt and wait for its history entry."""
@@ -84,7 +97,7 @@ def running(host: Path, base: Path) -> Iterator[Host]:
         )
         try:
             wait_until_ready(process, port, log)
-            yield Host(port, log, base)
+            yield Host(port, log, base, process.pid)
         finally:
             process.terminate()
             process.wait(20)
