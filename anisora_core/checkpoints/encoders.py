@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ..models.text import V1_TEXT, WAN_TEXT, T5TextEncoder, t5_encoder
+from ..models.text import V1_TEXT, WAN_TEXT, T5TextEncoder, TextRules, t5_encoder
 from ..models.vision import ClipImageEncoder, clip_vision
 from .detect import Found, identify
 from .files import open_weights
@@ -14,20 +14,26 @@ from .load import load_found
 from .tokenizers import find_tokenizer
 
 
-def load_text_encoder(path: Path, dtype: torch.dtype, tokenizer_folder: Path | None = None) -> T5TextEncoder:
+def load_text_encoder(
+    path: Path, dtype: torch.dtype, tokenizer_folder: Path | None = None, expected: TextRules | None = None
+) -> T5TextEncoder:
     """umT5 under Wan's rules, T5 under AniSora V1's, on the CPU as `dtype`.
 
     The tokenizer is found before the weights are read; `tokenizer_folder` is the last place looked at. ValueError for
-    another kind of file, or when no tokenizer fits.
+    another kind of file or not the `expected` one of the two, or when no tokenizer fits.
     """
     weights = open_weights(path)
     found = identify(weights)
     if not is_built_by(found, t5_encoder):
         raise ValueError(f"{path} is a {found.family.name}; pick a umT5 or T5 text encoder")
     shape = found.config()
+    rules = WAN_TEXT if shape.bias_in_every_block else V1_TEXT
+    if expected is not None and rules != expected:
+        names = {WAN_TEXT: "a umT5, which Wan reads", V1_TEXT: "a T5, which V1 reads"}
+        raise ValueError(f"text encoder {path.name} is {names[rules]}; pick {names[expected]}")
     tokenizer = find_tokenizer(weights, shape.vocabulary, tokenizer_folder)
     encoder, _ = load_found(found, dtype)
-    return T5TextEncoder(encoder, tokenizer.tokenize, WAN_TEXT if shape.bias_in_every_block else V1_TEXT)
+    return T5TextEncoder(encoder, tokenizer.tokenize, rules)
 
 
 def load_image_encoder(path: Path, dtype: torch.dtype) -> ClipImageEncoder:
