@@ -28,7 +28,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraRelease": "AniSora Release",
     "AniSoraDrawing": "AniSora Drawing",
     "AniSoraKeyframe": "AniSora Keyframe",
-    "AniSoraTimeline": "AniSora Timeline",
+    "AniSoraTimeline": "AniSora Timeline (inbetweens)",
     "AniSoraMotionMask": "AniSora Motion Mask",
     "AniSoraPrompt": "AniSora Prompt",
     "AniSoraGuide": "AniSora Guide",
@@ -37,5 +37,5 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraSamplerSelect": "AniSora Sampler Select",
     "AniSoraSigmas": "AniSora Sigmas",
     "AniSoraLora": "AniSora LoRA",
-    "AniSoraMotionPainter": "AniSora Motion Painter",
+    "AniSoraMotionPainter": "AniSora Motion Painter (brush)",
 }

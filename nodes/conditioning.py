@@ -31,6 +31,7 @@ Conditioning = host.Conditioning
 class AniSoraMotionMask:
     CATEGORY = "AniSora"
     DESCRIPTION = "The area that may move: white moves, black keeps still."
+    SEARCH_ALIASES = ("motion area", "cinemagraph", "运动遮罩", "运动区域", "動く範囲", "モーションマスク")
     RETURN_TYPES = (MOTION_AREA,)
     RETURN_NAMES = ("motion_area",)
     FUNCTION = "build"
@@ -70,6 +71,14 @@ class AniSoraMotionMask:
 class AniSoraPrompt:
     CATEGORY = "AniSora"
     DESCRIPTION = "Text as the release was trained to read it: with its tail and motion score. Feed it to CLIP Text Encode."
+    SEARCH_ALIASES = (
+        "negative prompt",
+        "motion score",
+        "提示词",
+        "运动分数",
+        "プロンプト",
+        "モーションスコア",
+    )
     RETURN_TYPES = ("STRING", "STRING")
     RETURN_NAMES = ("prompt", "negative")
     FUNCTION = "compose"
@@ -104,6 +113,15 @@ class AniSoraPrompt:
 class AniSoraGuide:
     CATEGORY = "AniSora"
     DESCRIPTION = "Encode keyframes and motion area, and put them into the conditioning the sampler reads."
+    SEARCH_ALIASES = (
+        "image to video",
+        "i2v",
+        "first frame",
+        "last frame",
+        "图生视频",
+        "首尾帧",
+        "画像から動画",
+    )
     RETURN_TYPES = ("CONDITIONING", "CONDITIONING", "LATENT", "STRING")
     RETURN_NAMES = ("positive", "negative", "latent", "report")
     FUNCTION = "encode"

@@ -22,6 +22,7 @@ _PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}  # `auto` i
 class AniSoraModelLoader:
     CATEGORY = "AniSora"
     DESCRIPTION = "Load an AniSora release: model, encoders, VAE and its recommended settings."
+    SEARCH_ALIASES = ("load model", "checkpoint loader", "anime video", "加载模型", "モデル読み込み")
     RETURN_TYPES = ("MODEL", "CLIP", "VAE", RELEASE, "CLIP_VISION", "MODEL")
     RETURN_NAMES = ("model", "clip", "vae", "release", "clip_vision", "low_noise_model")
     FUNCTION = "load"
@@ -112,6 +113,7 @@ class AniSoraRelease:
     DESCRIPTION = (
         "Name the release of a model that another loader loaded: its keyframe grid, prompt tail and settings."
     )
+    SEARCH_ALIASES = ("model version", "GGUF", "模型版本", "モデルのバージョン")
     RETURN_TYPES = (RELEASE,)
     RETURN_NAMES = ("release",)
     FUNCTION = "pick"
@@ -132,6 +134,7 @@ def drawing_names() -> list[str]:
 class AniSoraDrawing:
     CATEGORY = "AniSora"
     DESCRIPTION = "A drawing that comes with the pack, and the area of it that may move."
+    SEARCH_ALIASES = ("example drawing", "sample image", "示例图", "画稿", "サンプル画像", "原画")
     RETURN_TYPES = ("IMAGE", "MASK")
     RETURN_NAMES = ("image", "area")
     FUNCTION = "read"

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 class AniSoraLora:
     CATEGORY = "AniSora"
     DESCRIPTION = "Apply a LoRA of any maker: official, ComfyUI, kohya, diffusers, PEFT, LyCORIS, DoRA, SAT. Chain several."
+    SEARCH_ALIASES = ("LoRA loader", "LyCORIS", "style", "风格", "スタイル")
     RETURN_TYPES = ("MODEL", "MODEL", "STRING")
     RETURN_NAMES = ("model", "low_noise_model", "report")
     FUNCTION = "apply"

@@ -38,6 +38,16 @@ class NamedArea:
 class AniSoraMotionPainter:
     CATEGORY = "AniSora"
     DESCRIPTION = "Paint what may move over the keyframes: several areas, each of them changing over time."
+    SEARCH_ALIASES = (
+        "motion brush",
+        "paint mask",
+        "mask painter",
+        "cinemagraph",
+        "运动笔刷",
+        "涂抹",
+        "モーションブラシ",
+        "マスクを塗る",
+    )
     RETURN_TYPES = (MOTION_AREA, "MASK")
     RETURN_NAMES = ("motion_area", "mask")
     FUNCTION = "build"

@@ -19,6 +19,7 @@ class AniSoraSampler:
     DESCRIPTION = (
         "Make the clip's latents from noise, guided by words and drawings. 0 means the release's own setting."
     )
+    SEARCH_ALIASES = ("KSampler", "generate", "denoise", "preview", "采样", "サンプリング", "生成")
     RETURN_TYPES = ("LATENT",)
     RETURN_NAMES = ("latent",)
     FUNCTION = "sample"
@@ -141,6 +142,7 @@ class AniSoraSampler:
 class AniSoraSamplerSelect:
     CATEGORY = "AniSora/custom sampling"
     DESCRIPTION = "One of AniSora's samplers for the host's custom sampling nodes: the authors' UniPC differs from the host's own."
+    SEARCH_ALIASES = ("KSamplerSelect", "unipc", "选择采样器", "サンプラー")
     RETURN_TYPES = ("SAMPLER",)
     RETURN_NAMES = ("sampler",)
     FUNCTION = "pick"
@@ -159,6 +161,7 @@ class AniSoraSamplerSelect:
 class AniSoraSigmas:
     CATEGORY = "AniSora/custom sampling"
     DESCRIPTION = "The release's noise levels, for the host's custom sampling nodes. 0 means its own setting."
+    SEARCH_ALIASES = ("scheduler", "noise schedule", "调度器", "スケジューラー")
     RETURN_TYPES = ("SIGMAS",)
     RETURN_NAMES = ("sigmas",)
     FUNCTION = "list"
@@ -181,6 +184,7 @@ class AniSoraSigmas:
 class AniSoraDecode:
     CATEGORY = "AniSora"
     DESCRIPTION = "Latents to frames, a few at a time, so that long clips fit into memory."
+    SEARCH_ALIASES = ("VAE decode", "latent to frames", "解码", "デコード")
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("images",)
     FUNCTION = "decode"

@@ -35,6 +35,18 @@ _EXAMPLE = '{"keyframes": [{"image": "a.png", "position": "first", "strength": 1
 class AniSoraKeyframe:
     CATEGORY = "AniSora"
     DESCRIPTION = "Pin a drawing to a moment of the clip. Chain several."
+    SEARCH_ALIASES = (
+        "key frame",
+        "first frame",
+        "last frame",
+        "start image",
+        "end image",
+        "关键帧",
+        "首帧",
+        "尾帧",
+        "キーフレーム",
+        "原画",
+    )
     RETURN_TYPES = (KEYFRAMES,)
     RETURN_NAMES = ("keyframes",)
     FUNCTION = "add"
@@ -78,6 +90,25 @@ class AniSoraKeyframe:
 class AniSoraTimeline:
     CATEGORY = "AniSora"
     DESCRIPTION = "The clip to be made: length, speed, size, and the keyframes on it."
+    SEARCH_ALIASES = (
+        "keyframes",
+        "in-between",
+        "inbetweening",
+        "tween",
+        "first frame",
+        "last frame",
+        "storyboard",
+        "preview",
+        "时间轴",
+        "时间线",
+        "首尾帧",
+        "中割",
+        "补间",
+        "分镜",
+        "タイムライン",
+        "中割り",
+        "絵コンテ",
+    )
     RETURN_TYPES = (TIMELINE, "INT", "FLOAT", "STRING")
     RETURN_NAMES = ("timeline", "length", "fps", "prompt")
     FUNCTION = "build"
