@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,8 @@ from ..anisora_core.releases import GUIDANCE, Guidance, Release
 from ..anisora_core.sampling import SAMPLER_NAMES, settings_of
 from . import host
 from .types import RELEASE
+
+log = logging.getLogger(__name__)
 
 
 class AniSoraSampler:
@@ -204,18 +207,31 @@ class AniSoraDecode:
                         "tooltip": "Latents decoded at once; fewer need less memory, same result. V1 decodes as its authors do.",
                     },
                 ),
-            }
+            },
+            "optional": {
+                "save_latents": (
+                    "BOOLEAN",
+                    {
+                        "default": False,
+                        "tooltip": "Keep the latents in output/latents before decoding, for Load Latent: long work is safe then.",
+                    },
+                ),
+            },
         }
 
-    def decode(self, samples: dict[str, Any], vae: Any, latents_per_chunk: int) -> tuple[Tensor]:
+    def decode(
+        self, samples: dict[str, Any], vae: Any, latents_per_chunk: int, save_latents: bool = False
+    ) -> tuple[Tensor]:
         latent = samples["samples"]
         if not torch.isfinite(latent).all():
             raise ValueError(
                 "samples: latents are not finite; sample again in bfloat16 or float32, or with a lower cfg"
             )
+        if save_latents:
+            log.info("latents saved as %s", host.save_latent(latent))
         frames: list[Tensor] = []
-        progress = host.Progress(latent.shape[0] * LatentGrid().num_frames(latent.shape[2]))
-        for run in host.decode(vae, latent, latents_per_chunk):
-            frames.append(run)
-            progress.update(sum(len(part) for part in frames))
+        with host.Progress(latent.shape[0] * LatentGrid().num_frames(latent.shape[2]), "frame") as progress:
+            for run in host.decode(vae, latent, latents_per_chunk):
+                frames.append(run)
+                progress.update(sum(len(part) for part in frames), run[-1:])
         return (torch.cat(frames),)

@@ -65,10 +65,18 @@ class Velocity:
         sigmas = cogvideox_sigmas(self.steps)[:-1]
         return cogvideox_timesteps(self.steps)[min(range(len(sigmas)), key=lambda i: abs(sigmas[i] - sigma))]
 
-    def denoised(self, x: Tensor, sigma: float, out: Tensor) -> Tensor:
+    def rounded_alpha(self, sigma: float) -> float:
         alpha = alpha_of_sigma(sigma)
-        rounded = min(zero_terminal_snr(cogvideox_alphas()), key=lambda known: abs(known - alpha))
-        return rounded * to_vp(x, sigma) - (1.0 - rounded * rounded) ** 0.5 * out
+        return min(zero_terminal_snr(cogvideox_alphas()), key=lambda known: abs(known - alpha))
+
+    def denoised(self, x: Tensor, sigma: float, out: Tensor) -> Tensor:
+        alpha = self.rounded_alpha(sigma)
+        return alpha * to_vp(x, sigma) - (1.0 - alpha * alpha) ** 0.5 * out
+
+    def output(self, x: Tensor, sigma: float, denoised: Tensor) -> Tensor:
+        """What the network said, from the estimate: the inverse of `denoised`."""
+        alpha = self.rounded_alpha(sigma)
+        return (alpha * to_vp(x, sigma) - denoised) / (1.0 - alpha * alpha) ** 0.5
 
     def denoiser(self, model: VelocityModel) -> Denoiser:
         def denoise(x: Tensor, sigma: float) -> Tensor:

@@ -1,6 +1,6 @@
 """What nodes need of their host, in one small surface with two bodies: ComfyUI, or none.
 
-`Progress(total).update(done, preview_HWC)` also stops the node when the user interrupts. `load` gives the host's own
+`with Progress(total) as progress: progress.update(done, clip_FHWC)` shows the clip and stops when the user interrupts. `load` gives the host's own
 MODEL, CLIP, VAE and CLIP_VISION; `sample` and `decode` take them.
 """
 
@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
+from ...anisora_core.files import write_beside
 from ...anisora_core.loading import Files
 from ...anisora_core.releases import Release
 from ...anisora_core.sampling import LoraUse, Settings
@@ -24,11 +26,11 @@ from .loaded import Loaded
 from .masks import to_concat_mask, to_noise_mask
 
 if "comfy.model_management" in sys.modules and "folder_paths" in sys.modules:
-    from .comfyui import Progress, input_file, model_file, model_names
+    from .comfyui import Progress, input_file, model_file, model_names, output_folder
 
     _body = ".comfyui.networks"
 else:
-    from .standalone import Progress, input_file, model_file, model_names
+    from .standalone import Progress, input_file, model_file, model_names, output_folder
 
     _body = ".standalone.networks"
 
@@ -47,6 +49,7 @@ __all__ = [
     "model_names",
     "read_image",
     "sample",
+    "save_latent",
     "solver",
     "to_concat_mask",
     "to_noise_mask",
@@ -60,6 +63,19 @@ def fingerprint(files: Sequence[Path]) -> str:
     for file in files:
         digest.update(str(file).encode() + (file.read_bytes() if file.is_file() else b"missing"))
     return digest.hexdigest()
+
+
+def save_latent(raw_latent: Tensor) -> Path:
+    """In the output folder, as the host's Load Latent reads it, under the next free number."""
+    folder, number = output_folder() / "latents", 1
+    while (path := folder / f"AniSora_{number:05}_.latent").exists():
+        number += 1
+    folder.mkdir(parents=True, exist_ok=True)
+    with write_beside(path) as part:
+        save_file(
+            {"latent_tensor": raw_latent.contiguous(), "latent_format_version_0": torch.tensor([])}, part
+        )
+    return path
 
 
 def _networks() -> Any:

@@ -15,11 +15,11 @@ from PIL import Image
 
 PACK = Path(__file__).parents[2]
 FAKE = """
-import sys, types, importlib.util, json
+import sys, time, types, importlib.util, json
 from pathlib import Path
 import torch
 
-seen = {"bars": [], "previews": 0, "interrupt_at": None}
+seen = {"bars": [], "previews": 0, "played": [], "interrupt_at": None}
 class Interrupted(BaseException): pass
 class ProgressBar:
     def __init__(self, total): self.total = total
@@ -38,6 +38,11 @@ management = module("comfy.model_management", __file__=str(base / "comfy" / "mod
                     throw_exception_if_processing_interrupted=check)
 utils = module("comfy.utils", ProgressBar=ProgressBar)
 module("comfy", model_management=management, utils=utils)
+class State:
+    def update_progress(self, node, value, total, image): seen["played"].append([node, value, total, image[1].size])
+module("comfy_execution")
+module("comfy_execution.progress", get_progress_state=State)
+module("comfy_execution.utils", get_executing_context=lambda: types.SimpleNamespace(node_id="7"))
 module("folder_paths", get_annotated_filepath=lambda name: str(base / name.removesuffix(" [input]")),
        **{f"get_{kind}_directory": lambda kind=kind: str(base) for kind in ("input", "output", "temp")})
 pack = sys.argv[2]
@@ -63,9 +68,14 @@ given = positive[0][1]["concat_mask"]
 result = {"length": length, "fps": fps, "ui": guide["ui"]["text"] == [report], "mask": list(given.shape),
           "first_given": float(given[:, :, 0].max()), "held": list(latent["noise_mask"].shape),
           "networks": sorted(n for n in sys.modules if n.startswith(name) and n.endswith("networks"))}
-progress = host.Progress(2)
-for done in (1, 2): progress.update(done, torch.zeros(4, 8, 3))
-result["bars"], result["previews"] = list(seen["bars"]), seen["previews"]
+with host.Progress(2) as progress:
+    for done in (1, 2): progress.update(done, torch.zeros(3, 4, 8, 3), 0.01)
+    until = time.monotonic() + 20
+    while len(seen["played"]) < 3 and time.monotonic() < until: time.sleep(0.01)
+result["bars"], result["previews"], result["played"] = list(seen["bars"]), seen["previews"], seen["played"][-1]
+after = len(seen["played"])
+time.sleep(0.05)
+result["plays on"] = len(seen["played"]) - after
 seen["interrupt_at"] = 1
 try: progress.update(2)
 except Interrupted: result["stopped"] = True
@@ -101,9 +111,11 @@ def test_the_guide_speaks_the_hosts_language(result):
     assert result["held"] == [1, 3, 4, 8]
 
 
-def test_progress_moves_the_bar_shows_a_preview_and_stops_at_an_interrupt(result):
+def test_progress_moves_the_bar_plays_the_clip_and_stops_at_an_interrupt(result):
     assert result["bars"] == [[1, 2], [2, 2]]
     assert result["previews"] == 2
+    assert result["played"] == ["7", 2, 2, [384, 214]]  # between steps, with a caption below
+    assert result["plays on"] == 0
     assert result["stopped"]
 
 

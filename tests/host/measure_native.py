@@ -130,7 +130,7 @@ class Scene:
         run = node().sample if hasattr(node, "sample") else node.execute
         return first(run(noise, guider, sampler, sigmas, self.latent))[0]["samples"]
 
-    def core(self, sampler, steps, cfg, guidance=None, loras=()):
+    def core(self, sampler, steps, cfg, guidance=None, loras=(), faster_cache=False):
         """Without the host: our loader, networks of torch's operations, our samplers."""
         files = module("nodes.loaders").files_of(
             self.release,
@@ -154,7 +154,12 @@ class Scene:
             no_text = torch.zeros_like(text)
         image = parts.image_encoder.encode(self.drawing[None]) if parts.image_encoder else None
         settings = sampling.settings_of(
-            self.release, steps=steps, sampler=sampler, cfg_scale=cfg, guidance=guidance or "constant"
+            self.release,
+            steps=steps,
+            sampler=sampler,
+            cfg_scale=cfg,
+            guidance=guidance or "constant",
+            faster_cache=faster_cache,
         )
         for step in sampling.sample(
             parts.transformer, guide, sampling.Words(text, no_text, image), settings, SEED, loras
@@ -260,6 +265,13 @@ def published():
         "our SAMPLER and SIGMAS in SamplerCustomAdvanced",
         made,
         scene.custom(select("sde_dpmpp_2m"), levels, 3.0, exact),
+    )
+    faster = scene.ours("sde_dpmpp_2m", 50, 3.0, guidance="constant", faster_cache=True)
+    record(
+        scene,
+        "FasterCache, the core without a host",
+        faster,
+        scene.core("sde_dpmpp_2m", 50, 3.0, faster_cache=True),
     )
     rising = scene.ours("sde_dpmpp_2m", 6, 3.0, guidance="rising")
     record(
@@ -399,6 +411,36 @@ def patches(scene, plain):
 
 
 @torch.inference_mode()
+def short_of_memory(scene):
+    """Decode where runs above one latent do not fit, and where nothing does but tiles; and the latents kept before it."""
+    from safetensors.torch import load_file
+
+    latent = torch.randn(1, 16, 5, 16, 20, generator=torch.Generator().manual_seed(2))
+    decode = ours["AniSoraDecode"].decode
+    plain = decode({"samples": latent}, scene.vae, 4, True)[0]
+    kept = sorted((Path(folder_paths.get_output_directory()) / "latents").glob("*.latent"))
+    network = scene.vae.first_stage_model
+    tried = []
+
+    def limited(area):
+        def before(_, arguments):
+            if arguments[0].shape[2:].numel() > area:
+                tried.append(tuple(arguments[0].shape))
+                raise torch.OutOfMemoryError("no more")
+
+        return before
+
+    found = {"kept": off(load_file(str(kept[-1]))["latent_tensor"], latent)}
+    for what, area in (("runs", 16 * 20), ("tiles", 16 * 16)):
+        handle = network.decoder.register_forward_pre_hook(limited(area))
+        made = decode({"samples": latent}, scene.vae, 4)[0]
+        handle.remove()
+        found[what] = {"off": float((made - plain).abs().mean()), "frames": len(made), "refused": len(tried)}
+        tried.clear()
+    return found
+
+
+@torch.inference_mode()
 def vae(scene):
     own = module("anisora_core.checkpoints.load").load_mini().vae
     latent = torch.randn(1, 16, 5, 16, 20, generator=torch.Generator().manual_seed(2))
@@ -432,6 +474,7 @@ result = {
     "partial": partial,
     "lora": lora,
     "vae": vae(scene),
+    "short of memory": short_of_memory(scene),
     "clip": off(scene.words[0][0][0], own),
     "shift": float(first(shifted)[0].get_model_object("model_sampling").shift),
 }

@@ -58,6 +58,7 @@ def measured(request, tmp_path_factory) -> dict:
         "mini: AniSora LoRA, against the host's own LoRA loader",
         "V1: our SAMPLER and SIGMAS in SamplerCustomAdvanced",
         "V1: the core without a host",
+        "V1: FasterCache, the core without a host",
         "V1: rising guidance, the core without a host",
     ],
 )
@@ -106,3 +107,16 @@ def test_the_text_encoder_is_ours(measured):
 
 def test_a_shift_of_the_hosts_moves_the_levels(measured):
     assert measured["shift"] == 9.0
+
+
+def test_decode_goes_on_in_smaller_runs_and_then_in_tiles_when_memory_runs_out(measured):
+    short = measured["short of memory"]
+    assert short["runs"]["frames"] == short["tiles"]["frames"] == 17
+    assert short["runs"]["refused"] == 2  # 4, then 2 latents at once
+    assert short["runs"]["off"] < 1e-6
+    assert short["tiles"]["refused"] == 3
+    assert short["tiles"]["off"] < 0.05
+
+
+def test_latents_are_kept_before_decode(measured):
+    assert measured["short of memory"]["kept"] == 0.0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import comfy.model_management
-import comfy.utils
 import folder_paths
-from torch import Tensor
+
+from .progress import Progress
+
+__all__ = ["Progress", "input_file", "model_file", "model_names", "output_folder"]
 
 
 def input_file(name: str) -> Path:
@@ -33,18 +34,5 @@ def model_names(folder: str) -> list[str]:
     return folder_paths.get_filename_list(folder)
 
 
-class Progress:
-    """The node's bar and preview; raises the host's interrupt."""
-
-    def __init__(self, total: int) -> None:
-        self.total, self.bar = total, comfy.utils.ProgressBar(total)
-
-    def update(self, done: int, preview_HWC: Tensor | None = None) -> None:
-        comfy.model_management.throw_exception_if_processing_interrupted()
-        picture = None
-        if preview_HWC is not None:
-            from PIL import Image
-
-            small = Image.fromarray((preview_HWC * 255).byte().numpy())
-            picture = ("JPEG", small.resize((small.width * 8, small.height * 8)), 512)
-        self.bar.update_absolute(done, self.total, picture)
+def output_folder() -> Path:
+    return Path(folder_paths.get_output_directory())

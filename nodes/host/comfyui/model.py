@@ -24,6 +24,7 @@ from ....anisora_core.diffusion.prediction import Velocity, to_vp
 from ....anisora_core.diffusion.schedules import cogvideox_sigmas
 from ....anisora_core.models.cogvideox.transformer import CogVideoXTransformer
 from ....anisora_core.models.wan.transformer import WanTransformer
+from ....anisora_core.models.wan.vae import WanVAE
 from ....anisora_core.releases import Release
 
 
@@ -59,6 +60,10 @@ class Latents(comfy.latent_formats.LatentFormat):
         self.process_in, self.process_out = statistics_of(vae)
         self.taesd_decoder_name = None
         self.latent_rgb_factors = self.latent_rgb_factors_bias = None
+        if isinstance(vae, WanVAE):
+            known = comfy.latent_formats.Wan21
+            self.latent_rgb_factors = known.latent_rgb_factors
+            self.latent_rgb_factors_bias = known.latent_rgb_factors_bias
         if latent_rgb is not None:  # ours gives 0..1, the host's previewer expects -1..1
             self.latent_rgb_factors = (2.0 * latent_rgb[:, :-1]).T.tolist()
             self.latent_rgb_factors_bias = (2.0 * latent_rgb[:, -1] - 1.0).tolist()

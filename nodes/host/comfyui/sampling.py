@@ -12,12 +12,13 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
-from ....anisora_core.diffusion.guidance import Scale
+from ....anisora_core.diffusion.guidance import Scale, with_cfg
+from ....anisora_core.diffusion.prediction import Velocity, VelocityModel
 from ....anisora_core.diffusion.samplers import GRID_START
+from ....anisora_core.diffusion.stepcache import FasterCache
 from ....anisora_core.domain.noise import seeded_draws
 from ....anisora_core.domain.protocols import Denoiser, Step
-from ....anisora_core.releases import Release
-from ....anisora_core.sampling import Settings, stepper
+from ....anisora_core.sampling import Settings, cached, stepper
 from . import Progress
 from .model import FlowOfVelocity, truncated
 
@@ -143,14 +144,47 @@ class Guided(comfy.samplers.CFGGuider):
         return super().predict_noise(x, timestep, model_options or {}, seed)
 
 
-def preview(denoised_BCTHW: Tensor, latent_format: Any, index: int) -> Tensor | None:
-    """One frame of the clip as it stands, HWC 0..1; each step shows the next one, so the preview moves."""
+class Cached(Guided):
+    """With FasterCache: each pass on its own, as it guesses one from the other. Use it inside `cached_attention`."""
+
+    def __init__(
+        self, model: Any, positive: Any, negative: Any, settings: Settings, cache: FasterCache
+    ) -> None:
+        super().__init__(model, positive, negative, settings.scale)
+        assert isinstance(settings.prediction, Velocity)
+        self.predicted = settings.prediction
+        self.passes = cache.wrap(self.network("positive"), self.network("negative"))
+
+    def network(self, which: str) -> VelocityModel:
+        def output(x_vp: Tensor, timestep: Tensor) -> Tensor:
+            x, sigma, options = self.now
+            level = x.new_full((x.shape[0],), sigma)
+            found = comfy.samplers.calc_cond_batch(self.inner_model, [self.conds[which]], x, level, options)
+            return self.predicted.output(x, sigma, found[0])
+
+        return output
+
+    def predict_noise(
+        self,
+        x: Tensor,
+        timestep: Tensor,
+        model_options: dict[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> Tensor:
+        sigma = float(timestep.flatten()[0])
+        self.now = x, sigma, model_options or {}
+        cond, uncond = (self.predicted.denoiser(one) for one in self.passes)
+        return with_cfg(cond, uncond, self.scale)(x, sigma)
+
+
+def in_colours(denoised_BCTHW: Tensor, latent_format: Any) -> Tensor | None:
+    """The clip as it stands, a pixel for a latent: THWC 0..1, by the linear map of its VAE where there is one."""
     if latent_format.latent_rgb_factors is None:
         return None
-    frame = denoised_BCTHW[0, :, index % denoised_BCTHW.shape[2]].float().cpu()
+    latent = denoised_BCTHW[0].float().cpu()
     weight = torch.tensor(latent_format.latent_rgb_factors)
     bias = torch.tensor(latent_format.latent_rgb_factors_bias or [0.0] * 3)
-    return ((torch.einsum("ck,chw->hwk", weight, frame) + bias + 1.0) / 2.0).clamp(0.0, 1.0)
+    return ((torch.einsum("ck,cthw->thwk", weight, latent) + bias + 1.0) / 2.0).clamp(0.0, 1.0)
 
 
 def exact(model: Any, settings: Settings) -> Any:
@@ -174,14 +208,12 @@ def sample(
     seed: int,
 ) -> Tensor:
     """Raw latents."""
-    release: Release = settings.release
-    if settings.faster_cache:
-        raise ValueError("faster_cache works in `anisora generate` only in this version; turn it off")
+    seconds_per_latent = settings.release.grid.frames_per_latent / settings.release.fps
     image: Tensor = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
     noise = comfy.sample.prepare_noise(image, seed, None)
     sigmas = torch.tensor(settings.sigmas, dtype=torch.float32)
+    cache = FasterCache() if settings.faster_cache else None
     progress = Progress(settings.steps)
-    colours = model.model.latent_format
 
     def report(index: int, denoised: Tensor, x: Tensor, total: int) -> None:
         if not torch.isfinite(denoised).all():
@@ -189,26 +221,48 @@ def sample(
                 f"latents are not finite at step {index + 1} of {total}; "
                 "load the model in bf16 or float32, or lower cfg"
             )
-        progress.update(index + 1, preview(denoised, colours, index))
+        progress.update(index + 1, in_colours(denoised, model.model.latent_format), seconds_per_latent)
 
     def run(one: Any, sampler: HostSampler) -> Tensor:
-        guider = Guided(exact(one, settings), positive, negative, settings.scale)
-        mask = latent.get("noise_mask")
-        return guider.sample(
-            noise, image, sampler, sigmas, denoise_mask=mask, callback=report, disable_pbar=True, seed=seed
-        )
-
-    if release.boundary is None:
-        result = run(model, HostSampler(settings.sampler))
-    else:
-        low_noise_model = low_noise_model or model.get_attachment(LOW_NOISE)
-        if low_noise_model is None:
-            raise ValueError(
-                f"low_noise_model: release {release.name} has two models; connect the second one, as the loader gives it"
+        told, mask = exact(one, settings), latent.get("noise_mask")
+        guider = Guided(told, positive, negative, settings.scale)
+        if cache is not None:
+            guider = Cached(told, positive, negative, settings, cache)
+        with cached(one.model.diffusion_model, cache):
+            return guider.sample(
+                noise,
+                image,
+                sampler,
+                sigmas,
+                denoise_mask=mask,
+                callback=report,
+                disable_pbar=True,
+                seed=seed,
             )
-        relay = Relay(settings)
-        result = image
-        for one in (model, low_noise_model):
-            if relay.done < settings.steps and relay.is_high(settings.sigmas[relay.done]) == (one is model):
-                result = run(one, relay)
+
+    with progress:
+        result = run_all(model, low_noise_model, settings, image, run)
     return result.to(comfy.model_management.intermediate_device())
+
+
+def run_all(
+    model: Any,
+    low_noise_model: Any,
+    settings: Settings,
+    image: Tensor,
+    run: Callable[[Any, HostSampler], Tensor],
+) -> Tensor:
+    """One model, or two of which each plays the steps of its noise levels."""
+    release = settings.release
+    if release.boundary is None:
+        return run(model, HostSampler(settings.sampler))
+    low_noise_model = low_noise_model or model.get_attachment(LOW_NOISE)
+    if low_noise_model is None:
+        raise ValueError(
+            f"low_noise_model: release {release.name} has two models; connect the second one, as the loader gives it"
+        )
+    relay, result = Relay(settings), image
+    for one in (model, low_noise_model):
+        if relay.done < settings.steps and relay.is_high(settings.sigmas[relay.done]) == (one is model):
+            result = run(one, relay)
+    return result

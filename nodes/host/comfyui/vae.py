@@ -41,6 +41,10 @@ HOST_KIND: dict[type[nn.Module], type[nn.Module]] = {WanVAE: HostWanVAE, CogVide
 ENCODE_COST, DECODE_COST, COUNTED_WIDTH = 6000, 7000, 96
 
 
+def interruptible(*_: Any) -> None:
+    comfy.model_management.throw_exception_if_processing_interrupted()
+
+
 class HostVAE(comfy.sd.VAE):
     """The host's VAE around one of ours. Its constructor knows no such network, so it is built around nothing first."""
 
@@ -52,6 +56,8 @@ class HostVAE(comfy.sd.VAE):
         self.grid = grid
         network.__class__ = HOST_KIND[type(network)]
         self.first_stage_model = network
+        for part in (network.encoder, network.decoder):  # each run of frames can be interrupted
+            part.register_forward_pre_hook(interruptible)
         self.latent_channels, self.latent_dim, self.output_channels = 16, 3, 3
         self.upscale_ratio = (lambda t: max(0, t * frames - frames + 1), stride, stride)
         self.downscale_ratio = (lambda f: max(0, (f + frames - 1) // frames), stride, stride)
@@ -102,5 +108,6 @@ def decode(vae: Any, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[T
         if chunk > 1 and not isinstance(network, CogVideoXVAE):
             smaller = torch.cat(list(decode(vae, latent, chunk // 2)))
         else:
-            smaller = vae.decode_tiled(latent, tile_x=32, tile_y=32, overlap=8)[0]
+            side = max(8, max(latent.shape[3:]) // 2)
+            smaller = vae.decode_tiled(latent, tile_x=side, tile_y=side, overlap=side // 4)[0]
         yield smaller[done:]

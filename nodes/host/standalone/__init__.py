@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..captions import Pace
+
 
 def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -33,13 +35,25 @@ def model_names(folder: str) -> list[str]:
     return sorted(path.relative_to(base).as_posix() for path in base.rglob("*.safetensors"))
 
 
+def output_folder() -> Path:
+    """ANISORA_OUTPUT (default: the folder `output`)."""
+    return Path(os.environ.get("ANISORA_OUTPUT", "output"))
+
+
 class Progress:
     """Draws on a terminal only, so logs stay readable."""
 
-    def __init__(self, total: int) -> None:
-        self.total = total
+    def __init__(self, total: int, unit: str = "step") -> None:
+        self.total, self.pace = total, Pace(total, unit)
 
-    def update(self, done: int, preview_HWC: Tensor | None = None) -> None:
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing runs on."""
+
+    def update(self, done: int, clip_FHWC: Tensor | None = None, seconds_per_frame: float = 0.25) -> None:
+        caption = self.pace.caption(done)
         if sys.stderr.isatty():
             end = "\n" if done == self.total else "\r"
-            sys.stderr.write(f"  {done}/{self.total}{end}")
+            sys.stderr.write(f"  {caption:<60}{end}")

@@ -50,11 +50,11 @@ def sample(
     """Raw latents. `low_noise_model` is in `model`, which brings each expert when its noise level comes."""
     guide = guide_of(positive, latent, model)
     words = Words(text_of(positive), text_of(negative), image_of(positive))
-    progress = Progress(settings.steps)
     x = guide.latent_BCTHW
-    for step in sample_latents(model.transformer, guide, words, settings, seed, model.loras):
-        progress.update(step.index + 1)
-        x = step.x
+    with Progress(settings.steps) as progress:
+        for step in sample_latents(model.transformer, guide, words, settings, seed, model.loras):
+            progress.update(step.index + 1)
+            x = step.x
     return model.vae.denormalize(x).cpu()
 
 
