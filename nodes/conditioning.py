@@ -137,7 +137,10 @@ class AniSoraGuide:
                 "release": (RELEASE, {"tooltip": "From the loader."}),
             },
             "optional": {
-                "motion_area": (MOTION_AREA, {"tooltip": "From AniSora Motion Mask; none: all may move."}),
+                "motion_area": (
+                    MOTION_AREA,
+                    {"tooltip": "From AniSora Motion Mask or Motion Painter; none: all may move."},
+                ),
                 "clip_vision_output": (
                     "CLIP_VISION_OUTPUT",
                     {

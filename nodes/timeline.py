@@ -124,7 +124,7 @@ class AniSoraTimeline:
                         "default": 0,
                         "min": 0,
                         "max": 4097,
-                        "tooltip": "Frames, 1 + a multiple of 4; 0: the release's.",
+                        "tooltip": "Frames, 1 + a multiple of 4 (V1: of 8); 0: the release's.",
                     },
                 ),
                 "fps": (
