@@ -141,9 +141,11 @@ def add_inspect(command: argparse.ArgumentParser) -> None:
 
 def do_inspect(options: argparse.Namespace) -> int:
     from .anisora_core.checkpoints.load import describe
+    from .anisora_core.loading import releases_for
 
     for file in options.files:
-        report(options, describe(file))
+        fitting = releases_for(file)
+        report(options, {**describe(file), **({"releases": " or ".join(fitting)} if fitting else {})})
     return 0
 
 

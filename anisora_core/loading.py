@@ -10,8 +10,11 @@ from typing import Any
 import torch
 
 from .checkpoints.components import Components, Experts, Transformer, VideoVAE
+from .checkpoints.detect import CONFIG_KEY, identify
 from .checkpoints.encoders import load_image_encoder, load_text_encoder
+from .checkpoints.files import open_weights
 from .checkpoints.load import MINI_DIR, load_mini_network, load_network
+from .checkpoints.lora import is_lora
 from .models.cogvideox.transformer import CogVideoXTransformer
 from .models.cogvideox.vae import CogVideoXVAE
 from .models.text import V1_TEXT, WAN_TEXT, T5TextEncoder
@@ -103,11 +106,33 @@ def load_transformer(
     return Experts(bring("high_noise"), bring("low_noise"))
 
 
+def releases_for(path: Path) -> list[str]:
+    """Releases that a transformer's file may be of, [] for what is none; their tensors do not tell them apart.
+
+    Nothing is loaded. ValueError for a file that is damaged or unknown.
+    """
+    weights = open_weights(path)
+    if CONFIG_KEY in weights.metadata:
+        return [MINI_NAME]
+    if is_lora(weights):
+        return []
+    found = identify(weights)
+    if found.family.network is None:
+        return []
+    with torch.device("meta"):
+        network = found.family.network.build(found.config())
+    return published_for(network)
+
+
+def published_for(network: torch.nn.Module) -> list[str]:
+    return [row.name for row in RELEASES.values() if row.name != MINI_NAME and takes(row, network)]
+
+
 def checked(release: Release, network: torch.nn.Module, path: Path) -> Transformer:
     """ValueError naming the releases that take such a network, when `release` does not."""
     if isinstance(network, Transformer) and takes(release, network):
         return network
-    fitting = [row.name for row in RELEASES.values() if row.name != MINI_NAME and takes(row, network)]
+    fitting = published_for(network)
     raise ValueError(
         f"transformer {path.name} is not one of release {release.name}; "
         f"pick {' or '.join(fitting) if fitting else 'a transformer file'}"

@@ -10,7 +10,7 @@ import json
 import pickle
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ STORED_KINDS = SAFETENSORS_KINDS | {
 KINDS = SAFETENSORS_KINDS | {str(kind).removeprefix("torch."): kind for kind in SAFETENSORS_KINDS.values()}
 #: Keys that published pickles keep their tensors under.
 _NESTS = ("module", "state_dict", "model")
+#: In a folder of SAT's, AniSora V1's among them.
+SAT_FILE = "mp_rank_00_model_states.pt"
 #: Markers and scales of scaled fp8: ComfyUI before and since its 2025 quantisation rewrite.
 _SCALES = (".scale_weight", ".weight_scale")
 _BESIDE = (".scale_input", ".input_scale", ".comfy_quant")
@@ -186,6 +188,13 @@ def open_index(path: Path) -> Weights:
 
 
 def open_folder(path: Path) -> Weights:
+    """Shards, with an index or without; or a SAT checkpoint, whose file `latest` names the folder that holds it."""
+    latest = path / "latest"
+    if latest.is_file():
+        name = latest.read_bytes()[:64].decode(errors="replace").strip()
+        if Path(name).name != name or name in ("", ".", ".."):
+            raise ValueError(f"{latest} names {name!r}, which is no folder in it; pick the .pt file itself")
+        return replace(open_weights(path / name / SAT_FILE), source=path)
     indices = sorted(path.glob("*.safetensors.index.json"))
     files = sorted(path.glob("*.safetensors"))
     if len(indices) == 1:

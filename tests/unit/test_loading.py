@@ -10,10 +10,12 @@ import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.keymaps import to_theirs
 from comfyui_anisora.anisora_core.checkpoints.keymaps.cogvideox import COGVIDEOX_FROM_SAT
+from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
 from comfyui_anisora.anisora_core.domain.conditions import Guide
-from comfyui_anisora.anisora_core.loading import load_text, load_transformer, load_vae
+from comfyui_anisora.anisora_core.loading import load_text, load_transformer, load_vae, releases_for
 from comfyui_anisora.anisora_core.models.cogvideox.transformer import CogVideoXTransformer
 from comfyui_anisora.anisora_core.models.text import t5_encoder
+from comfyui_anisora.anisora_core.models.vision import clip_vision
 from comfyui_anisora.anisora_core.models.wan.config import WAN22_VAE
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
@@ -22,7 +24,7 @@ from comfyui_anisora.anisora_core.sampling import guided_model
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tiny_models import T5, V1, WAN, random_weights, write_tokenizer
+from tiny_models import CLIP, T5, V1, WAN, random_weights, write_tokenizer
 
 CPU = torch.device("cpu")
 
@@ -41,6 +43,23 @@ def test_a_text_to_video_transformer_is_refused(tmp_path, release, network, tabl
     files = dict.fromkeys(("transformer", "high_noise", "low_noise"), file)
     with pytest.raises(ValueError, match=rf"t2v\.safetensors is not one of release {release}; pick a trans"):
         load_transformer(RELEASES[release], files, torch.float32, CPU).high()
+
+
+@pytest.mark.parametrize(
+    ("network", "table", "releases"),
+    [
+        (WanTransformer(WAN), None, ["V2", "V3", "V3.1", "anymask"]),
+        (WanTransformer(replace(WAN, has_image_branch=False)), None, ["V3.2"]),
+        (CogVideoXTransformer(V1), COGVIDEOX_FROM_SAT, ["V1", "V1-RL"]),
+        (WanTransformer(replace(WAN, in_channels=16)), None, []),
+        (clip_vision(CLIP), None, []),
+    ],
+)
+def test_a_file_suggests_its_releases(tmp_path, network, table, releases):
+    content, file = random_weights(network, 0), tmp_path / "x.safetensors"
+    save_file(to_theirs(content, table) if table else content, file)
+    assert releases_for(file) == releases
+    assert releases_for(MINI_DIR / "transformer.safetensors") == ["mini"]
 
 
 def test_the_vae_of_wan_2_2_is_refused_for_v3_2(tmp_path):

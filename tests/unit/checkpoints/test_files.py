@@ -85,6 +85,23 @@ def test_a_sat_checkpoint_loads_with_what_lies_beside_left_out(tmp_path):
     assert facts["beside"] == 3
 
 
+def test_v1s_own_folder_loads_by_its_latest_checkpoint(tmp_path):
+    model = random_network(CogVideoXTransformer, COG)
+    sat = {f"model.diffusion_model.{k}": v for k, v in to_theirs(tensors(model), COGVIDEOX_FROM_SAT).items()}
+    (tmp_path / "1000").mkdir()
+    torch.save({"module": sat}, tmp_path / "1000" / "mp_rank_00_model_states.pt")
+    (tmp_path / "latest").write_text("1000\n")
+    assert_same(load_network(tmp_path, torch.float32)[0], model)
+    for name, words in {
+        "2000": "do not exist",
+        "../1000": "is no folder in it",
+        "": "is no folder in it",
+    }.items():
+        (tmp_path / "latest").write_text(name)
+        with pytest.raises(ValueError, match=words):
+            open_weights(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("scale", "marker"), [("scale_weight", "scaled_fp8"), ("weight_scale", "comfy_quant")]
 )
