@@ -63,9 +63,9 @@ def test_bad_input_is_one_clear_line(tmp_path, capsys):
             [MINI, "--to", "magic", "--out", tmp_path / "x.safetensors"],
             "use official, comfyui, diffusers",
         ),
-        "no encoder": (
+        "mini's encoder": (
             [MINI_DIR / "text_encoder.safetensors", "--to", "official", "--out", tmp_path / "x.safetensors"],
-            "pick a transformer, a VAE or a LoRA file",
+            "pick a transformer, a VAE, an encoder or a LoRA file",
         ),
         "another suffix": ([MINI, "--to", "diffusers", "--out", tmp_path / "x.pt"], "ends in .safetensors"),
     }

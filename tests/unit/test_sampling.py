@@ -35,7 +35,7 @@ def wan():
 
 
 def low_rank(weight: torch.Tensor) -> LowRank:
-    return LowRank(torch.randn(4, weight.shape[1]), torch.randn(weight.shape[0], 4), 0.5)
+    return LowRank(0.3 * torch.randn(4, weight.shape[1]), 0.3 * torch.randn(weight.shape[0], 4), 0.5)
 
 
 @pytest.fixture
