@@ -617,15 +617,21 @@ def test_pictures_and_subject_that_only_a_run_knows_are_shown_after_it(open_page
           };
           const graph = { links, getNodeById: (id) => nodes[id] };
           for (const one of [node, ...Object.values(nodes)]) Object.assign(one, { graph });
-          node.inputs.push({ name: "timeline", link: 1 });
+          node.inputs.push({ name: "timeline", link: 1 }, { name: "subject", link: 4 });
           node.widgets.push({ name: "use_subject", value: true });
-          setTimeout(() => (nodes[1].widgets[0].value = 17), 600); // by hand, which no event tells
-          node.onExecuted({ anisora_scene: [{ frames: 21, fps: 12, keyframes: [{ frame: 20, url }], subject: url }] });
+          window.run = () => node.onExecuted({ anisora_scene: [{ frames: 21, fps: 12, keyframes: [{ frame: 20, url }], subject: url }] });
+          window.shorten = () => (nodes[1].widgets[0].value = 17); // by hand, which no event tells
         }""",
         wide,
     )
+    open_page.wait_for_function(
+        "document.querySelector('.hint').innerText.includes('appears here after a run')"
+    )
+    open_page.evaluate("run()")
+    open_page.wait_for_function("document.querySelector('.hint').innerText === ''")
     open_page.wait_for_function("document.querySelector('.back').src.startsWith('data:')")
     open_page.wait_for_function(f"({SEEN})([[0.25, 0.5]])[0][3] > 40")
     assert Painter(open_page).seen((0.75, 0.5))[0][3] == 0
     assert open_page.locator(".readout").inner_text() == "0 / 20"
+    open_page.evaluate("shorten()")
     open_page.wait_for_function("document.querySelector('.readout').innerText === '0 / 16'")

@@ -13,7 +13,8 @@ const SUBJECT_COLOR = "#dfe6ee";
 
 // host: {
 //   words,                  every text, from text.js
-//   scene(),                -> { frames, fps, fit, invert, keyframes: [{ frame, url, label }], subject: url or null }
+//   scene(),                -> { frames, fps, fit, invert, keyframes: [{ frame, url, label }], subject: url or null,
+//                             unseen: a subject that only a run will show }
 //   changed(painting),      after every change that is to be kept
 //   setInvert(on),          the scene follows
 // }
@@ -274,7 +275,7 @@ export function createPainter(root, host) {
     const picture = url && (await loadPicture(url).catch(() => null));
     if (url !== scene.subject) return;
     subject = picture ? maskOf(picture, painting(), scene.fit) : null;
-    drawTint(box());
+    draw();
   }
 
   function drawControls() {
@@ -315,6 +316,7 @@ export function createPainter(root, host) {
   function hintOf() {
     if (outside() !== undefined) return words.outside(outside());
     const shapes = area()?.keys ?? [];
+    if (scene.unseen) return words.unseen;
     if (!painting().areas.some((one) => one.keys.some((key) => !isBlank(key.mask)))) return subject ? "" : words.nothing;
     if (shapes.length < 2) return shapes.length ? words.oneShape : "";
     if (shapes.some((key) => key.frame === frame)) return words.onShape;

@@ -107,13 +107,15 @@ function sceneOf(node, releases, lastRun) {
       label,
     }))
     .sort((a, b) => a.frame - b.frame);
+  const subject = (value(node, "use_subject") && lastRun.subject) || null;
   return {
     frames,
     fps,
     keyframes,
     fit: value(timeline, "fit") || "crop",
     invert: Boolean(value(node, "invert")),
-    subject: (value(node, "use_subject") && lastRun.subject) || null,
+    subject,
+    unseen: !subject && Boolean(value(node, "use_subject")) && isLinked(node, "subject"),
   };
 }
 
