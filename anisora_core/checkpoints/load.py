@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..models.preview import PreviewDecoder
 from ..models.text import ByteTextEncoder, T5Shape, TextConfig
 from ..models.wan.config import WanConfig, WanVAEConfig
 from ..models.wan.transformer import WanTransformer
@@ -198,6 +199,15 @@ def load_mini_network(folder: Path, name: str, dtype: torch.dtype, **constructor
         network, like = build(config, **constructor), build(config)
     assign(network, join(path, shards_of(path)), f"mini {name}", dtype=dtype, like=like)
     return network
+
+
+def load_preview(folder: Path = MINI_DIR) -> PreviewDecoder:
+    """The tiny decoder for previews in mini's folder, float32."""
+    path = folder / "preview.safetensors"
+    with torch.device("meta"):
+        decoder = PreviewDecoder()
+    assign(decoder, open_weights(path), "mini preview", dtype=torch.float32)
+    return decoder
 
 
 def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Mini:

@@ -7,10 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ..data.cartoons import make_shot, render
+from ..models.preview import PreviewDecoder
+from ..models.wan.init import frame_conv_
 from ..models.wan.vae import WanVAE
 
 Size = tuple[int, int]  # height, width
@@ -89,20 +92,51 @@ def latent_statistics(vae: WanVAE, videos: list[Tensor]) -> tuple[tuple[float, .
     return rounded(flat.mean(1)), rounded(flat.std(1))
 
 
-def fit_latent_rgb(vae: WanVAE, videos: list[Tensor]) -> list[list[float]]:
-    """Least-squares map from a normalised latent to its pixels' mean colour, 3 rows of channels + bias, for previews."""
-    stride_t, stride_s = vae.grid.frames_per_latent, vae.grid.pixels_per_latent
-    latents: list[Tensor] = []
-    colours: list[Tensor] = []
+def latents_and_frames(vae: WanVAE, videos: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Per video: normalised latents and the last frame of each as pictures 0..1, both [B * T, channels, H, W], on the CPU."""
+    pairs: list[tuple[Tensor, Tensor]] = []
     with torch.inference_mode():
         for video in videos:
-            latent = vae.normalize(vae.encode(video).mode().float()).transpose(0, 1).flatten(1)
-            last_frames = (video[:, :, ::stride_t] * 0.5 + 0.5).transpose(1, 2).flatten(0, 1)
-            small = torch.nn.functional.avg_pool2d(last_frames, stride_s)
-            colours.append(small.unflatten(0, (len(video), -1)).permute(2, 0, 1, 3, 4).flatten(1))
-            latents.append(torch.cat([latent, torch.ones_like(latent[:1])]))
-    solution = torch.linalg.lstsq(torch.cat(latents, 1).T.cpu(), torch.cat(colours, 1).T.cpu()).solution
+            latent = vae.normalize(vae.encode(video).mode().float())
+            last = video[:, :, :: vae.grid.frames_per_latent].float() * 0.5 + 0.5
+            pairs.append(
+                (latent.transpose(1, 2).flatten(0, 1).cpu(), last.transpose(1, 2).flatten(0, 1).cpu())
+            )
+    return pairs
+
+
+def fit_latent_rgb(pairs: list[tuple[Tensor, Tensor]]) -> list[list[float]]:
+    """Least-squares map from a normalised latent to its pixels' mean colour, 3 rows of channels + bias, for previews."""
+    latents: list[Tensor] = []
+    colours: list[Tensor] = []
+    for latent, picture in pairs:
+        small = F.avg_pool2d(picture, picture.shape[-1] // latent.shape[-1])
+        colours.append(small.movedim(1, -1).flatten(0, 2))
+        flat = latent.movedim(1, -1).flatten(0, 2)
+        latents.append(torch.cat([flat, torch.ones_like(flat[:, :1])], dim=1))
+    solution = torch.linalg.lstsq(torch.cat(latents), torch.cat(colours)).solution
     return [[round(float(v), 4) for v in row] for row in solution.T]
+
+
+def fit_preview_decoder(
+    pairs: list[tuple[Tensor, Tensor]], rng: torch.Generator, *, steps: int = 1500
+) -> PreviewDecoder:
+    """A tiny decoder for previews, by mean squared error against pictures of half size."""
+    decoder = PreviewDecoder()
+    with torch.no_grad():
+        for layer in decoder.layers:
+            if isinstance(layer, nn.Conv2d):
+                frame_conv_(layer, rng)
+    optimizer = torch.optim.Adam(decoder.parameters(), 2e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for step in range(steps):
+        latent, picture = pairs[step % len(pairs)]
+        error = decoder.pictures(latent.clone()) - F.avg_pool2d(picture, 2)
+        optimizer.zero_grad()
+        error.square().mean().backward()
+        optimizer.step()
+        schedule.step()
+    return decoder.eval().requires_grad_(False)
 
 
 def rounded(values: Tensor) -> tuple[float, ...]:

@@ -18,6 +18,7 @@ from ..checkpoints.files import Weights
 from ..checkpoints.renamed import held
 from ..checkpoints.save import shards_for
 from ..files import write_beside
+from ..models.preview import PreviewDecoder
 from ..models.wan.vae import WanVAE
 from .text_to_video import TextToVideo
 
@@ -31,16 +32,18 @@ SHARD_BYTES = 19_000_000  # hosting limits files at 20 MB
 def export_mini(
     vae: WanVAE,
     model: TextToVideo,
+    preview: PreviewDecoder,
     recipe: Recipe,
     run_dir: Path,
     folder: Path,
     latent_rgb: list[list[float]],
 ) -> None:
-    """Write {transformer,vae,text_encoder}.safetensors and card.json into `folder`, each whole or not at all."""
+    """Write {transformer,vae,text_encoder,preview}.safetensors and card.json into `folder`, each whole or not at all."""
     networks: dict[str, nn.Module] = {
         "transformer": model.transformer,
         "vae": vae,
         "text_encoder": model.text_encoder,
+        "preview": preview,
     }
     configs: dict[str, Any] = {
         "transformer": asdict(recipe.transformer),

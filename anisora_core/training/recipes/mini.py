@@ -26,7 +26,14 @@ from ...models.wan.init import init_transformer_zero_gates, init_vae_frames_firs
 from ...models.wan.transformer import WanTransformer
 from ...models.wan.vae import WanVAE
 from ...releases import MINI_NAME, RELEASES
-from ..autoencoder import CartoonBatches, Reconstruction, fit_latent_rgb, latent_statistics
+from ..autoencoder import (
+    CartoonBatches,
+    Reconstruction,
+    fit_latent_rgb,
+    fit_preview_decoder,
+    latent_statistics,
+    latents_and_frames,
+)
 from ..conditions import ConditionMix
 from ..export import export_mini
 from ..latents import Bucket, LatentBatches, RenderedClips, encode_bucket
@@ -287,8 +294,9 @@ def export(job: Job) -> Iterator[Report]:
     load_average(model, job.run_dir / last)
     vae = trained_vae(job)
     with mixed_precision(job.device):
-        rgb = fit_latent_rgb(vae, statistics_clips(job))
-    export_mini(vae, model, job.recipe, job.run_dir, job.run_dir / "mini", rgb)
+        pairs = latents_and_frames(vae, statistics_clips(job))
+    preview = fit_preview_decoder(pairs, job.rng())
+    export_mini(vae, model, preview, job.recipe, job.run_dir, job.run_dir / "mini", fit_latent_rgb(pairs))
     yield Report(1, 1, 0.0, 0.0, {})
 
 

@@ -17,16 +17,16 @@ from torch import Tensor
 from ....anisora_core.checkpoints.components import Experts, Transformer
 from ....anisora_core.checkpoints.detect import identify
 from ....anisora_core.checkpoints.files import open_weights
-from ....anisora_core.checkpoints.load import check
+from ....anisora_core.checkpoints.load import check, load_preview
 from ....anisora_core.loading import Files, load_text, load_transformer, load_vae, load_vision
-from ....anisora_core.releases import Part, Release
+from ....anisora_core.releases import MINI_NAME, Part, Release
 from ..loaded import Loaded
 from ..precision import fast_dtype
 from ..standalone.handles import VisionHandle
 from .clip import clip_of
 from .lora import with_lora
 from .model import model_of, operations_for
-from .sampling import LOW_NOISE, HostSampler, sample
+from .sampling import LOW_NOISE, PREVIEW, HostSampler, sample
 from .vae import HostVAE, decode
 
 __all__ = ["HostSampler", "decode", "load", "sample", "with_lora"]
@@ -54,6 +54,8 @@ def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: 
     else:
         model, low_noise = model_from("high_noise"), model_from("low_noise", "low")
         model.set_attachments(LOW_NOISE, low_noise)
+    if release.name == MINI_NAME:
+        model.set_attachments(PREVIEW, load_preview(files["transformer"]))
     return Loaded(model, clip_of(text), HostVAE(vae), vision and VisionHandle(vision), low_noise)
 
 

@@ -24,6 +24,8 @@ from .model import FlowOfVelocity, truncated
 
 #: What the model of a release with two of them carries along.
 LOW_NOISE = "anisora_low_noise"
+#: What mini's model carries along: its decoder for previews.
+PREVIEW = "anisora_preview"
 Stepper = Callable[[Denoiser, Tensor, Sequence[float]], Iterator[Step]]
 
 
@@ -177,14 +179,18 @@ class Cached(Guided):
         return with_cfg(cond, uncond, self.scale)(x, sigma)
 
 
-def in_colours(denoised_BCTHW: Tensor, latent_format: Any) -> Tensor | None:
-    """The clip as it stands, a pixel for a latent: THWC 0..1, by the linear map of its VAE where there is one."""
-    if latent_format.latent_rgb_factors is None:
+def in_colours(denoised_BCTHW: Tensor, model: Any) -> Tensor | None:
+    """The clip as it stands, THWC 0..1: by mini's tiny decoder, or a pixel for a latent by the linear map of the VAE."""
+    latent = denoised_BCTHW[:1].float().cpu()
+    decoder = model.get_attachment(PREVIEW)
+    if decoder is not None:
+        return decoder(latent)
+    colours = model.model.latent_format
+    if colours.latent_rgb_factors is None:
         return None
-    latent = denoised_BCTHW[0].float().cpu()
-    weight = torch.tensor(latent_format.latent_rgb_factors)
-    bias = torch.tensor(latent_format.latent_rgb_factors_bias or [0.0] * 3)
-    return ((torch.einsum("ck,cthw->thwk", weight, latent) + bias + 1.0) / 2.0).clamp(0.0, 1.0)
+    weight = torch.tensor(colours.latent_rgb_factors)
+    bias = torch.tensor(colours.latent_rgb_factors_bias or [0.0] * 3)
+    return ((torch.einsum("ck,cthw->thwk", weight, latent[0]) + bias + 1.0) / 2.0).clamp(0.0, 1.0)
 
 
 def exact(model: Any, settings: Settings) -> Any:
@@ -221,7 +227,7 @@ def sample(
                 f"latents are not finite at step {index + 1} of {total}; "
                 "load the model in bf16 or float32, or lower cfg"
             )
-        progress.update(index + 1, in_colours(denoised, model.model.latent_format), seconds_per_latent)
+        progress.update(index + 1, in_colours(denoised, model), seconds_per_latent)
 
     def run(one: Any, sampler: HostSampler) -> Tensor:
         told, mask = exact(one, settings), latent.get("noise_mask")

@@ -12,6 +12,7 @@ from comfyui_anisora.anisora_core.checkpoints.files import Weights
 from comfyui_anisora.anisora_core.checkpoints.load import load_mini, load_network
 from comfyui_anisora.anisora_core.checkpoints.renamed import held
 from comfyui_anisora.anisora_core.checkpoints.save import shards_for
+from comfyui_anisora.anisora_core.models.preview import PreviewDecoder
 from comfyui_anisora.anisora_core.models.text import ByteTextEncoder, TextConfig
 from comfyui_anisora.anisora_core.models.wan.config import DEBUG, MINI_VAE
 from comfyui_anisora.anisora_core.models.wan.init import init_transformer_zero_gates, init_vae_frames_first
@@ -95,7 +96,7 @@ def test_what_is_exported_loads_and_is_the_same(tmp_path):
     vae = WanVAE(recipe.vae)
     init_vae_frames_first(vae, torch.Generator().manual_seed(0))
     model = TextToVideo(WanTransformer(recipe.transformer), ByteTextEncoder(TINY_TEXT))
-    export_mini(vae, model, recipe, tmp_path, tmp_path / "mini", [[0.0] * 17] * 3)
+    export_mini(vae, model, PreviewDecoder(), recipe, tmp_path, tmp_path / "mini", [[0.0] * 17] * 3)
     loaded = load_mini(tmp_path / "mini")
     for name, value in model.text_encoder.state_dict().items():
         assert torch.equal(loaded.text_encoder.state_dict()[name], value.half().float()), name
