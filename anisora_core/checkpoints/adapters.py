@@ -6,6 +6,7 @@ Names as in PEFT's LoraConfig: `r`, `lora_alpha`, and patterns for layers that d
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -26,12 +27,26 @@ def read_adapter(weights: Weights) -> dict[str, Any]:
     is_peft = weights.source.is_dir() or weights.source.name.startswith("adapter_model")
     try:
         if is_peft and beside.is_file():
-            return dict(json.loads(beside.read_text()))
+            return checked(dict(json.loads(beside.read_text())))
         inside = dict(json.loads(weights.metadata.get(METADATA, "{}")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{weights.source}: its adapter settings cannot be read ({error})") from None
     settings = {name.removeprefix(next(filter(name.startswith, _PARTS), "")): v for name, v in inside.items()}
-    return {"use_rslora": weights.metadata.get("use_rslora", "").lower() == "true", **settings}
+    try:
+        return {"use_rslora": weights.metadata.get("use_rslora", "").lower() == "true", **checked(settings)}
+    except ValueError as error:
+        raise ValueError(f"{weights.source}: {error}") from None
+
+
+def checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """ValueError when what says how strong layers are is no number."""
+    patterns = settings.get("alpha_pattern") or {}
+    alphas = [*patterns.values()] if isinstance(patterns, dict) else [patterns]
+    alpha = settings.get("lora_alpha")
+    for value in (*alphas, 1.0 if alpha is None else alpha):
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"its adapter settings hold {value!r} for an alpha; download them again")
+    return settings
 
 
 def alpha_of(module: str, adapter: Mapping[str, Any]) -> float | None:

@@ -343,6 +343,30 @@ def test_a_damaged_change_is_one_clear_error(tmp_path, content):
         describe(tmp_path / "style.safetensors")
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        b"[" * 100_000,
+        b"[1]",
+        b'{"alpha_pattern": [1]}',
+        b'{"lora_alpha": "x"}',
+        b'{"lora_alpha": NaN}',
+        b"\xff",
+    ],
+    ids=["deep", "list", "patterns", "word", "NaN", "bytes"],
+)
+def test_damaged_adapter_settings_are_one_clear_error(tmp_path, settings):
+    save_file(PAIR, tmp_path / "adapter_model.safetensors")
+    (tmp_path / "adapter_config.json").write_bytes(settings)
+    with pytest.raises(ValueError, match="adapter settings") as raised:
+        describe(tmp_path / "adapter_model.safetensors")
+    assert "\n" not in str(raised.value)
+    inside = {"lora_adapter_metadata": settings.decode(errors="replace")}
+    save_file(PAIR, tmp_path / "style.safetensors", metadata=inside)
+    with pytest.raises(ValueError, match="adapter settings"):
+        describe(tmp_path / "style.safetensors")
+
+
 def test_a_down_without_its_up_is_counted_as_unknown(tmp_path):
     save_file(PAIR | {DOWN.replace("0.ffn", "1.ffn"): torch.zeros(2, 48)}, tmp_path / "style.safetensors")
     assert str(read_lora(tmp_path / "style.safetensors")).endswith("1 weights of Wan changed, 1 keys unknown")
