@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -17,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.host.workflow import inputs_of, is_widget, override, read_workflow, to_api
 from hosts import PACK, Host, find_hosts, running
+from PIL import Image
 from websockets.sync.connection import Connection
 
 pytestmark = pytest.mark.host
@@ -177,6 +179,29 @@ def test_an_interrupt_leaves_the_host_idle_within_a_step_and_half_a_second(host:
     )  # a step of mini, or a latent of its decoder, is under a second on one core beside another load
     again = host.run(prompt("text_only"))
     assert again["status"]["status_str"] == "success"
+
+
+def test_the_preview_plays_between_the_steps(host: Host, tmp_path):
+    """Still pictures, more than steps, of more than one frame, each with its caption."""
+    nodes = prompt("image_to_video", "AniSoraSampler.steps=4", "AniSoraTimeline.length=33")
+    sampler = next(key for key, row in nodes.items() if row["class_type"] == "AniSoraSampler")
+    pictures: list[bytes] = []
+    with host.events("previews") as events:
+        events.send(json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}}))
+        host.call("/prompt", {"prompt": nodes, "client_id": "previews"})
+        while True:
+            message = events.recv(timeout=120)
+            if isinstance(message, bytes):
+                kind, length = (int.from_bytes(message[at : at + 4], "big") for at in (0, 4))
+                about = json.loads(message[8 : 8 + length])
+                if kind == 4 and about["node_id"] == sampler:
+                    pictures.append(message[8 + length :])
+            elif json.loads(message)["type"] in ("execution_success", "execution_error"):
+                break
+    opened = [Image.open(io.BytesIO(picture)) for picture in pictures]
+    assert len(pictures) > 4
+    assert len({picture for picture in pictures}) > 4
+    assert {picture.size for picture in opened} == {(384, 406)}
 
 
 def test_memory_stays_where_it_was_after_twenty_prompts(host: Host):

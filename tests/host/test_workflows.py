@@ -1,8 +1,9 @@
-"""Every shipped workflow in every real ComfyUI found, and what host nodes say to our objects."""
+"""Every workflow that ships or was ever published in every real ComfyUI found, and what host nodes say to our objects."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -16,10 +17,10 @@ from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.host.workflow import Link, Node, override, read_workflow, to_api
 from hosts import PACK, Host, find_hosts, running
 from tiny_models import name_models, write_models
+from workflow_files import PUBLISHED, SHIPPED, name_of
 
 pytestmark = pytest.mark.host
 HOSTS = find_hosts()
-WORKFLOWS = sorted((PACK / "workflows").glob("*.json"))
 SMALL = ("AniSoraSampler.steps=2", "AniSoraTimeline.length=5")
 
 
@@ -46,7 +47,7 @@ def error_of(result: dict) -> str:
     return messages["execution_error"]["exception_message"]
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED + PUBLISHED, ids=name_of)
 def test_a_workflow_runs_and_saves_a_clip(host: Host, path: Path):
     result = host.run(to_api(small(path)))
     assert result["status"]["status_str"] == "success", host.log.read_text()[-2000:]
@@ -148,3 +149,9 @@ def test_the_same_seed_twice_is_cached_and_the_log_is_clean(host: Host):
     assert not [line for line in failed if "AniSora" in line], (
         failed
     )  # the host's own extras may lack packages
+
+
+def test_the_pack_is_imported_in_under_a_second(host: Host):
+    """The host prints how long each pack took."""
+    line = next(line for line in host.log.read_text().splitlines() if "seconds" in line and "AniSora" in line)
+    assert float(re.search(r"([\d.]+) seconds", line)[1]) < 1.0
