@@ -17,12 +17,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-PACK = Path(__file__).parents[1]
-sys.path[:0] = [str(PACK / "tests"), str(PACK / "tests" / "host")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "host"))
 from comfyui_anisora.anisora_core.files import write_beside
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.host.workflow import override, read_workflow, to_api
-from hosts import find_hosts, python_of, running
+from hosts import PACK, find_hosts, python_of, running
 from tiny_models import write_models
 
 
