@@ -91,6 +91,12 @@ def add_generate(command: argparse.ArgumentParser) -> None:
         help="any maker's LoRA, several in turn; LOW: V3.2's low noise network, if another strength; "
         "BLOCKS: factors per block, as 0-9=0.5,20=0",
     )
+    command.add_argument(
+        "--posterior",
+        default="mode",
+        choices=("mode", "sample"),
+        help="drawings as the VAE's mean, or drawn from its spread by the seed",
+    )
     command.add_argument("--motion-mask", type=Path, metavar="PNG", help="white may move")
     command.add_argument("--motion-way", default="auto", choices=("auto", "condition", "paper", "hold"))
     command.add_argument("--motion-score", type=float)

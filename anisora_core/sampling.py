@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -150,26 +150,21 @@ class LoraUse:
 
 
 def changes_to(network: Transformer, loras: Sequence[LoraUse], expert: str = "") -> Changes:
-    """`changes_among` the parameters of a network. ValueError also for a LoRA for one of another size."""
+    """`changes_among` the parameters of a network."""
     family = "Wan" if isinstance(network, WanTransformer) else "CogVideoX"
     shapes = {name: parameter.shape for name, parameter in network.named_parameters()}
-    found = changes_among(shapes, family, loras, expert)
-    for name, parts in found.items():
-        if not all(fits(change, shapes[name]) for change, _ in parts):
-            files = " or ".join(use.lora.source.name for use in loras)
-            raise ValueError(
-                f"{files}: the change of {name} is not of the shape {tuple(shapes[name])}; pick a LoRA made for a model of this size"
-            )
-    return found
+    return changes_among(shapes, family, loras, expert)
 
 
-def changes_among(names: Collection[str], family: str, loras: Sequence[LoraUse], expert: str = "") -> Changes:
-    """Our parameter name -> changes. ValueError for a LoRA for another network, or a block that is not there.
+def changes_among(
+    shapes: Mapping[str, torch.Size], family: str, loras: Sequence[LoraUse], expert: str = ""
+) -> Changes:
+    """Parameters by our names and their shapes -> changes. ValueError for a LoRA for another network or one of another
+    size, or a block that is not there.
 
     What a network of the family may lack, as the image branch, is left out.
     """
-    known = set(names)
-    blocks = {block_of(name) for name in known} - {-1}
+    blocks = {block_of(name) for name in shapes} - {-1}
     found: dict[str, list[tuple[Change, float]]] = {}
     for use in loras:
         if use.lora.family != family:
@@ -182,12 +177,17 @@ def changes_among(names: Collection[str], family: str, loras: Sequence[LoraUse],
                 f"{use.lora.source.name}: there is no block {unknown[0]}; this network has {min(blocks)} to {max(blocks)}"
             )
         changes, strength = use.changes(expert)
-        met = changes.keys() & known
+        met = changes.keys() & shapes.keys()
         if not (met or expert):
             raise ValueError(
                 f"{use.lora.source.name}: none of the weights it changes is in this release's network; pick a LoRA made for it"
             )
-        for name in met:
+        for name in sorted(met):
+            if not fits(changes[name], shapes[name]):
+                raise ValueError(
+                    f"{use.lora.source.name}: the change of {name} is not of the shape {tuple(shapes[name])}; "
+                    "pick a LoRA made for a model of this size"
+                )
             factor = use.blocks.get(block_of(name), 1.0)
             found.setdefault(name, []).append((changes[name], strength * factor))
     return found

@@ -113,6 +113,7 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
         guidance=options.guidance,
         faster_cache=options.faster_cache,
         loras=tuple(parse_lora(text) for text in options.lora),
+        posterior=options.posterior,
         seed=options.seed,
     )
 

@@ -90,7 +90,7 @@ def decode(vae: Any, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[T
         yield vae.decode(latent_BCTHW).flatten(0, -4)
         return
     network: Any = vae.first_stage_model
-    chunk = run_length(network, latents_per_chunk)
+    chunk = run_length(network, latents_per_chunk, latent_BCTHW.shape[2])
     out_of_memory = comfy.model_management.OOM_EXCEPTION
     for latent in latent_BCTHW.split(1):
         need = chunk * vae.memory_used_decode(latent.shape, vae.vae_dtype)
