@@ -17,12 +17,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from demo import workflows_of_mini
 from tiny_models import name_models, write_models
+from workflow_files import PUBLISHED, SHIPPED, name_of, release_of
 
-WORKFLOWS = Path(__file__).parents[2] / "workflows"
-RELEASE_WORKFLOWS = sorted({path.stem for path in WORKFLOWS.glob("*.json")} - set(workflows_of_mini()))
+WORKFLOWS = [path for path in SHIPPED + PUBLISHED if release_of(path) != "mini"]
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +94,10 @@ def test_each_expert_of_two_is_loaded_once_and_the_earlier_one_let_go(models, tm
     ]
 
 
-@pytest.mark.parametrize("name", RELEASE_WORKFLOWS)
-def test_a_workflow_of_a_release_runs_without_a_host(name, models, tmp_path, monkeypatch):
+@pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
+def test_a_workflow_of_a_release_runs_without_a_host(path, models, tmp_path, monkeypatch):
     monkeypatch.setenv("ANISORA_MODELS", str(models))
-    nodes = read_workflow(WORKFLOWS / f"{name}.json", NODE_CLASS_MAPPINGS)
+    nodes = read_workflow(path, NODE_CLASS_MAPPINGS)
     override(nodes, "AniSoraSampler.steps=2", NODE_CLASS_MAPPINGS)
     name_models(nodes)
     (file,) = execute(nodes, NODE_CLASS_MAPPINGS, tmp_path)

@@ -14,11 +14,11 @@ from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
 from comfyui_anisora.cli import main
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from demo import workflows_of_mini
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from workflow_files import PUBLISHED, SHIPPED, name_of, release_of
 
 PACK = Path(__file__).parents[2]
-WORKFLOWS = [PACK / "workflows" / f"{name}.json" for name in workflows_of_mini()]
+WORKFLOWS = [path for path in SHIPPED + PUBLISHED if release_of(path) == "mini"]
 DRAWING = PACK / "nodes" / "drawings" / "wave.png"
 OTHER = PACK / "nodes" / "drawings" / "walk_first.png"
 
@@ -28,7 +28,7 @@ def frames_of(path: Path) -> np.ndarray:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
 def test_a_workflow_runs_without_a_host(path, tmp_path, capsys):
     settings = ["--set", "AniSoraSampler.steps=2", "--set", "AniSoraTimeline.length=9"]
     assert main(["run", str(path), *settings, "--out", str(tmp_path), "--json"]) == 0

@@ -1,0 +1,18 @@
+"""The workflows that ship, and those of every version ever published, which keep running."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+SHIPPED = sorted((Path(__file__).parents[1] / "workflows").glob("*.json"))
+PUBLISHED = sorted((Path(__file__).parent / "data" / "published").glob("*/*.json"))
+
+
+def name_of(path: Path) -> str:
+    return path.stem if path in SHIPPED else f"{path.parent.name}-{path.stem}"
+
+
+def release_of(path: Path) -> str:
+    rows = json.loads(path.read_text())["nodes"]
+    return next(row["widgets_values"][0] for row in rows if row["type"] == "AniSoraModelLoader")
