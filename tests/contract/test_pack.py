@@ -16,7 +16,7 @@ import pytest
 from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from comfyui_anisora.nodes.host.stand_in import HOST_NODES
-from comfyui_anisora.nodes.host.workflow import Link, read_workflow
+from comfyui_anisora.nodes.host.workflow import Link, read_workflow, widget_names
 
 PACK = Path(__file__).parents[2]
 CORE = PACK / "anisora_core"
@@ -170,6 +170,24 @@ def test_a_workflow_names_the_files_it_needs_and_where_they_are(path):
     known = [{"name": f.file_name, "url": f.url, "directory": f.folder} for f in files if f.file_name]
     assert loader["properties"].get("models", []) == known
     assert all(file.url in note["widgets_values"][0] for file in files)
+
+
+BLUEPRINTS = sorted((PACK / "subgraphs").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", BLUEPRINTS, ids=lambda path: path.stem)
+def test_a_blueprint_is_one_node_of_known_ones_with_free_ends(path):
+    """Newer hosts offer these by their file names; inside are our nodes with a value for each of their widgets."""
+    data = json.loads(path.read_text())
+    (outer,), (inside,) = data["nodes"], data["definitions"]["subgraphs"]
+    assert outer["type"] == inside["id"]
+    assert not [slot for slot in outer["inputs"] if slot["link"]]
+    assert [slot["name"] for slot in outer["inputs"]] == [slot["name"] for slot in inside["inputs"]]
+    for row in inside["nodes"]:
+        assert row["type"] in NODE_CLASS_MAPPINGS or row["type"] in HOST_NODES
+        assert len(row["widgets_values"]) == len(widget_names(row["type"], NODE_CLASS_MAPPINGS))
+    links = {link["id"] for link in inside["links"]}
+    assert all(set(slot["linkIds"]) <= links for slot in (*inside["inputs"], *inside["outputs"]))
 
 
 def test_the_pack_loads_as_the_host_loads_it(tmp_path):
