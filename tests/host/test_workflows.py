@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.host.workflow import Link, Node, override, read_workflow, to_api
 from hosts import PACK, Host, find_hosts, running
+from safetensors import safe_open
 from tiny_models import name_models, write_models
 from workflow_files import PUBLISHED, SHIPPED, name_of
 
@@ -138,6 +139,60 @@ def test_the_hosts_sampler_and_decoder_make_a_clip_of_our_model(host: Host):
     }
     nodes[sampler.id] = Node(sampler.id, "KSampler", "KSampler", {**links, **settings})
     assert host.run(to_api(nodes))["status"]["status_str"] == "success", host.log.read_text()[-2000:]
+
+
+def filled(info: dict, kind: str, **given) -> dict:
+    """API inputs of a host's node: what is given, else its defaults (a prompt must hold all that are required)."""
+    inputs = {}
+    for name, (type_, *more) in info[kind]["input"]["required"].items():
+        options = more[0] if more else {}
+        choices = type_ if isinstance(type_, list) else options.get("options")
+        default = options.get("default", choices[0] if choices else None)
+        if default is not None:
+            inputs[name] = default
+    return {"class_type": kind, "inputs": {**inputs, **given}}
+
+
+def test_the_hosts_trainer_trains_our_model_and_its_lora_loads(host: Host):
+    info = host.call("/object_info")
+    nodes = to_api(small(PACK / "workflows" / "image_to_video.json"))
+    sampler = next(row["inputs"] for row in nodes.values() if row["class_type"] == "AniSoraSampler")
+    training = {"steps": 2, "rank": 2, "training_dtype": "fp32", "lora_dtype": "fp32", "learning_rate": 0.01}
+    nodes["80"] = filled(
+        info,
+        "TrainLoraNode",
+        **{name: sampler[name] for name in ("model", "positive")},
+        latents=sampler["latent"],
+        **training,
+    )
+    saver = "SaveLoRA" if "SaveLoRA" in info else "SaveLoRANode"
+    slot = info["TrainLoraNode"]["output"].index("LORA_MODEL")
+    nodes["81"] = filled(info, saver, lora=["80", slot], prefix="loras/ours")
+    result = host.run(nodes)
+    assert result["status"]["status_str"] == "success", error_of(result)
+    (made,) = (host.base / "output" / "loras").glob("ours*.safetensors")
+    with safe_open(made, framework="np") as file:
+        assert {key.partition(".lora")[0] for key in file.keys()} >= {"diffusion_model.blocks.0.self_attn.q"}  # noqa: SIM118
+    nodes = to_api(small(PACK / "workflows" / "image_to_video.json"))
+    row = next(row["inputs"] for row in nodes.values() if row["class_type"] == "AniSoraSampler")
+    loads = filled(info, "LoraLoaderModelOnly", model=row["model"], lora_name=made.name, strength_model=1.0)
+    nodes["82"], row["model"] = loads, ["82", 0]
+    (host.base / "models" / "loras").mkdir(exist_ok=True)
+    shutil.copy(made, host.base / "models" / "loras" / made.name)
+    result = host.run(nodes)
+    assert result["status"]["status_str"] == "success", error_of(result)
+    assert "lora key not loaded" not in host.log.read_text()
+
+
+@pytest.mark.slow
+def test_the_hosts_compile_node_takes_our_model(host: Host):
+    info = host.call("/object_info")
+    nodes = to_api(small(PACK / "workflows" / "image_to_video.json"))
+    row = next(row["inputs"] for row in nodes.values() if row["class_type"] == "AniSoraSampler")
+    nodes["82"] = filled(info, "TorchCompileModel", model=row["model"])
+    row["model"] = ["82", 0]
+    result = host.run(nodes, 500.0)
+    assert result["status"]["status_str"] == "success", error_of(result)
 
 
 def test_the_same_seed_twice_is_cached_and_the_log_is_clean(host: Host):
