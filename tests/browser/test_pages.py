@@ -1,0 +1,236 @@
+"""Templates, the timeline and the painter in ComfyUI's own page: every version found, canvas and Vue."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
+from comfyui_anisora.nodes.host.workflow import Link, override, read_workflow
+from frontend import NODES, Frontend
+from hosts import PACK, Host
+from tiny_models import name_models
+from workflow_files import PUBLISHED, SHIPPED, name_of
+
+pytestmark = pytest.mark.host
+DRAWINGS = PACK / "nodes" / "drawings"
+SIZES = ("length=5", "width=64", "height=64")  # mini's; the other releases' are in tiny_models.py
+DROP = """([name, data, x, y]) => {
+  const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name, { type: "image/png" }));
+  const target = document.elementFromPoint(x, y);
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    target.dispatchEvent(new DragEvent(kind, { dataTransfer, clientX: x, clientY: y, bubbles: true, cancelable: true }));
+  }
+}"""
+
+
+def quick(path: Path) -> list[tuple[str, str, Any]]:
+    """What to change in a workflow to make it short and of the tiny models: (node id, input, value)."""
+    nodes, before = (read_workflow(path, NODE_CLASS_MAPPINGS) for _ in range(2))
+    for setting in ("AniSoraSampler.steps=2", *(f"AniSoraTimeline.{size}" for size in SIZES)):
+        override(nodes, setting, NODE_CLASS_MAPPINGS)
+    name_models(nodes)
+    if sum(node.kind == "AniSoraKeyframe" for node in nodes.values()) <= 2:
+        override(nodes, "AniSoraTimeline.length=9", NODE_CLASS_MAPPINGS)
+    return [
+        (key, name, value)
+        for key, node in nodes.items()
+        for name, value in node.inputs.items()
+        if not isinstance(value, Link) and value != before[key].inputs.get(name)
+    ]
+
+
+def succeed(frontend: Frontend, host: Host) -> list[str]:
+    """Run what is open -> the ids of nodes whose outputs were taken from the cache."""
+    ended = frontend.run()
+    assert ended["kind"] == "execution_success", (ended, host.log.read_text()[-1500:])
+    outputs = host.call(f"/history/{ended['detail']['prompt_id']}")[ended["detail"]["prompt_id"]]["outputs"]
+    files = [file for output in outputs.values() for file in output.get("images", [])]
+    assert files
+    for file in files:
+        assert (host.base / file["type"] / file["subfolder"] / file["filename"]).stat().st_size > 500
+    return ended["cached"]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name_of)
+def test_a_template_opens_tidy_and_runs(path: Path, frontend: Frontend, host: Host):
+    since = time.monotonic()
+    frontend.load(frontend.template(path.stem))
+    assert not frontend.alerts()
+    assert frontend.page.evaluate("app.canvas.ds.scale") > 0.6  # smaller, and 1.27 hides every widget
+    frontend.picture(path.stem)
+    frontend.set(quick(path))
+    succeed(frontend, host)
+    frontend.picture(f"{path.stem}_after_a_run")
+    frontend.row["templates"][path.stem] = round(time.monotonic() - since, 1)
+
+
+def middle(box: dict[str, float]) -> tuple[float, float]:
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+class Strip:
+    """The timeline's strip on the page."""
+
+    def __init__(self, frontend: Frontend) -> None:
+        self.frontend, self.page = frontend, frontend.page
+        self.root = self.page.locator(".anisora-strip")
+        frontend.show("AniSoraTimeline")
+        self.root.locator(".cards").wait_for()
+
+    def drop(self, drawing: str, share: float) -> None:
+        box = self.root.locator(".cards").bounding_box()
+        data = base64.b64encode((DRAWINGS / drawing).read_bytes()).decode()
+        self.page.evaluate(
+            DROP, [drawing, data, box["x"] + share * box["width"], box["y"] + box["height"] / 2]
+        )
+
+    def drag(self, number: int, share: float) -> None:
+        row = self.root.locator(".cards").bounding_box()
+        self.page.mouse.move(*middle(self.root.locator(".key").nth(number).bounding_box()))
+        self.page.mouse.down()
+        self.page.mouse.move(row["x"] + share * row["width"], row["y"] + row["height"] / 2, steps=8)
+        self.page.mouse.up()
+
+    def shown(self) -> list[str]:
+        return self.root.locator(".key .at").all_inner_texts()
+
+
+def positions(frontend: Frontend) -> list[str]:
+    return frontend.page.evaluate(
+        f"""() => {NODES}.filter((one) => one.type === "AniSoraKeyframe")
+          .map((one) => one.widgets.find((widget) => widget.name === "position").value)"""
+    )
+
+
+def test_a_keyframe_dragged_on_the_strip_snaps_to_a_frame_of_the_release(widgets: Frontend):
+    """V3.1 takes every 8th frame; these keyframes are nodes, which the drag changes."""
+    widgets.load(widgets.template("v31_keyframes"))
+    strip = Strip(widgets)
+    widgets.page.wait_for_function("document.querySelectorAll('.anisora-strip .key img').length === 5")
+    assert strip.shown() == ["0", "20 → 16", "40", "60 → 64", "80"]
+    strip.drag(1, 0.4)
+    widgets.page.wait_for_timeout(300)
+    assert positions(widgets) == ["first", "32", "50%", "75%", "last"]
+    assert strip.shown()[1] == "32"
+    widgets.picture("timeline", "AniSoraTimeline")
+
+
+def painted(frontend: Frontend) -> int:
+    """How many pixels of the painter's canvas are covered."""
+    return frontend.page.evaluate(
+        """() => { const canvas = document.querySelector(".anisora-painter canvas");
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          let count = 0;
+          for (let at = 3; at < data.length; at += 4) count += data[at] > 60;
+          return count; }"""
+    )
+
+
+def test_a_session_is_saved_and_goes_on_after_a_reload(widgets: Frontend, host: Host):
+    """Drop a drawing, drag it, paint what may move, save, reload, open, run twice."""
+    page = widgets.page
+    path = PACK / "workflows" / "motion_painter.json"
+    widgets.load(widgets.template("motion_painter"))
+    widgets.set(quick(path))
+    strip = Strip(widgets)
+    page.wait_for_function("document.querySelectorAll('.anisora-strip .key').length === 1")
+    strip.drop("walk_last.png", 0.5)
+    page.wait_for_function("document.querySelectorAll('.anisora-strip .key').length === 2")
+    strip.drag(1, 0.98)
+    page.wait_for_timeout(400)
+    (keyframe,) = json.loads(widgets.value("AniSoraTimeline", "timeline_json"))["keyframes"]
+    assert keyframe["position"] == "last"
+    assert keyframe["image"].startswith("anisora/a_")
+
+    widgets.show("AniSoraMotionPainter")
+    sheet = page.locator(".anisora-painter .sheet")
+    box = sheet.bounding_box()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.6 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.6 * box["height"], steps=10)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    stroke = painted(widgets)
+    assert stroke > 2000
+    page.wait_for_function(
+        f"{NODES}.find((one) => one.type === 'AniSoraMotionPainter').widgets.some(({{ value }}) => String(value).includes('anisora/mask_'))"
+    )
+    widgets.picture("painter", "AniSoraMotionPainter")
+    saved = widgets.saved()
+    values = [
+        widgets.value("AniSoraTimeline", "timeline_json"),
+        widgets.value("AniSoraMotionPainter", "painting"),
+    ]
+
+    widgets.reload()
+    widgets.load(saved)
+    widgets.show("AniSoraMotionPainter")
+    page.wait_for_function("document.querySelectorAll('.anisora-painter .area').length === 1")
+    page.wait_for_timeout(500)
+    assert abs(painted(widgets) - stroke) < 0.02 * stroke
+    assert values == [
+        widgets.value("AniSoraTimeline", "timeline_json"),
+        widgets.value("AniSoraMotionPainter", "painting"),
+    ]
+    succeed(widgets, host)
+    page.wait_for_timeout(800)
+    widgets.picture("painter_after_a_run", "AniSoraMotionPainter")
+    ids = page.evaluate(
+        f"{NODES}.filter(({{ type }}) => type.startsWith('AniSora')).map(({{ id }}) => String(id))"
+    )
+    assert set(ids) <= set(succeed(widgets, host))
+
+
+def test_a_template_opens_from_the_browser_of_templates(frontend: Frontend):
+    frontend.command("Comfy.BrowseTemplates")
+    name = frontend.page.get_by_text(re.compile("^storyboard[ _]five[ _]keyframes$")).first
+    name.click()
+    frontend.page.wait_for_function(
+        f"{NODES}.filter(({{ type }}) => type === 'AniSoraKeyframe').length === 5"
+    )
+    frontend.page.wait_for_function(
+        "![...document.querySelectorAll('[role=dialog]')].some((one) => one.checkVisibility())"
+    )
+
+
+def test_search_finds_the_keyframe(frontend: Frontend):
+    frontend.command("Workspace.SearchBox.Toggle")
+    frontend.page.wait_for_timeout(500)
+    frontend.page.keyboard.type("keyframe")
+    frontend.page.get_by_text("AniSora Keyframe").first.wait_for()
+    frontend.picture("search")
+    for _ in range(2):
+        frontend.page.keyboard.press("Escape")
+
+
+def test_the_help_of_a_node_opens(frontend: Frontend):
+    frontend.load(frontend.template("image_to_video"))
+    frontend.show("AniSoraTimeline")
+    frontend.page.evaluate(f"app.canvas.selectNode({NODES}.find(({{ type }}) => type === 'AniSoraTimeline'))")
+    frontend.page.locator("[data-testid=info-button]").click()
+    frontend.page.get_by_role("heading", name="The strip").wait_for()
+    frontend.picture("help")
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=name_of)
+def test_a_published_workflow_opens(path: Path, frontend: Frontend):
+    """With every value it was saved with; what they give is tested without the page."""
+    frontend.load(json.loads(path.read_text()))
+    prompt = frontend.page.evaluate("async () => (await app.graphToPrompt()).output")
+    for key, node in read_workflow(path, NODE_CLASS_MAPPINGS).items():
+        inputs = prompt[key]["inputs"]
+        for name, value in node.inputs.items():
+            expected = [value.node, value.slot] if isinstance(value, Link) else value
+            assert (
+                [str(one) for one in inputs[name]] == [str(one) for one in expected]
+                if isinstance(value, Link)
+                else inputs[name] == expected
+            ), (node.kind, name)
