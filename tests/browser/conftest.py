@@ -28,11 +28,15 @@ SUMMARY = PACK / "benchmarks" / "results" / "browser.json"
 def summary() -> Iterator[list[dict[str, Any]]]:
     """One row per host and renderer; ANISORA_SUMMARY=1 writes them where the other results are."""
     rows: list[dict[str, Any]] = []
+    facts = {"commit": git("rev-parse", "HEAD"), "uncommitted_files": len(git("status", "-s").splitlines())}
     yield rows
     if os.environ.get("ANISORA_SUMMARY"):
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PACK, capture_output=True, text=True)
-        facts = {"commit": commit.stdout.strip(), "pages": rows}
-        SUMMARY.write_text(json.dumps(facts, indent=1) + "\n")
+        SUMMARY.write_text(json.dumps({**facts, "pages": rows}, indent=1) + "\n")
+
+
+def git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=PACK, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 @pytest.fixture(scope="session", params=HOSTS or [None], ids=lambda host: host.name if host else "no-host")
@@ -57,14 +61,13 @@ def opened(request, host, browser, pictures, summary) -> Iterator[Frontend]:
     since = time.monotonic()
     host.call("/settings", {"Comfy.VueNodes.Enabled": request.param == "vue"})
     page = Frontend(browser, host.url, request.param, pictures)
-    row = {
+    row = page.row = {
         "host": host.call("/system_stats")["system"]["comfyui_version"],
         "frontend": page.version,
         "renderer": page.renderer,
         "widgets_shown": page.shows_widgets,
         "templates": {},
     }
-    page.row = row
     summary.append(row)
     yield page
     row["seconds"] = round(time.monotonic() - since, 1)

@@ -54,10 +54,12 @@ BOX = f"""(type) => {{
 
 
 class Frontend:
-    """One page with one renderer. `errors` are those that come from our files."""
+    """One page with one renderer. `errors` are those that come from our files; `row` goes into the summary."""
 
     def __init__(self, browser: Any, url: str, renderer: str, pictures: Path) -> None:
-        self.renderer, self.pictures, self.errors = renderer, pictures, []
+        self.renderer, self.pictures = renderer, pictures
+        self.errors: list[str] = []
+        self.row: dict[str, Any] = {}
         self.page = browser.new_page(viewport={"width": 1920, "height": 1000})
         self.page.on("pageerror", lambda error: self.note(f"{error} {error.stack}"))
         self.page.on("console", self.hear)
