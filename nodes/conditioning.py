@@ -188,7 +188,7 @@ class AniSoraGuide:
             values["concat_mask"] = host.to_concat_mask(guide.mask_BMTHW)
         if clip_vision is not None and timeline.keyframes:
             first = flatten_alpha(timeline.keyframes[0].image_HWC)
-            clip_vision_output = clip_vision.encode_image(first[None], crop=False)
+            clip_vision_output = host.see(clip_vision, first[None])
         if clip_vision_output is not None:
             values["clip_vision_output"] = clip_vision_output
         latent: dict[str, Any] = {"samples": guide.latent_BCTHW * 0.0}

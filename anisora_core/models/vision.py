@@ -50,15 +50,17 @@ def clip_vision(shape: ClipShape) -> nn.Module:
     return tower
 
 
+def squashed(picture_BHWC: Tensor, side: int = 224) -> Tensor:
+    """Pulled to a square by bicubic interpolation without antialiasing, as Wan does."""
+    x = picture_BHWC.movedim(3, 1).float()
+    return F.interpolate(x, (side, side), mode="bicubic", align_corners=False).movedim(1, 3)
+
+
 @torch.inference_mode()
 def clip_features(tower: nn.Module, picture_BHWC: Tensor, side: int = 224) -> Tensor:
-    """Pictures 0..1 of any size -> [B, tokens, dim]: all blocks but the last, no norm after them.
-
-    Squashed to a square by bicubic interpolation without antialiasing, as Wan does.
-    """
+    """Pictures 0..1 of any size -> [B, tokens, dim]: all blocks but the last, no norm after them."""
     weight = next(tower.parameters())
-    x = picture_BHWC.movedim(3, 1).to(weight.device, torch.float32)
-    x = F.interpolate(x, (side, side), mode="bicubic", align_corners=False)
+    x = squashed(picture_BHWC.to(weight.device), side).movedim(3, 1)
     mean, std = (torch.tensor(values, device=x.device).view(1, 3, 1, 1) for values in (MEAN, STD))
     outputs = tower(pixel_values=((x - mean) / std).to(weight.dtype), output_hidden_states=True)
     return outputs.hidden_states[-2]

@@ -50,11 +50,24 @@ __all__ = [
     "read_image",
     "sample",
     "save_latent",
+    "see",
     "solver",
     "to_concat_mask",
     "to_noise_mask",
     "with_lora",
 ]
+
+
+def see(clip_vision: Any, picture_BHWC: Tensor) -> Any:
+    """A drawing through CLIP_VISION, ours or the host's, pulled to its square as Wan does.
+
+    The host's would smooth while it shrinks, so that it gets the square already.
+    """
+    from ...anisora_core.models.vision import squashed
+
+    if not getattr(clip_vision, "is_ours", False):
+        picture_BHWC = squashed(picture_BHWC).clamp(0.0, 1.0)
+    return clip_vision.encode_image(picture_BHWC, crop=False)
 
 
 def fingerprint(files: Sequence[Path]) -> str:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
+from comfyui_anisora.nodes.host import see
 from comfyui_anisora.nodes.host.masks import from_noise_mask, to_noise_mask
 from comfyui_anisora.nodes.host.shell import parse_keyframe
 from comfyui_anisora.nodes.host.stand_in import LoadImage, LoadImageMask, OutputFolder
@@ -177,3 +178,18 @@ def test_the_clips_size_comes_from_the_release_the_drawing_or_a_list(release, sh
     (keyframes,) = nodes["AniSoraKeyframe"].add(torch.zeros(1, *drawing, 3), "first", 1.0)
     timeline, *_ = nodes["AniSoraTimeline"].build(find_release(release), 0, 0.0, 0, 0, keyframes, shape=shape)
     assert (timeline.width, timeline.height) == size
+
+
+def test_the_hosts_clip_vision_gets_the_square_that_wan_makes():
+    seen = {}
+
+    class OfTheHost:
+        def encode_image(self, image, crop):
+            seen.update(image=image, crop=crop)
+            return "features"
+
+    picture = torch.rand(1, 60, 80, 3)
+    assert see(OfTheHost(), picture) == "features"
+    wanted = torch.nn.functional.interpolate(picture.movedim(3, 1), (224, 224), mode="bicubic").clamp(0, 1)
+    assert torch.equal(seen["image"], wanted.movedim(1, 3))
+    assert seen["crop"] is False

@@ -79,6 +79,7 @@ class VisionHandle:
     """CLIP_VISION: what AniSora Guide and the host's CLIP Vision Encode call."""
 
     encoder: ImageEncoder
+    is_ours = True
 
     def encode_image(self, image: Tensor, crop: bool = True) -> VisionOutput:
         """image_BHWC 0..1; squashed to the encoder's square as Wan does, or its middle square."""
