@@ -127,13 +127,14 @@ def describe(path: Path) -> dict[str, Any]:
     }
 
 
-def check(found: Found) -> Fit:
-    """How identified weights of a network fit it, nothing read. ValueError where they do not."""
-    network = found.family.network
-    assert network is not None
+def network_without_weights(found: Found) -> nn.Module:
+    """The `meta` network that identified weights fit, nothing read. ValueError where they do not."""
+    family = found.family
+    assert family.network is not None
     with torch.device("meta"):
-        how = fit(network.build(found.config()), found.weights, found.family.table)
-    return refused_unless_whole(how, found.family.name)
+        network = family.network.build(found.config())
+    refused_unless_whole(fit(network, found.weights, family.table), family.name)
+    return network
 
 
 def refused_unless_whole(found: Fit, name: str) -> Fit:

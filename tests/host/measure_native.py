@@ -315,6 +315,11 @@ def scaled_fp8(scene, weights):
                 "error": float((made[name] - made["plain"]).std() / made["plain"].std()),
                 "stays small": torch.float8_e4m3fn in kinds,
             }
+    try:
+        named = {**LOADER["V3.2"], "transformer_file": "old.safetensors"}
+        ours["AniSoraModelLoader"].load("V3.2", "float32", **named)
+    except ValueError as error:
+        fp8["another release's"] = str(error)
     del old["blocks.0.self_attn.q.weight"]
     save_file({k: v.contiguous() for k, v in old.items()}, models / "diffusion_models" / "cut.safetensors")
     LOADER["V3.1"]["transformer_file"] = "cut.safetensors"

@@ -92,6 +92,7 @@ def test_scaled_fp8_of_both_layouts_gives_the_same_clip(measured, layout, reques
 
 def test_a_quantised_file_that_lacks_a_tensor_is_refused(measured):
     assert "1 missing" in measured["fp8"]["cut short"]
+    assert "old.safetensors is not one of release V3.2" in measured["fp8"]["another release's"]
 
 
 def test_the_vae_is_ours_whole_streamed_and_in_tiles(measured):

@@ -17,8 +17,8 @@ from torch import Tensor
 from ....anisora_core.checkpoints.components import Experts, Transformer
 from ....anisora_core.checkpoints.detect import identify
 from ....anisora_core.checkpoints.files import open_weights
-from ....anisora_core.checkpoints.load import check, load_preview
-from ....anisora_core.loading import Files, load_text, load_transformer, load_vae, load_vision
+from ....anisora_core.checkpoints.load import load_preview, network_without_weights
+from ....anisora_core.loading import Files, checked, load_text, load_transformer, load_vae, load_vision
 from ....anisora_core.releases import MINI_NAME, Part, Release
 from ..loaded import Loaded
 from ..precision import fast_dtype
@@ -45,7 +45,7 @@ def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: 
         return getattr(found, expert)() if isinstance(found, Experts) else found
 
     def model_from(part: Part, expert: Literal["high", "low"] = "high") -> Any:
-        quantised = scaled_fp8(files[part]) if release.family == "wan" and part in files else None
+        quantised = scaled_fp8(release, files[part]) if release.family == "wan" and part in files else None
         return quantised or model_of(partial(bring, expert), vae, release, latent_rgb)
 
     low_noise = None
@@ -59,14 +59,15 @@ def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: 
     return Loaded(model, clip_of(text), HostVAE(vae), vision and VisionHandle(vision), low_noise)
 
 
-def scaled_fp8(path: Path) -> Any:
+def scaled_fp8(release: Release, path: Path) -> Any:
     """A Wan file of scaled fp8 as the host's own model, which keeps it so in memory; None for any other file.
 
     None also for the newer layout in a host that does not know it: such a file is multiplied out. The host logs what it
-    does not know and goes on; here a file that does not fit is a ValueError.
+    does not know and goes on; here a file that does not fit, or is of another release, is a ValueError.
     """
     if path.suffix != ".safetensors" or not path.is_file():
         return None
+    weights = open_weights(path)
     with safe_open(path, framework="pt") as file:
         names = set(file.keys())
     has_old_marker = any(name.endswith("scaled_fp8") for name in names)
@@ -74,7 +75,7 @@ def scaled_fp8(path: Path) -> Any:
         return None
     if not has_old_marker and not hasattr(comfy.utils, "convert_old_quants"):
         return None
-    check(identify(open_weights(path)))
+    checked(release, network_without_weights(identify(weights)), path)
     return comfy.sd.load_diffusion_model(str(path))
 
 
