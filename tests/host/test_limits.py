@@ -134,14 +134,15 @@ def test_wrong_values_are_told_in_one_line_that_names_the_input(host: Host):
     assert written == {"run"}
 
 
-def wait_for_progress(events: Connection, node: str) -> None:
-    """Until a node has done its first step."""
+def wait_for_progress(events: Connection, node: str, *, has_no_bar: bool) -> None:
+    """Until a node has done its first step, or where it shows none, has begun."""
     while True:
         message = events.recv(timeout=120)
         if isinstance(message, str):
             said = json.loads(message)
             assert said["type"] != "execution_error", said
-            if said["type"] == "progress" and said["data"]["node"] == node:
+            started = said["type"] == ("executing" if has_no_bar else "progress")
+            if started and said["data"]["node"] == node:
                 return
 
 
@@ -157,17 +158,18 @@ def wait_for(host: Host, seconds: float, is_there) -> None:
 @pytest.mark.parametrize(
     ("phase", "settings"),
     [
+        ("guiding", ("AniSoraTimeline.length=513",)),
         ("sampling", ("AniSoraSampler.steps=1000",)),
         ("decoding", ("AniSoraTimeline.length=129", "AniSoraDecode.latents_per_chunk=1")),
     ],
 )
 def test_an_interrupt_leaves_the_host_idle_within_a_step_and_half_a_second(host: Host, phase, settings):
-    kinds = {"sampling": "AniSoraSampler", "decoding": "AniSoraDecode"}
+    kinds = {"guiding": "AniSoraGuide", "sampling": "AniSoraSampler", "decoding": "AniSoraDecode"}
     nodes = prompt("text_only", *settings)
     node = next(key for key, row in nodes.items() if row["class_type"] == kinds[phase])
     with host.events("interrupts") as events:
         key = host.call("/prompt", {"prompt": nodes, "client_id": "interrupts"})["prompt_id"]
-        wait_for_progress(events, node)
+        wait_for_progress(events, node, has_no_bar=phase == "guiding")
         since = time.monotonic()
         host.call("/interrupt", {})
     wait_for(host, 20, lambda: not host.call("/queue")["queue_running"])
