@@ -62,7 +62,7 @@ class LatentGrid:
         if height < step or width < step or height % step or width % step:
             near_width, near_height = self.nearest_size(height, width)[::-1]
             raise ValueError(
-                f"size {width}x{height} is not a multiple of {step} pixels; use {near_width}x{near_height}"
+                f"size {width}x{height} is not a multiple of {step} pixels; use {near_width}x{near_height} as width and height"
             )
 
     def nearest_size(self, height: int, width: int) -> tuple[int, int]:

@@ -25,7 +25,7 @@ def model_file(folder: str, name: str) -> Path | None:
     """A file or folder in one of the host's model folders of this kind, never outside of them."""
     for base in folder_paths.get_folder_paths(folder):
         path = Path(os.path.abspath(os.path.join(base, name)))
-        if path.is_relative_to(os.path.abspath(base)) and path.exists():
+        if path.is_relative_to(os.path.abspath(base)) and os.path.exists(path):  # False for a name too long
             return path
     return None
 

@@ -231,10 +231,10 @@ def sample(
 
     def run(one: Any, sampler: HostSampler) -> Tensor:
         told, mask = exact(one, settings), latent.get("noise_mask")
-        guider = Guided(told, positive, negative, settings.scale)
-        if cache is not None:
-            guider = Cached(told, positive, negative, settings, cache)
         with cached(one.model.diffusion_model, cache):
+            guider = Guided(told, positive, negative, settings.scale)
+            if cache is not None:
+                guider = Cached(told, positive, negative, settings, cache)
             return guider.sample(
                 noise,
                 image,

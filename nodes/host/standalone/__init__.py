@@ -26,7 +26,7 @@ def input_file(name: str) -> Path:
 def model_file(folder: str, name: str) -> Path | None:
     """In ANISORA_MODELS (default: the folder `models`), laid out as ComfyUI's models are; else a path."""
     places = (Path(os.environ.get("ANISORA_MODELS", "models"), folder, name), Path(name).expanduser())
-    return next((path for path in places if path.exists()), None)
+    return next((path for path in places if os.path.exists(path)), None)  # False for a name too long
 
 
 def model_names(folder: str) -> list[str]:
