@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..anisora_core.checkpoints.load import read_card
 from ..anisora_core.loading import find_files
 from ..anisora_core.releases import MINI_NAME, RELEASES, Part, Release, find_release
 from . import host
@@ -73,8 +72,7 @@ class AniSoraModelLoader:
         row = find_release(release)
         named = (transformer_file, vae_file, text_encoder_file, low_noise_file, image_encoder_file)
         files = files_of(row, *named)
-        rgb = read_card(files["transformer"]).get("latent_rgb") if row.name == MINI_NAME else None
-        made = host.load(row, files, _PRECISIONS.get(precision), torch.tensor(rgb) if rgb else None)
+        made = host.load(row, files, _PRECISIONS.get(precision))
         return made.model, made.clip, made.vae, row, made.clip_vision, made.low_noise_model
 
     @classmethod

@@ -96,9 +96,9 @@ def _networks() -> Any:
     return import_module(_body, __package__)
 
 
-def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: Tensor | None) -> Loaded:
+def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
     """A release's files -> what goes along wires. `dtype` None: the device's fast one. ValueError for what does not fit."""
-    return _networks().load(release, files, dtype, latent_rgb)
+    return _networks().load(release, files, dtype)
 
 
 def sample(

@@ -12,12 +12,11 @@ import comfy.utils
 import torch
 from comfy.ldm.modules.attention import optimized_attention
 from safetensors import safe_open
-from torch import Tensor
 
 from ....anisora_core.checkpoints.components import Experts, Transformer
 from ....anisora_core.checkpoints.detect import identify
 from ....anisora_core.checkpoints.files import open_weights
-from ....anisora_core.checkpoints.load import load_preview, network_without_weights
+from ....anisora_core.checkpoints.load import load_preview, network_without_weights, read_card
 from ....anisora_core.loading import Files, checked, load_text, load_transformer, load_vae, load_vision
 from ....anisora_core.releases import MINI_NAME, Part, Release
 from ..loaded import Loaded
@@ -32,9 +31,10 @@ from .vae import HostVAE, decode
 __all__ = ["HostSampler", "decode", "load", "sample", "with_lora"]
 
 
-def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: Tensor | None) -> Loaded:
+def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
     kind = dtype or fast_dtype(comfy.model_management.get_torch_device())
-    cpu = torch.device("cpu")
+    cpu, is_mini = torch.device("cpu"), release.name == MINI_NAME
+    colours = torch.tensor(read_card(files["transformer"])["latent_rgb"]) if is_mini else None
     text = load_text(release, files, kind, tokenizer_folder())
     vision = load_vision(release, files, kind)
     vae = load_vae(release, files, kind, cpu, ops=operations_for(torch.float32))
@@ -46,7 +46,7 @@ def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: 
 
     def model_from(part: Part, expert: Literal["high", "low"] = "high") -> Any:
         quantised = scaled_fp8(release, files[part]) if release.family == "wan" and part in files else None
-        return quantised or model_of(partial(bring, expert), vae, release, latent_rgb)
+        return quantised or model_of(partial(bring, expert), vae, release, colours)
 
     low_noise = None
     if release.boundary is None:
@@ -54,7 +54,7 @@ def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: 
     else:
         model, low_noise = model_from("high_noise"), model_from("low_noise", "low")
         model.set_attachments(LOW_NOISE, low_noise)
-    if release.name == MINI_NAME:
+    if is_mini:
         model.set_attachments(PREVIEW, load_preview(files["transformer"]))
     return Loaded(model, clip_of(text), HostVAE(vae), vision and VisionHandle(vision), low_noise)
 

@@ -26,7 +26,6 @@ from .model import FlowOfVelocity, truncated
 LOW_NOISE = "anisora_low_noise"
 #: What mini's model carries along: its decoder for previews.
 PREVIEW = "anisora_preview"
-Stepper = Callable[[Denoiser, Tensor, Sequence[float]], Iterator[Step]]
 
 
 class HostSampler(comfy.samplers.Sampler):
@@ -51,11 +50,18 @@ class HostSampler(comfy.samplers.Sampler):
         x = noise
         if float(sigmas[0]) < min(GRID_START.values()):
             x = model_sampling.noise_scaling(sigmas[0], noise, latent_image, False)
-        for step in steps_of(self.name, extra_args.get("seed"), noise)(denoise, x, sigmas.tolist()):
+        for step in self.steps(denoise, x, sigmas.tolist(), extra_args.get("seed")):
             x = step.x
             if callback is not None:
                 callback(step.index, step.denoised, x, step.total)
         return model_sampling.inverse_noise_scaling(sigmas[-1], x)
+
+    def steps(
+        self, denoise: Denoiser, x: Tensor, sigmas: Sequence[float], seed: int | None
+    ) -> Iterator[Step]:
+        draw = seeded_draws(x.shape, seed or 0)
+        draw()  # the first is the noise that sampling starts from
+        return stepper(self.name, lambda: draw().to(x))(denoise, x, sigmas)
 
 
 def denoiser(
@@ -74,12 +80,6 @@ def denoiser(
         return inner(x, x.new_full((x.shape[0],), sigma), **{**extra_args, "denoise_mask": denoise_mask})
 
     return denoise
-
-
-def steps_of(name: str, seed: int | None, like: Tensor) -> Stepper:
-    draw = seeded_draws(like.shape, seed or 0)
-    draw()  # the first is the noise that sampling starts from
-    return stepper(name, lambda: draw().to(like))
 
 
 def no_expert(x: Tensor, sigma: float) -> Tensor:
@@ -101,30 +101,18 @@ class Relay(HostSampler):
         assert boundary is not None
         return self.settings.prediction.timestep(sigma) >= 1000.0 * boundary
 
-    def sample(
-        self,
-        model_wrap: Any,
-        sigmas: Tensor,
-        extra_args: dict[str, Any],
-        callback: Callable[..., None] | None,
-        noise: Tensor,
-        latent_image: Tensor | None = None,
-        denoise_mask: Tensor | None = None,
-        disable_pbar: bool = False,
-    ) -> Tensor:
-        levels = self.settings.sigmas
-        self.denoise = denoiser(model_wrap, sigmas, extra_args, noise, latent_image, denoise_mask)
+    def steps(
+        self, denoise: Denoiser, x: Tensor, sigmas: Sequence[float], seed: int | None
+    ) -> Iterator[Step]:
+        """Those of the expert whose turn it is, with its denoiser."""
+        levels, self.denoise = self.settings.sigmas, denoise
         if self.running is None:
-            run = steps_of(self.name, extra_args.get("seed"), noise)
-            self.running = run(lambda x, sigma: self.denoise(x, sigma), noise, levels)
+            self.running = super().steps(lambda x, sigma: self.denoise(x, sigma), x, levels, seed)
         high = self.is_high(levels[self.done])
-        x = noise
         while self.done < len(levels) - 1 and self.is_high(levels[self.done]) == high:
             step = next(self.running)
-            x, self.done = step.x, step.index + 1
-            if callback is not None:
-                callback(step.index, step.denoised, x, step.total)
-        return x
+            self.done = step.index + 1
+            yield step
 
 
 class Guided(comfy.samplers.CFGGuider):

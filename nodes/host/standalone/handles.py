@@ -19,11 +19,10 @@ from ....anisora_core.sampling import LoraUse
 
 @dataclass(frozen=True)
 class ModelHandle:
-    """MODEL: the transformer with the latent statistics of its VAE, and a linear latent -> RGB map for previews."""
+    """MODEL: the transformer with the latent statistics of its VAE, and the LoRAs on it."""
 
     transformer: Transformer | Experts
     vae: VideoVAE
-    latent_rgb: Tensor | None = None
     loras: tuple[LoraUse, ...] = ()
 
 

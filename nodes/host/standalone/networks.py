@@ -24,11 +24,11 @@ from .handles import ClipHandle, HostSampler, ModelHandle, VaeHandle, VisionHand
 __all__ = ["HostSampler", "decode", "load", "sample", "with_lora"]
 
 
-def load(release: Release, files: Files, dtype: torch.dtype | None, latent_rgb: Tensor | None) -> Loaded:
+def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
     """`dtype` None: the device's fast one."""
     parts = load_release(release, files, dtype or fast_dtype(device()), device())
     vision = VisionHandle(parts.image_encoder) if parts.image_encoder else None
-    model = ModelHandle(parts.transformer, parts.vae, latent_rgb)
+    model = ModelHandle(parts.transformer, parts.vae)
     low_noise = None if release.boundary is None else model
     return Loaded(model, ClipHandle(parts.text_encoder), VaeHandle(parts.vae), vision, low_noise)
 
