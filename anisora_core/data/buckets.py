@@ -1,0 +1,78 @@
+"""Sizes that drawings are trained at: of about one area, each drawing in the shape nearest to its own, none enlarged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .training_folder import Item
+
+#: The longer side over the shorter one, at most; longer drawings are cut.
+WIDEST = 2.0
+#: Below this share of the area a drawing says too little about how it was made.
+SMALLEST_SHARE = 1 / 16
+
+Size = tuple[int, int]
+
+
+def bucket_sizes(area: int, multiple: int, widest: float = WIDEST) -> list[Size]:
+    """(height, width) with sides that divide by `multiple`, of at most `area` pixels and close to it, tall to wide.
+
+    No side is over `widest` times the other. ValueError when not even one size is that small.
+    """
+    if multiple < 1 or area < multiple**2 or widest < 1:
+        raise ValueError(
+            f"no training size: {area} pixels, multiples of {multiple}, sides up to {widest:g} to 1; "
+            f"use at least {max(multiple, 1) ** 2} pixels and 1 to 1"
+        )
+    cells = area // multiple**2
+    tall = [
+        (min(cells // columns, int(widest * columns)) * multiple, columns * multiple)
+        for columns in range(1, math.isqrt(cells) + 1)
+    ]
+    sizes = {*tall, *((width, height) for height, width in tall)}
+    return sorted(
+        (size for size in sizes if not any(size != other and _fills(other, size) for other in sizes)),
+        key=lambda size: size[1] / size[0],
+    )
+
+
+def bucket_of(height: int, width: int, area: int, multiple: int, widest: float = WIDEST) -> Size | None:
+    """The size nearest in shape; a smaller drawing gets it shrunk to what it fills, a far too small one None."""
+    return _nearest(height, width, bucket_sizes(area, multiple, widest), area, multiple)
+
+
+def assign(items: Iterable[Item], area: int, multiple: int, widest: float = WIDEST) -> dict[Size, list[Item]]:
+    """(height, width) -> its items in their order, sizes ordered. Items too small for any are in none.
+
+    ValueError when that leaves nothing.
+    """
+    sizes = bucket_sizes(area, multiple, widest)
+    buckets: dict[Size, list[Item]] = {}
+    for item in items:
+        if size := _nearest(item.height, item.width, sizes, area, multiple):
+            buckets.setdefault(size, []).append(item)
+    if not buckets:
+        raise ValueError(
+            f"every picture is smaller than {math.ceil(area * SMALLEST_SHARE)} pixels, too small to train at {area}; "
+            "use larger pictures or a smaller training size"
+        )
+    return dict(sorted(buckets.items()))
+
+
+def _nearest(height: int, width: int, sizes: list[Size], area: int, multiple: int) -> Size | None:
+    tall, wide = min(sizes, key=lambda size: abs(math.log(size[1] / size[0] * height / width)))
+    scale = min(1.0, height / tall, width / wide)
+    fitted = _floor(tall * scale, multiple), _floor(wide * scale, multiple)
+    return fitted if fitted[0] * fitted[1] >= max(1.0, area * SMALLEST_SHARE) else None
+
+
+def _floor(side: float, multiple: int) -> int:
+    # The scale that makes a side equal to the drawing's must not lose it to rounding.
+    return int(side / multiple + 1e-9) * multiple
+
+
+def _fills(larger: Size, smaller: Size) -> bool:
+    return larger[0] >= smaller[0] and larger[1] >= smaller[1]

@@ -1,0 +1,148 @@
+"""Captions of drawings: found beside them, made from names or by a model, and composed with a trigger."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..files import write_beside
+from .pictures import read_frames
+
+if TYPE_CHECKING:
+    from .training_folder import Item
+
+_NAME_KEYS = ("file_name", "image", "image_path", "video", "video_path", "path", "media_path")
+_TEXT_KEYS = ("text", "caption", "prompt")
+
+
+def compose_caption(caption: str, trigger: str, *, shuffle: bool, keep: int, rng: np.random.Generator) -> str:
+    """What the model is taught: the caption, its comma-separated tags after the first `keep` in random order when
+    `shuffle`, and the trigger before it unless the caption says it, in whatever case.
+    """
+    if shuffle:
+        tags = [tag for tag in map(str.strip, caption.split(",")) if tag]
+        rest = tags[keep:]
+        caption = ", ".join(tags[:keep] + [rest[index] for index in rng.permutation(len(rest))])
+    caption, trigger = caption.strip(), trigger.strip()
+    if re.search(rf"(?<!\w){re.escape(trigger)}(?!\w)", caption, re.IGNORECASE):
+        return caption
+    return ", ".join(part for part in (trigger, caption) if part)
+
+
+def caption_beside(path: Path) -> str | None:
+    """The text of the `.txt` with the picture's name, on one line; None when there is none, ValueError if not UTF-8."""
+    try:
+        text = path.with_suffix(".txt").read_text("utf-8-sig")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ValueError(f"has a caption file that cannot be opened ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ValueError("has a caption that is not UTF-8 text; save its .txt again as UTF-8") from None
+    return _one_line(text)
+
+
+def captions_in_jsonl(path: Path) -> tuple[dict[Path, str], list[str]]:
+    """Captions by absolute path, which the lines name from the file's own folder; and what is wrong, line by line."""
+    captions: dict[Path, str] = {}
+    wrong: list[str] = []
+    lines = path.read_bytes().decode("utf-8-sig", errors="replace").split("\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        entry = _entry(line)
+        if entry is None:
+            wrong.append(
+                f"line {number} is not a JSON object with one of {', '.join(_NAME_KEYS)}; mend or remove it"
+            )
+            continue
+        name, text = entry
+        named = os.path.abspath(path.parent / name)
+        if os.path.isfile(named):
+            captions[Path(named)] = _one_line(text)
+        else:
+            wrong.append(
+                f"line {number} names {name!r}, which is not there; mend the name or remove the line"
+            )
+    return captions, wrong
+
+
+def captions_from_names(items: Iterable[Item]) -> Iterator[tuple[Path, str]]:
+    """Each file with the words of its name, "" when numbers, signs and codes such as 3f9c are all there is."""
+    for item in items:
+        words = [word.strip("0123456789") for word in re.findall(r"[^\W_]+(?:'[^\W_]+)*", item.path.stem)]
+        yield item.path, " ".join(word for word in words if word and not re.search(r"\d", word))
+
+
+def captions_by_model(paths: Sequence[Path], folder_of_model: Path) -> Iterator[tuple[Path, str]]:
+    """Each file, of clips the first frame, with what an image-to-text model of transformers (BLIP, GIT) says of it.
+
+    The model is read from a folder on this machine, nothing is downloaded; ValueError when it or transformers is not
+    there. Pictures are read as the iterator gets to them, with ValueError at one that is damaged.
+    """
+    try:
+        from transformers import AutoModelForImageTextToText, AutoProcessor
+    except ImportError:
+        raise ValueError(
+            "captions by a model need transformers 4.46 or newer: pip install -U transformers"
+        ) from None
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        processor = cast(Any, AutoProcessor).from_pretrained(folder_of_model, local_files_only=True)
+        model = cast(Any, AutoModelForImageTextToText).from_pretrained(folder_of_model, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ValueError(
+            f"folder {str(folder_of_model)!r} holds no captioning model that transformers can read ({reason}); "
+            "download one whole, for example Salesforce/blip-image-captioning-base, and give its folder"
+        ) from None
+    model = model.to(device).eval()
+
+    def said(path: Path) -> str:
+        inputs = processor(images=read_frames(path, 1.0, 1)[0], return_tensors="pt").to(device)
+        with torch.inference_mode():
+            tokens = model.generate(**inputs, max_new_tokens=60)
+        return _one_line(processor.batch_decode(tokens, skip_special_tokens=True)[0])
+
+    return ((path, said(path)) for path in paths)
+
+
+def write_captions(pairs: Iterable[tuple[Path, str]], overwrite: bool = False) -> list[Path]:
+    """Each caption as `.txt` beside its picture; gives the files written.
+
+    Empty captions are not written, and a `.txt` that is there is an artist's: it stays unless `overwrite`.
+    """
+    written: list[Path] = []
+    for path, caption in pairs:
+        target = path.with_suffix(".txt")
+        if not caption or (target.exists() and not overwrite):
+            continue
+        with write_beside(target) as part:
+            part.write_text(caption + "\n", "utf-8")
+        written.append(target)
+    return written
+
+
+def _entry(line: str) -> tuple[str, str] | None:
+    """(name, text) of a line."""
+    try:
+        entry: Any = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(entry, dict):
+        return None
+    fields = {key: value for key, value in cast(dict[str, Any], entry).items() if isinstance(value, str)}
+    name = next((fields[key] for key in _NAME_KEYS if fields.get(key)), None)
+    return (name, next((fields[key] for key in _TEXT_KEYS if key in fields), "")) if name else None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

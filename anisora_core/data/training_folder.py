@@ -1,0 +1,304 @@
+"""A folder of drawings as an artist has it: what in it can be trained on, with captions, and what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from .captions import caption_beside, captions_in_jsonl
+from .pictures import PICTURES, VIDEOS, Look, Unreadable, look_at
+
+#: A sub-folder of this name is where training may write; it is never read.
+OUTPUT_FOLDER = "anisora_output"
+_PROGRAMS = frozenset(
+    (".ai", ".clip", ".heic", ".heif", ".kra", ".mdp", ".psb", ".psd", ".sai", ".sai2", ".svg", ".xcf")
+)
+#: Up to 99: `10_ink` is ten repeats, `2024_sketches` is a year.
+_REPEATS = re.compile(r"([1-9]\d?)_.")
+#: Of 64 bits; recoloured, resized and recompressed copies differ in fewer.
+_SIMILAR_BITS = 6
+#: Buckets round down to their grid; under this share of the area a drawing is smaller than that.
+_NEARLY_WHOLE = 0.75
+
+Kind = Literal["broken", "duplicate", "caption", "skipped"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A drawing (one frame) or clip: upright size in pixels, frames as stored, caption on one line or "" for none,
+    how often an epoch shows it, and the SHA-256 of the file's bytes in hex.
+    """
+
+    path: Path
+    height: int
+    width: int
+    num_frames: int
+    caption: str
+    repeats: int
+    content: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`what` follows the file's name in a sentence. Broken, duplicate and skipped files are no items."""
+
+    path: Path
+    what: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class TrainingFolder:
+    """Items and problems by relative path; `similar` names each drawing that looks like an earlier one, that one first."""
+
+    root: Path
+    items: tuple[Item, ...]
+    problems: tuple[Problem, ...]
+    similar: tuple[tuple[Path, Path], ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an artist should know before training. Paths are relative, sizes (height, width) in pixels."""
+
+    pictures: int
+    clips: dict[str, int]
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    buckets: dict[tuple[int, int], int]
+    repeats: dict[int, int]
+    no_caption: tuple[str, ...]
+    small: tuple[str, ...]
+    too_small: tuple[str, ...]
+    problems: tuple[tuple[Kind, str, str], ...]
+    similar: tuple[tuple[str, str], ...]
+
+    def lines(self) -> list[str]:
+        """Sentences, the summary first; names are quoted, with line breaks escaped."""
+        lines = [
+            f"{self.pictures} pictures and {len(self.clips)} clips, {_size(self.smallest)} to {_size(self.largest)}",
+            *(f"{count} trained at {_size(size)}" for size, count in self.buckets.items()),
+            *(
+                f"{count} shown {repeats} times an epoch"
+                for repeats, count in self.repeats.items()
+                if repeats > 1
+            ),
+            *(f"{name!r} has {frames} frames" for name, frames in self.clips.items()),
+        ]
+        if self.pictures + len(self.clips) == 1:
+            lines.append("one picture alone teaches itself more than its style; 20 or more are better")
+        if self.no_caption:
+            lines.append(f"{len(self.no_caption)} without a caption: {_names(self.no_caption)}")
+        if self.small:
+            lines.append(
+                f"{len(self.small)} trained smaller, as they would be enlarged: {_names(self.small)}"
+            )
+        if self.too_small:
+            lines.append(f"{len(self.too_small)} left out as far too small: {_names(self.too_small)}")
+        lines += [f"{name!r} {what}" for _, name, what in self.problems]
+        return lines + [f"{later!r} looks like {earlier!r}" for earlier, later in self.similar]
+
+    def as_json(self) -> dict[str, Any]:
+        """For json.dumps: sizes as "WIDTHxHEIGHT"."""
+        return {
+            "pictures": self.pictures,
+            "clips": self.clips,
+            "smallest": _size(self.smallest),
+            "largest": _size(self.largest),
+            "buckets": {_size(size): count for size, count in self.buckets.items()},
+            "repeats": {str(repeats): count for repeats, count in self.repeats.items()},
+            "no_caption": list(self.no_caption),
+            "small": list(self.small),
+            "too_small": list(self.too_small),
+            "problems": [{"kind": kind, "path": name, "what": what} for kind, name, what in self.problems],
+            "similar": [list(pair) for pair in self.similar],
+        }
+
+
+def read_training_folder(root: Path) -> TrainingFolder:
+    """Every drawing and clip under `root`; what cannot be used is a problem. ValueError when nothing is usable."""
+    if not root.is_dir():
+        wrong = (
+            "is not a folder; give the one that holds it"
+            if root.exists()
+            else "does not exist; check its name"
+        )
+        raise ValueError(f"training folder {str(root)!r} {wrong}")
+    problems: list[Problem] = []
+    files = sorted(_files(root, problems), key=lambda path: _relative(path, root))
+    listed = _listed_captions(files, problems)
+    found: list[tuple[Item, Look]] = []
+    for path in files:
+        if path.suffix.lower() in _PROGRAMS:
+            problems.append(Problem(path, "is a drawing program's own file; save it as PNG", "skipped"))
+        elif path.suffix.lower() in PICTURES | VIDEOS and (looked := _looked(path, problems)):
+            look, content = looked
+            caption = _caption(path, listed, problems)
+            size = look.height, look.width, look.num_frames
+            found.append((Item(path, *size, caption, _repeats(path, root), content), look))
+    if not found:
+        raise ValueError(_nothing_usable(root, problems))
+    kept = _without_duplicates([item for item, _ in found], root, problems)
+    hashes = {item.path: perceptual_hash(look.small_HWC) for item, look in found if item.num_frames == 1}
+    similar = _similar([(item.path, hashes[item.path]) for item in kept if item.path in hashes])
+    problems.sort(key=lambda problem: _relative(problem.path, root))
+    return TrainingFolder(root, tuple(kept), tuple(problems), similar)
+
+
+def perceptual_hash(picture_HWC: np.ndarray) -> np.ndarray:
+    """64 bools: which of the 8x8 lowest frequencies of the grey picture, squeezed to 32x32, are above their median."""
+    grey = Image.fromarray(picture_HWC).convert("L").resize((32, 32), Image.Resampling.LANCZOS)
+    waves = np.cos(np.pi / 32 * np.outer(np.arange(8), np.arange(32) + 0.5))
+    low = (
+        (waves @ np.asarray(grey, np.float64) @ waves.T).ravel().round(6)
+    )  # a flat picture has no bits from rounding
+    return low > np.median(low)
+
+
+def report(
+    folder: TrainingFolder,
+    buckets: Mapping[tuple[int, int], Sequence[Item]],
+    *,
+    area: int | None = None,
+) -> Report:
+    """`buckets` as `buckets.assign` gives them; `area` is what was asked of it, without it the largest bucket's."""
+
+    def name(path: Path) -> str:
+        return _relative(path, folder.root)
+
+    area = area or max(height * width for height, width in buckets)
+    told = {problem.path for problem in folder.problems if problem.kind == "caption"}
+    bucket_of = {item.path: size for size, items in buckets.items() for item in items}
+    sizes = sorted(((item.height, item.width) for item in folder.items), key=lambda size: size[0] * size[1])
+    return Report(
+        pictures=sum(item.num_frames == 1 for item in folder.items),
+        clips={name(item.path): item.num_frames for item in folder.items if item.num_frames > 1},
+        smallest=sizes[0],
+        largest=sizes[-1],
+        buckets={size: len(items) for size, items in buckets.items()},
+        repeats=dict(sorted(Counter(item.repeats for item in folder.items).items())),
+        no_caption=tuple(
+            name(item.path) for item in folder.items if not item.caption and item.path not in told
+        ),
+        small=tuple(
+            name(path) for path, (height, width) in bucket_of.items() if height * width < area * _NEARLY_WHOLE
+        ),
+        too_small=tuple(name(item.path) for item in folder.items if item.path not in bucket_of),
+        problems=tuple((problem.kind, name(problem.path), problem.what) for problem in folder.problems),
+        similar=tuple((name(earlier), name(later)) for earlier, later in folder.similar),
+    )
+
+
+def _files(root: Path, problems: list[Problem]) -> Iterator[Path]:
+    """What is not hidden and not ours. Links are followed, but into no folder twice and not out to one around `root`."""
+
+    def closed(error: OSError) -> None:
+        problems.append(Problem(Path(error.filename), f"cannot be opened ({error.strerror})", "broken"))
+
+    seen = {_identity(folder) for folder in root.resolve().parents}
+    for folder, folders, names in os.walk(root, onerror=closed, followlinks=True):
+        identity = _identity(folder)
+        if identity in seen:
+            folders.clear()
+            continue
+        seen.add(identity)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != OUTPUT_FOLDER)
+        yield from (Path(folder, name) for name in names if not name.startswith("."))
+
+
+def _identity(folder: str | Path) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _looked(path: Path, problems: list[Problem]) -> tuple[Look, str] | None:
+    try:
+        look = look_at(path)
+        with path.open("rb") as file:
+            return look, hashlib.file_digest(file, "sha256").hexdigest()
+    except Unreadable as error:
+        problems.append(Problem(path, error.what, "broken"))
+    return None
+
+
+def _listed_captions(files: Sequence[Path], problems: list[Problem]) -> dict[Path, str]:
+    captions: dict[Path, str] = {}
+    for path in files:
+        if path.suffix.lower() == ".jsonl" and path.is_file():
+            listed, wrong = captions_in_jsonl(path)
+            captions |= listed
+            if wrong:
+                problems.append(Problem(path, f"has {len(wrong)} lines without use; {wrong[0]}", "caption"))
+    return captions
+
+
+def _caption(path: Path, listed: Mapping[Path, str], problems: list[Problem]) -> str:
+    try:
+        beside = caption_beside(path)
+    except ValueError as error:
+        problems.append(Problem(path, str(error), "caption"))
+        beside = None
+    caption = beside or listed.get(Path(os.path.abspath(path)), "")
+    if beside == caption == "":
+        problems.append(Problem(path, "has an empty caption; write one into its .txt", "caption"))
+    return caption
+
+
+def _repeats(path: Path, root: Path) -> int:
+    """Of the nearest folder below `root` that names them."""
+    matches = (_REPEATS.match(name) for name in reversed(path.relative_to(root).parts[:-1]))
+    return next((int(match[1]) for match in matches if match), 1)
+
+
+def _without_duplicates(items: Sequence[Item], root: Path, problems: list[Problem]) -> list[Item]:
+    """Of files with the same bytes the first that has a caption, else the first."""
+    kept: dict[str, Item] = {}
+    for item in sorted(items, key=lambda item: not item.caption):
+        kept.setdefault(item.content, item)
+    for item in items:
+        if (used := kept[item.content]) is not item:
+            problems.append(
+                Problem(item.path, f"is the same file as {used.path.name!r}, used once", "duplicate")
+            )
+    return [item for item in items if kept[item.content] is item]
+
+
+def _similar(hashes: Sequence[tuple[Path, np.ndarray]]) -> tuple[tuple[Path, Path], ...]:
+    """Each picture with the first of the earlier ones that it is near to."""
+    pairs: list[tuple[Path, Path]] = []
+    bits = np.array([bits for _, bits in hashes], bool).reshape(-1, 64)
+    for index in range(1, len(hashes)):
+        near = np.flatnonzero((bits[:index] ^ bits[index]).sum(1) <= _SIMILAR_BITS)
+        if len(near):
+            pairs.append((hashes[near[0]][0], hashes[index][0]))
+    return tuple(pairs)
+
+
+def _nothing_usable(root: Path, problems: Sequence[Problem]) -> str:
+    what = f"training folder {str(root)!r} has no picture or clip that can be used"
+    if not problems:
+        return f"{what}; put drawings into it, as PNG, JPEG or WebP"
+    first = problems[0]
+    return f"{what}; of {len(problems)} problems the first: {_relative(first.path, root)!r} {first.what}"
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(map(repr, names[:5])) + more
