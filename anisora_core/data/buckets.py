@@ -40,8 +40,10 @@ def bucket_sizes(area: int, multiple: int, widest: float = WIDEST) -> list[Size]
 
 
 def bucket_of(height: int, width: int, area: int, multiple: int, widest: float = WIDEST) -> Size | None:
-    """The size nearest in shape; a smaller drawing gets it shrunk to what it fills, a far too small one None."""
-    return _nearest(height, width, bucket_sizes(area, multiple, widest), area, multiple)
+    """The size nearest in shape; a smaller drawing gets the largest one on the grid that it fills, and one that does
+    not fill a sixteenth of `area` None.
+    """
+    return _nearest(height, width, bucket_sizes(area, multiple, widest), area, multiple, widest)
 
 
 def assign(items: Iterable[Item], area: int, multiple: int, widest: float = WIDEST) -> dict[Size, list[Item]]:
@@ -52,7 +54,7 @@ def assign(items: Iterable[Item], area: int, multiple: int, widest: float = WIDE
     sizes = bucket_sizes(area, multiple, widest)
     buckets: dict[Size, list[Item]] = {}
     for item in items:
-        if size := _nearest(item.height, item.width, sizes, area, multiple):
+        if size := _nearest(item.height, item.width, sizes, area, multiple, widest):
             buckets.setdefault(size, []).append(item)
     if not buckets:
         raise ValueError(
@@ -62,16 +64,18 @@ def assign(items: Iterable[Item], area: int, multiple: int, widest: float = WIDE
     return dict(sorted(buckets.items()))
 
 
-def _nearest(height: int, width: int, sizes: list[Size], area: int, multiple: int) -> Size | None:
-    tall, wide = min(sizes, key=lambda size: abs(math.log(size[1] / size[0] * height / width)))
-    scale = min(1.0, height / tall, width / wide)
-    fitted = _floor(tall * scale, multiple), _floor(wide * scale, multiple)
-    return fitted if fitted[0] * fitted[1] >= max(1.0, area * SMALLEST_SHARE) else None
-
-
-def _floor(side: float, multiple: int) -> int:
-    # The scale that makes a side equal to the drawing's must not lose it to rounding.
-    return int(side / multiple + 1e-9) * multiple
+def _nearest(
+    height: int, width: int, sizes: list[Size], area: int, multiple: int, widest: float
+) -> Size | None:
+    nearest = min(sizes, key=lambda size: abs(math.log(size[1] / size[0] * height / width)))
+    if _fills((height, width), nearest):
+        return nearest
+    short = min(height, width) // multiple * multiple
+    if short == 0:
+        return None
+    long = int(min(max(height, width), widest * short, area / short)) // multiple * multiple
+    smaller = (short, long) if height < width else (long, short)
+    return smaller if short * long >= area * SMALLEST_SHARE else None
 
 
 def _fills(larger: Size, smaller: Size) -> bool:

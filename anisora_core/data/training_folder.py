@@ -126,12 +126,8 @@ class Report:
 
 def read_training_folder(root: Path) -> TrainingFolder:
     """Every drawing and clip under `root`; what cannot be used is a problem. ValueError when nothing is usable."""
-    if not root.is_dir():
-        wrong = (
-            "is not a folder; give the one that holds it"
-            if root.exists()
-            else "does not exist; check its name"
-        )
+    if not os.path.isdir(root):
+        wrong = "is a file; give the folder that holds it" if os.path.exists(root) else "does not exist"
         raise ValueError(f"training folder {str(root)!r} {wrong}")
     problems: list[Problem] = []
     files = sorted(_files(root, problems), key=lambda path: _relative(path, root))
@@ -270,9 +266,8 @@ def _without_duplicates(items: Sequence[Item], root: Path, problems: list[Proble
         kept.setdefault(item.content, item)
     for item in items:
         if (used := kept[item.content]) is not item:
-            problems.append(
-                Problem(item.path, f"is the same file as {used.path.name!r}, used once", "duplicate")
-            )
+            what = f"is the same file as {_relative(used.path, root)!r}, used once"
+            problems.append(Problem(item.path, what, "duplicate"))
     return [item for item in items if kept[item.content] is item]
 
 
