@@ -76,15 +76,14 @@ def read_frames(path: Path, fps: float, most: int, *, most_pixels: int = LARGEST
 
 
 def look_at(path: Path) -> Look:
-    """What a file holds. Pictures are decoded whole, videos once through and their first frame; ValueError as above."""
+    """What a file holds. All of it is decoded, so that what passes can be read later; ValueError when it cannot."""
     if path.suffix.lower() in VIDEOS:
         return _look_at_video(path)
     with _opened(path) as image:
         width, height = image.size
         num_frames = _num_frames(image)
         small = _rgb(_upright(image, _SMALL), None)
-        # Pillow turns TIFF itself, the size in its header included.
-        if image.format != "TIFF" and image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
+        if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
             height, width = width, height
         if num_frames > 1:
             image.seek(num_frames - 1)
@@ -230,35 +229,35 @@ def _animation(path: Path, most_pixels: int) -> Iterator[tuple[float, float, np.
 
 
 def _video(path: Path, most_pixels: int) -> Iterator[tuple[float, float, np.ndarray]]:
-    import av
-
-    with _reading(path), av.open(str(path.absolute())) as container:
-        stream = container.streams.video[0]
-        usual = 1 / float(stream.average_rate or 24)
-        first = end = 0.0
-        for number, frame in enumerate(container.decode(stream)):
-            start = end if frame.pts is None else frame.time
-            first = first if number else start
-            end = start + (float(frame.duration * (frame.time_base or 0)) or usual)
-            picture = Image.fromarray(_turned(frame))
-            yield start - first, end - first, _rgb(_upright(picture, most_pixels), None)
+    first = start = end = 0.0
+    for number, frame in enumerate(_decoded(path)):
+        before, start = start, end if frame.pts is None else frame.time
+        first = first if number else start
+        end = start + (float(frame.duration * (frame.time_base or 0)) or start - before)
+        picture = Image.fromarray(_turned(frame))
+        yield start - first, end - first, _rgb(_upright(picture, most_pixels), None)
 
 
 def _look_at_video(path: Path) -> Look:
+    frames = _decoded(path)
+    first = _turned(next(frames))
+    height, width = first.shape[:2]
+    num_frames = 1 + sum(1 for _ in frames)
+    return Look(height, width, num_frames, _rgb(_upright(Image.fromarray(first), _SMALL), None))
+
+
+def _decoded(path: Path) -> Iterator[av.VideoFrame]:
+    """At least one frame."""
     import av
 
-    first, num_frames = None, 0
     with _reading(path), av.open(str(path.absolute())) as container:
         if not container.streams.video:
             raise Unreadable(path, "has sound but no pictures; leave it out")
-        for packet in container.demux(container.streams.video[0]):
-            num_frames += packet.size > 0
-            if first is None:
-                first = next((_turned(frame) for frame in packet.decode()), None)
-    if first is None:
-        raise Unreadable(path, "has no frame that can be read; save it again as MP4")
-    height, width = first.shape[:2]
-    return Look(height, width, num_frames, _rgb(_upright(Image.fromarray(first), _SMALL), None))
+        frame = None
+        for frame in container.decode(container.streams.video[0]):
+            yield frame
+        if frame is None:
+            raise Unreadable(path, "has no frame that can be read; save it again as MP4")
 
 
 def _turned(frame: av.VideoFrame) -> np.ndarray:

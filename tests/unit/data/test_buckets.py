@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from comfyui_anisora.anisora_core.data.buckets import SMALLEST_SHARE, assign, bucket_of, bucket_sizes
 from comfyui_anisora.anisora_core.data.training_folder import Item
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 sides = st.integers(1, 3000)
@@ -43,10 +43,11 @@ def test_a_size_that_cannot_be_is_refused_with_the_fix():
         bucket_sizes(100, 16)
 
 
-@given(sides, sides, grids)
-def test_nothing_is_enlarged(height, width, grid):
+@given(sides, sides, grids, st.floats(1, 6))
+@example(320, 1528, (480 * 832, 64), 6)  # its sides on the grid are over the area
+def test_nothing_is_enlarged(height, width, grid, widest):
     area, multiple = grid
-    size = bucket_of(height, width, area, multiple)
+    size = bucket_of(height, width, area, multiple, widest)
     if size is None:
         assert min(height, width) < multiple or min(height, width) ** 2 < area * SMALLEST_SHARE * 4
     else:
