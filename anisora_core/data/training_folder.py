@@ -132,7 +132,8 @@ def read_training_folder(root: Path) -> TrainingFolder:
     problems: list[Problem] = []
     files = sorted(_files(root, problems), key=lambda path: _relative(path, root))
     listed = _listed_captions(files, problems)
-    found: list[tuple[Item, Look]] = []
+    items: list[Item] = []
+    hashes: dict[Path, np.ndarray] = {}
     for path in files:
         if path.suffix.lower() in _PROGRAMS:
             problems.append(Problem(path, "is a drawing program's own file; save it as PNG", "skipped"))
@@ -140,11 +141,12 @@ def read_training_folder(root: Path) -> TrainingFolder:
             look, content = looked
             caption = _caption(path, listed, problems)
             size = look.height, look.width, look.num_frames
-            found.append((Item(path, *size, caption, _repeats(path, root), content), look))
-    if not found:
+            items.append(Item(path, *size, caption, _repeats(path, root), content))
+            if look.num_frames == 1:
+                hashes[path] = perceptual_hash(look.small_HWC)
+    if not items:
         raise ValueError(_nothing_usable(root, problems))
-    kept = _without_duplicates([item for item, _ in found], root, problems)
-    hashes = {item.path: perceptual_hash(look.small_HWC) for item, look in found if item.num_frames == 1}
+    kept = _without_duplicates(items, root, problems)
     similar = _similar([(item.path, hashes[item.path]) for item in kept if item.path in hashes])
     problems.sort(key=lambda problem: _relative(problem.path, root))
     return TrainingFolder(root, tuple(kept), tuple(problems), similar)
@@ -154,9 +156,8 @@ def perceptual_hash(picture_HWC: np.ndarray) -> np.ndarray:
     """64 bools: which of the 8x8 lowest frequencies of the grey picture, squeezed to 32x32, are above their median."""
     grey = Image.fromarray(picture_HWC).convert("L").resize((32, 32), Image.Resampling.LANCZOS)
     waves = np.cos(np.pi / 32 * np.outer(np.arange(8), np.arange(32) + 0.5))
-    low = (
-        (waves @ np.asarray(grey, np.float64) @ waves.T).ravel().round(6)
-    )  # a flat picture has no bits from rounding
+    low = (waves @ np.asarray(grey, np.float64) @ waves.T).ravel()
+    low = low.round(6)  # a flat picture has no bits from rounding
     return low > np.median(low)
 
 
