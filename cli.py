@@ -17,6 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # argparse cannot hand on options it does not know, --help among them
         if words[:2] == ["train", "mini"]:
             return do_train_mini(words[2:])
+        if words[:2] == ["train", "lora"]:
+            return do_train_lora(words[2:])
         options = parser().parse_args(words)
         return options.do(options)
     except (ValueError, OSError) as error:
@@ -40,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     add_cartoons(data.add_parser("cartoons", help="render cartoon clips one can watch"))
     train = commands.add_parser("train", help="train a model").add_subparsers(required=True, metavar="RECIPE")
     train.add_parser("mini", help="the model in the box; `anisora train mini --help` lists its options")
+    train.add_parser("lora", help="a style from a folder of drawings; `anisora train lora --help`")
     return root
 
 
@@ -221,6 +224,15 @@ def do_train_mini(arguments: Sequence[str]) -> int:
     from .anisora_core.training.recipes.mini import main as train_mini
 
     return train_mini(arguments)
+
+
+def do_train_lora(arguments: Sequence[str]) -> int:
+    from .nodes.host.train_lora_shell import parser as options_of
+    from .nodes.host.train_lora_shell import train
+
+    options = options_of().parse_args(arguments)
+    report(options, train(options))
+    return 0
 
 
 def report(options: argparse.Namespace, facts: dict[str, Any]) -> None:

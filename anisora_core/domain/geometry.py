@@ -40,6 +40,10 @@ class LatentGrid:
             )
         return (num_frames - 1) // self.frames_per_latent + 1
 
+    def longest_within(self, num_frames: int) -> int:
+        """The longest legal length of at most `num_frames`, at least 1."""
+        return max(0, num_frames - 1) // self.frames_multiple * self.frames_multiple + 1
+
     def num_frames(self, latent_frames: int) -> int:
         return (latent_frames - 1) * self.frames_per_latent + 1
 

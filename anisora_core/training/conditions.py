@@ -37,24 +37,43 @@ def random_canvas(
     """Draw a canvas for a true clip (uint8 frames). Areas cover all true motion, so that what is given is true."""
     num_frames, height, width, _ = frames_FHWC.shape
     timeline = Timeline(num_frames, 1.0, height, width)
-    kind = rng.choice(
-        ["nothing", "first", "first_and_last", "last", "motion_area", "any"],
-        p=_probabilities(mix),
-    )
+    kind = random_kind(mix, rng)
     area = random_area(moving_FHW, rng) if kind == "motion_area" else None
     if kind == "motion_area" and float(area.mean()) > 0.8:  # type: ignore[union-attr]
         kind = "first"  # the camera moves, or nearly all does: an area would say nothing
-    chosen = _frames(str(kind), num_frames, mix, rng)
-    placed = [_keyframe(frames_FHWC, frame, mix, rng) for frame in chosen]
+    placed = placed_keyframes(frames_FHWC, kind, mix, rng)
     canvas = canvas_of_keyframes(placed, timeline, between)
     if kind == "motion_area" and area is not None:
         canvas = give_outside(canvas, placed, area.expand(num_frames, -1, -1))
     return canvas
 
 
-def _probabilities(mix: ConditionMix) -> list[float]:
-    named = [mix.nothing, mix.first, mix.first_and_last, mix.last, mix.motion_area]
-    return [*named, 1.0 - sum(named)]
+def random_kind(mix: ConditionMix, rng: np.random.Generator) -> str:
+    named = {
+        name: getattr(mix, name) for name in ("nothing", "first", "first_and_last", "last", "motion_area")
+    }
+    return str(rng.choice([*named, "any"], p=[*named.values(), 1.0 - sum(named.values())]))
+
+
+def random_keyframes(
+    frames_FHWC: np.ndarray, mix: ConditionMix, rng: np.random.Generator, key_multiple: int | None
+) -> list[PlacedKeyframe]:
+    """Keyframes alone, on a release's legal grid (None: the first frame only)."""
+    kind = random_kind(mix, rng)
+    if key_multiple is None and kind != "nothing":
+        kind = "first"
+    return placed_keyframes(frames_FHWC, kind, mix, rng, key_multiple or 1)
+
+
+def placed_keyframes(
+    frames_FHWC: np.ndarray,
+    kind: str,
+    mix: ConditionMix,
+    rng: np.random.Generator,
+    key_multiple: int = 1,
+) -> list[PlacedKeyframe]:
+    chosen = {frame // key_multiple * key_multiple for frame in _frames(kind, len(frames_FHWC), mix, rng)}
+    return [_keyframe(frames_FHWC, frame, mix, rng) for frame in sorted(chosen)]
 
 
 def _frames(kind: str, num_frames: int, mix: ConditionMix, rng: np.random.Generator) -> list[int]:

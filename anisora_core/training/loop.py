@@ -1,4 +1,7 @@
-"""The training loop: a generator of reports over any objective; it resumes by itself from its folder."""
+"""The training loop: a generator of reports over any objective; it resumes by itself from its folder.
+
+On accelerate: one process, or one per device, each with its own part of every batch; gradients are averaged.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +14,30 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ..files import write_beside
-from .optimizers import Optimizers, make_optimizers
+from .optimizers import OptimizerName, Optimizers, make_optimizers
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`learning_rate` falls by a cosine to 5 % over `steps` after `warmup` steps; gradients are clipped to norm.
+    """`learning_rate` falls by a cosine to 5 % over `steps` after `warmup` steps, or stays; gradients are clipped to norm.
 
-    `use_muon`: see `make_optimizers`.
+    `accumulate`: in how many parts a batch is computed. `precision` float32 is for tests and devices without bfloat16.
     """
 
     steps: int
     learning_rate: float
+    schedule: Literal["cosine", "constant"] = "cosine"
     warmup: int = 100
     ema_decay: float = 0.999
     clip_norm: float = 1.0
@@ -39,17 +45,22 @@ class Settings:
     save_every: int = 200
     log_every: int = 20
     num_workers: int = 1
-    use_muon: bool = False
+    optimizer: OptimizerName = "adamw"
+    accumulate: int = 1
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Report:
+    """`averaged`: the model with its average weights, as long as training does not go on."""
+
     step: int
     total: int
     loss: float
     seconds_per_step: float
     metrics: dict[str, float]
+    averaged: nn.Module | None = None
 
 
 #: (model, batch on its device, generator of the step) -> loss and figures to log.
@@ -58,13 +69,15 @@ Objective = Callable[[nn.Module, Any, torch.Generator], tuple[Tensor, dict[str, 
 
 def learning_rate(step: int, settings: Settings) -> float:
     warm = min(1.0, (step + 1) / max(1, settings.warmup))
+    if settings.schedule == "constant":
+        return settings.learning_rate * warm
     cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / settings.steps)))
     return settings.learning_rate * warm * (0.05 + 0.95 * cosine)
 
 
-def mixed_precision(device: torch.device) -> AbstractContextManager[Any]:
+def mixed_precision(device: torch.device, *, enabled: bool = True) -> AbstractContextManager[Any]:
     """bf16 products with float32 weights: about four times faster than float32 on CPUs that have it, too."""
-    return torch.autocast(device.type, torch.bfloat16)
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 def batches(dataset: Dataset[Any], start: int, settings: Settings) -> Iterator[Any]:
@@ -100,50 +113,104 @@ def train(
     settings: Settings,
     run_dir: Path,
     device: torch.device,
-    deadline: float | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Report]:
     """Train in place, leaving the averaged weights in `run_dir/state.pt` under "ema"; yields every `log_every` steps.
 
-    Stops early, saved, when `time.monotonic()` passes `deadline`.
+    Only parameters that want gradients are trained and kept. Item `step` of the dataset is this process's part of that
+    step's batch. Stops early, saved, when `should_stop` says so. ValueError when the loss is no number; what was
+    saved before stays.
     """
-    run_dir.mkdir(parents=True, exist_ok=True)
+    state = PartialState()
+    if state.is_main_process:
+        run_dir.mkdir(parents=True, exist_ok=True)
     model.to(device).train()
     optimizers = make_optimizers(
         model,
+        settings.optimizer,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
-        use_muon=settings.use_muon,
     )
     ema = Ema(model, settings.ema_decay)
     start = restore(run_dir, model, ema, optimizers)
     losses: list[float] = []
     since = time.monotonic()
     for step, batch in zip(range(start, settings.steps), batches(dataset, start, settings), strict=False):
-        rng = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-            group["lr"] = learning_rate(step, settings)
-        with mixed_precision(device):
-            loss, metrics = objective(model, to_device(batch, device), rng)
-        loss.backward()
+        set_learning_rate(optimizers, learning_rate(step, settings))
+        loss, metrics = descend(model, objective, to_device(batch, device), step, settings, device)
+        if not math.isfinite(loss):
+            kept = f"; step {saved_step(run_dir)} is kept" if saved_step(run_dir) else ""
+            raise ValueError(f"the loss is no number at step {step + 1}{kept}; lower learning_rate")
         nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         ema.update(model, step)
-        losses.append(loss.item())
-        is_last = step + 1 == settings.steps or (deadline is not None and time.monotonic() > deadline)
+        losses.append(loss)
+        is_last = step + 1 == settings.steps or agreed(should_stop(), device)
+        if ((step + 1) % settings.save_every == 0 or is_last) and state.is_main_process:
+            save(run_dir, model, ema, optimizers, step + 1)
         if (step + 1) % settings.log_every == 0 or is_last:
             seconds = (time.monotonic() - since) / len(losses)
-            report = Report(step + 1, settings.steps, sum(losses) / len(losses), seconds, metrics)
-            append_log(run_dir / "loss.jsonl", report)
-            losses, since = [], time.monotonic()
+            report = Report(step + 1, settings.steps, sum(losses) / len(losses), seconds, metrics, ema.model)
+            if state.is_main_process:
+                append_log(run_dir / "loss.jsonl", report)
+            losses = []
             yield report
-        if (step + 1) % settings.save_every == 0 or is_last:
-            save(run_dir, model, ema, optimizers, step + 1)
+            since = time.monotonic()
         if is_last:
             break
     model.load_state_dict(ema.model.state_dict())
     model.eval()
+
+
+def descend(
+    model: nn.Module, objective: Objective, batch: Any, step: int, settings: Settings, device: torch.device
+) -> tuple[float, dict[str, float]]:
+    """Gradients of one step, averaged over parts of the batch and over processes -> mean loss, figures of the last part."""
+    rng = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+    total = torch.zeros((), device=device)
+    metrics: dict[str, float] = {}
+    for part in parts_of(batch, settings.accumulate):
+        with mixed_precision(device, enabled=settings.precision == "bfloat16"):
+            loss, metrics = objective(model, part, rng)
+        (loss / settings.accumulate).backward()
+        total += loss.detach() / settings.accumulate
+    if PartialState().num_processes > 1:
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.grad = over_processes(parameter.grad, "mean")
+        total = over_processes(total, "mean")
+    return float(total), metrics
+
+
+def parts_of(batch: Any, count: int) -> Iterator[Any]:
+    """A dict of tensors cut along their first side."""
+    if count == 1:
+        yield batch
+        return
+    cut = {key: value.chunk(count) for key, value in batch.items()}
+    for index in range(count):
+        yield {key: pieces[index] for key, pieces in cut.items()}
+
+
+def agreed(stop: bool, device: torch.device) -> bool:
+    """Whether any process wants to stop: then all do, at the same step."""
+    if PartialState().num_processes == 1:
+        return stop
+    return bool(over_processes(torch.tensor(float(stop), device=device), "sum") > 0)
+
+
+def over_processes(value: Tensor, how: Literal["mean", "sum"]) -> Tensor:
+    result = reduce(value, how)
+    assert isinstance(result, Tensor)
+    return result
+
+
+def set_learning_rate(optimizers: Optimizers, value: float) -> None:
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = value
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
@@ -181,3 +248,13 @@ def restore(run_dir: Path, model: nn.Module, ema: Ema, optimizers: Optimizers) -
         optimizer.load_state_dict(saved)
     log.info("resumed %s at step %d", run_dir, state["step"])
     return int(state["step"])
+
+
+def saved_step(run_dir: Path) -> int:
+    """The step that `run_dir` would go on from, 0 for none."""
+    path = run_dir / "state.pt"
+    return (
+        int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["step"])
+        if path.exists()
+        else 0
+    )

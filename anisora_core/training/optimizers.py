@@ -1,37 +1,65 @@
-"""Muon for matrices and convolutions, AdamW for the rest."""
+"""AdamW; Muon for matrices and convolutions; 8-bit AdamW and Prodigy from their packages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from importlib import import_module
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 Optimizers = list[torch.optim.Optimizer]
+OptimizerName = Literal["adamw", "muon", "adamw8bit", "prodigy"]
+OPTIMIZERS: tuple[OptimizerName, ...] = ("adamw", "muon", "adamw8bit", "prodigy")
+#: Optimisers that are packages of their own: package, class.
+_PACKAGED = {"adamw8bit": ("bitsandbytes.optim", "AdamW8bit"), "prodigy": ("prodigyopt", "Prodigy")}
+_BETAS = (0.9, 0.98)
 
 
 def make_optimizers(
-    model: nn.Module, *, learning_rate: float, weight_decay: float, use_muon: bool
+    model: nn.Module, name: OptimizerName, *, learning_rate: float, weight_decay: float
 ) -> Optimizers:
-    """With `use_muon`, linear and convolution weights inside repeated blocks go by Muon, the rest by AdamW."""
-    repeated = ("block", "samples.", "middle.")
-    hidden = [
-        module.weight
-        for name, module in model.named_modules()
-        if use_muon
-        and isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d)
-        and any(part in name for part in repeated)
-        and module.weight.requires_grad
-    ]
+    """For the parameters that want gradients. `muon`: linear and convolution weights inside repeated blocks, AdamW the rest.
+
+    Prodigy (Mishchenko and Defazio 2023, arXiv 2306.06101) finds its own rate: `learning_rate` 1 is meant there.
+    ValueError for one whose package is not installed.
+    """
+    wanted = [p for p in model.parameters() if p.requires_grad]
+    if name in _PACKAGED:
+        made = packaged(name)(wanted, lr=learning_rate, betas=_BETAS, weight_decay=weight_decay)
+        return [made]
+    hidden = hidden_weights(model) if name == "muon" else []
     chosen = {id(p) for p in hidden}
-    rest = [p for p in model.parameters() if p.requires_grad and id(p) not in chosen]
+    rest = [p for p in wanted if id(p) not in chosen]
     optimizers: Optimizers = [
-        torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.98), weight_decay=weight_decay)
+        torch.optim.AdamW(rest, lr=learning_rate, betas=_BETAS, weight_decay=weight_decay)
     ]
     if hidden:
         optimizers.append(ConvMuon(hidden, learning_rate=learning_rate, weight_decay=weight_decay))
     return optimizers
+
+
+def packaged(name: OptimizerName) -> Any:
+    module, kind = _PACKAGED[name]
+    try:
+        return getattr(import_module(module), kind)
+    except ImportError:
+        package = module.partition(".")[0]
+        raise ValueError(
+            f"optimizer {name} needs the package {package}; run: pip install {package}"
+        ) from None
+
+
+def hidden_weights(model: nn.Module) -> list[Tensor]:
+    repeated = ("block", "samples.", "middle.")
+    return [
+        module.weight
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.Conv3d)
+        and any(part in name for part in repeated)
+        and module.weight.requires_grad
+    ]
 
 
 class ConvMuon(torch.optim.Muon):

@@ -48,7 +48,7 @@ ALLOWED = {
     "sampling": BELOW_TRAINING,
     "loading": BELOW_TRAINING,
     "generate": BELOW_TRAINING | {"sampling"},
-    "training": BELOW_TRAINING | {"generate"},
+    "training": BELOW_TRAINING | {"generate", "loading", "sampling"},
     "__init__": {"checkpoints", "domain", "generate", "releases"},
 }
 

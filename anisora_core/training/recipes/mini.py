@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -97,13 +98,15 @@ CPU = Recipe(
         ema_decay=0.997,
         log_every=100,
         save_every=400,
-        use_muon=True,
+        optimizer="muon",
     ),
     frames_batch=6,
-    clips=Settings(steps=3000, learning_rate=6e-4, warmup=100, ema_decay=0.998, log_every=50, use_muon=True),
+    clips=Settings(
+        steps=3000, learning_rate=6e-4, warmup=100, ema_decay=0.998, log_every=50, optimizer="muon"
+    ),
     clips_batch=4,
     decoder=Settings(
-        steps=2000, learning_rate=5e-4, warmup=100, ema_decay=0.998, log_every=50, use_muon=True
+        steps=2000, learning_rate=5e-4, warmup=100, ema_decay=0.998, log_every=50, optimizer="muon"
     ),
     clips_length=17,
     clips_crop=64,
@@ -111,9 +114,9 @@ CPU = Recipe(
     strong_buckets=buckets(False, 16),
     cached_clips=5000,
     conditions_per_clip=1,
-    weak=Settings(steps=640, learning_rate=2e-3, warmup=60, ema_decay=0.995, num_workers=0, use_muon=True),
+    weak=Settings(steps=640, learning_rate=2e-3, warmup=60, ema_decay=0.995, num_workers=0, optimizer="muon"),
     strong=Settings(
-        steps=2500, learning_rate=1.5e-3, warmup=20, ema_decay=0.995, num_workers=0, use_muon=True
+        steps=2500, learning_rate=1.5e-3, warmup=20, ema_decay=0.995, num_workers=0, optimizer="muon"
     ),
 )
 GPU = replace(
@@ -143,7 +146,7 @@ class Job:
     stages: Sequence[str]
     warm: bool = False
     compile: bool = False
-    deadline: float | None = None
+    should_stop: Callable[[], bool] = lambda: False
 
     def rng(self) -> torch.Generator:
         return torch.Generator().manual_seed(self.recipe.seed)
@@ -184,7 +187,7 @@ def train_vae(
     job: Job, stage: str, vae: WanVAE, data: CartoonBatches, settings: Settings
 ) -> Iterator[Report]:
     folder = job.run_dir / stage
-    yield from train(vae, data, Reconstruction(), settings, folder, job.device, job.deadline)
+    yield from train(vae, data, Reconstruction(), settings, folder, job.device, job.should_stop)
     with mixed_precision(job.device):
         reconstruction_sheet(vae, folder / "samples.png")
 
@@ -269,7 +272,9 @@ def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
     chosen = recipe.strong_buckets if strong else recipe.weak_buckets
     data = LatentBatches(job.run_dir / "latents", chosen, seed=recipe.seed + strong)
     settings = recipe.strong if strong else recipe.weak
-    yield from train(model, data, FlowMatching(ids[0], mask[0]), settings, folder, job.device, job.deadline)
+    yield from train(
+        model, data, FlowMatching(ids[0], mask[0]), settings, folder, job.device, job.should_stop
+    )
     with mixed_precision(job.device):
         made_by = Mini(model.transformer, trained_vae(job), model.text_encoder)
         sample_sheet(made_by, RELEASES[MINI_NAME], folder / "samples.png")
@@ -311,6 +316,12 @@ RUN: dict[str, Callable[[Job], Iterator[Report]]] = {
 }
 
 
+def passed(minutes: float | None) -> Callable[[], bool]:
+    """From now on; never for None."""
+    deadline = time.monotonic() + minutes * 60 if minutes else math.inf
+    return lambda: time.monotonic() > deadline
+
+
 def main(arguments: Sequence[str]) -> int:
     """`anisora train mini`: run the stages asked for, in order; each continues where it stopped."""
     parser = argparse.ArgumentParser(prog="anisora train mini", description=__doc__)
@@ -336,8 +347,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.seed is not None:
         recipe = replace(recipe, seed=options.seed)
     for stage in options.stages:
-        deadline = time.monotonic() + options.minutes * 60 if options.minutes else None
-        job = Job(recipe, options.run, device, options.stages, options.warm, options.compile, deadline)
+        should_stop = passed(options.minutes)
+        job = Job(recipe, options.run, device, options.stages, options.warm, options.compile, should_stop)
         for report in RUN[stage](job):
             figures = " ".join(f"{key} {value:.3f}" for key, value in report.metrics.items())
             log.info(

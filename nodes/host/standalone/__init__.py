@@ -23,15 +23,20 @@ def input_file(name: str) -> Path:
     return path if path.exists() else Path(os.environ.get("ANISORA_INPUT", "input")) / name
 
 
+def models_folder() -> Path:
+    """ANISORA_MODELS (default: the folder `models`), laid out as ComfyUI's models are."""
+    return Path(os.environ.get("ANISORA_MODELS", "models"))
+
+
 def model_file(folder: str, name: str) -> Path | None:
-    """In ANISORA_MODELS (default: the folder `models`), laid out as ComfyUI's models are; else a path."""
-    places = (Path(os.environ.get("ANISORA_MODELS", "models"), folder, name), Path(name).expanduser())
+    """In the models folder; else a path."""
+    places = (models_folder() / folder / name, Path(name).expanduser())
     return next((path for path in places if os.path.exists(path)), None)  # False for a name too long
 
 
 def model_names(folder: str) -> list[str]:
     """Files of such a folder, with the folders inside it."""
-    base = Path(os.environ.get("ANISORA_MODELS", "models"), folder)
+    base = models_folder() / folder
     return sorted(path.relative_to(base).as_posix() for path in base.rglob("*.safetensors"))
 
 

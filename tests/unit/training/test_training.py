@@ -29,7 +29,7 @@ from comfyui_anisora.anisora_core.training.text_to_video import FlowMatching, Te
 TINY_VAE = replace(MINI_VAE, encoder_dim=8, decoder_dim=8)
 TINY_TEXT = TextConfig(dim=24, ffn_dim=32, num_layers=1, num_heads=2, head_dim=12, max_length=16)
 SETTINGS = Settings(
-    steps=12, learning_rate=5e-3, warmup=1, save_every=6, log_every=3, num_workers=0, use_muon=True
+    steps=12, learning_rate=5e-3, warmup=1, save_every=6, log_every=3, num_workers=0, optimizer="muon"
 )
 
 
@@ -71,7 +71,7 @@ def test_loss_falls_and_a_resumed_run_continues_where_it_stopped(tmp_path):
     list(train(trained, OneBatch(), objective(), SETTINGS, tmp_path / "whole", device))
     assert loss_of(trained) < 0.9 * loss_of(tiny_model())
     model = tiny_model()
-    list(train(model, OneBatch(), objective(), SETTINGS, tmp_path / "half", device, deadline=0.0))
+    list(train(model, OneBatch(), objective(), SETTINGS, tmp_path / "half", device, should_stop=lambda: True))
     resumed = tiny_model()
     list(train(resumed, OneBatch(), objective(), SETTINGS, tmp_path / "half", device))
     states = [torch.load(tmp_path / name / "state.pt", weights_only=True) for name in ("whole", "half")]

@@ -1,0 +1,87 @@
+"""Short clips out of a still drawing: pans, zooms, parallax and sway, so that training on drawings keeps motion."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MOVES = ("pan", "zoom", "parallax", "sway")
+#: A frame shows this share of the drawing's width and height: drawings come this much larger, and moves stay inside.
+SHOWN = 0.8
+
+
+@dataclass(frozen=True)
+class PseudoClip:
+    """uint8 frames; `speed` is how far pixels go on average, in frame heights per frame."""
+
+    frames_FHWC: np.ndarray
+    speed: float
+    move: str
+
+
+def pseudo_clip(
+    picture_HWC: np.ndarray, num_frames: int, height: int, width: int, rng: np.random.Generator
+) -> PseudoClip:
+    """A uint8 drawing of about (height, width) / SHOWN, moved by a random camera or swaying in place.
+
+    No frame shows what another shows, so a keyframe is never just the answer.
+    """
+    move = str(rng.choice(MOVES))
+    y, x = torch.meshgrid(
+        (torch.arange(height) + 0.5) * 2 / height - 1,
+        (torch.arange(width) + 0.5) * 2 / width - 1,
+        indexing="ij",
+    )
+    grid = torch.stack([x, y], dim=-1)
+    times = torch.arange(num_frames) / max(1, num_frames - 1)
+    seen = swaying(grid, times, rng) if move == "sway" else filmed(grid, times, move, rng)
+    picture = torch.from_numpy(np.ascontiguousarray(picture_HWC)).permute(2, 0, 1)[None].float()
+    frames = F.grid_sample(
+        picture.expand(num_frames, -1, -1, -1), seen, padding_mode="reflection", align_corners=False
+    )
+    speed = float((seen[1:] - seen[:-1]).norm(dim=-1).mean()) / (2.0 * SHOWN) if num_frames > 1 else 0.0
+    return PseudoClip(frames.permute(0, 2, 3, 1).round().clamp(0, 255).byte().numpy(), speed, move)
+
+
+def filmed(grid_HW2: Tensor, times_F: Tensor, move: str, rng: np.random.Generator) -> Tensor:
+    """Where each pixel of each frame looks, -1..1 over the drawing: [F, H, W, 2]."""
+    eased = times_F * times_F * (3.0 - 2.0 * times_F) if rng.random() < 0.5 else times_F
+    course = eased.view(-1, 1, 1, 1) * 2.0 - 1.0  # -1..1
+    if rng.random() < 0.5:
+        course = -course
+    reach = (1.0 - SHOWN) * float(rng.uniform(0.4, 1.0))
+    if move == "zoom":
+        return grid_HW2 * (SHOWN + reach * course)
+    angle = float(rng.choice([0.0, 0.5 * math.pi])) if rng.random() < 0.7 else float(rng.uniform(0, math.pi))
+    path = course * reach * torch.tensor([math.cos(angle), math.sin(angle)])
+    if move == "parallax":
+        path = path * nearness(grid_HW2, rng)[..., None]
+    return grid_HW2 * SHOWN + path
+
+
+def nearness(grid_HW2: Tensor, rng: np.random.Generator) -> Tensor:
+    """0..1 per pixel: a drawing says nothing of depth, so what is low or in the middle counts as near."""
+    low = (grid_HW2[..., 1] + 1.0) / 2.0
+    return 0.25 + 0.75 * torch.maximum(low, blob(grid_HW2, rng, spread=0.3))
+
+
+def swaying(grid_HW2: Tensor, times_F: Tensor, rng: np.random.Generator) -> Tensor:
+    """Part of the drawing bends to and fro, like hair or cloth in the wind."""
+    cycles, phase = float(rng.uniform(0.5, 2.0)), float(rng.uniform(0.0, 2 * math.pi))
+    amount, bend = float(rng.uniform(0.04, 0.15)), float(rng.uniform(0.5, 2.5))
+    wave = torch.sin(2 * math.pi * cycles * times_F.view(-1, 1, 1) + phase + bend * grid_HW2[..., 1])
+    angle = float(rng.normal(0.0, 0.5))
+    direction = torch.tensor([math.cos(angle), math.sin(angle)])
+    bent = amount * wave * blob(grid_HW2, rng, spread=0.6)
+    return grid_HW2 * SHOWN + bent[..., None] * direction
+
+
+def blob(grid_HW2: Tensor, rng: np.random.Generator, *, spread: float) -> Tensor:
+    """1 near a random place about the middle, falling off to 0."""
+    centre = torch.from_numpy(rng.normal(0.0, 0.3, 2).astype(np.float32))
+    return torch.exp(-(grid_HW2 - centre).square().sum(-1) / (2.0 * spread * spread))

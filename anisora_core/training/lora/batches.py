@@ -1,0 +1,147 @@
+"""Which examples a step sees: a function of the seed and the step alone, so that a resumed run sees what it would have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ...conditioning.prompt import compose_prompt
+from ...data.captions import compose_caption
+from ...releases import Release
+from .examples import Example, ExampleCache, TextCache
+
+
+@dataclass(frozen=True)
+class Words:
+    """How captions become prompts. `dropout`: share of examples without words, which classifier-free guidance needs."""
+
+    trigger: str = ""
+    shuffle: bool = False
+    keep: int = 1
+    dropout: float = 0.1
+
+    @property
+    def orders(self) -> int:
+        """Text is encoded before training, so shuffling is among a few orders."""
+        return 6 if self.shuffle else 1
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Examples of one shape, drawn by their items' repeats; `share` of the steps. `is_given`: with their keyframes."""
+
+    examples: Sequence[Example]
+    share: float
+    is_given: bool = False
+    is_prior: bool = False
+    weights: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        repeats = np.array([example.item.repeats for example in self.examples], np.float64)
+        object.__setattr__(self, "weights", repeats / repeats.sum())
+
+
+@dataclass(frozen=True)
+class LoraBatches(Dataset[dict[str, Tensor]]):
+    """Item `step`: every `world`-th clip, from `rank` on, of that step's batch of `batch * world` clips.
+
+    latent, guide, mask and text stacked; key [B] for noise and dropout; level [B] evenly spread over 0..1 in the whole batch.
+    """
+
+    pools: Sequence[Pool]
+    cache: ExampleCache
+    texts: TextCache
+    words: Words
+    release: Release
+    batch: int
+    seed: int
+    rank: int = 0
+    world: int = 1
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng((self.seed, step))
+        shares = np.array([pool.share for pool in self.pools])
+        pool = self.pools[int(rng.choice(len(self.pools), p=shares / shares.sum()))]
+        total = self.batch * self.world
+        rows = [self.row(pool, step, index, total) for index in range(self.rank, total, self.world)]
+        return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+
+    def row(self, pool: Pool, step: int, index: int, total: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng((self.seed, step, index))
+        example = pool.examples[int(rng.choice(len(pool.examples), p=pool.weights))]
+        made = self.cache.read(example)
+        prompt = self.prompt(example, made.motion_score, rng)
+        key = torch.tensor(int(rng.integers(1 << 62)))
+        level = torch.tensor((index + float(rng.random())) / total)
+        is_shown = pool.is_given or example.self_guided
+        blank_mask = made.latent.new_zeros(self.mask_channels, *made.latent.shape[1:])
+        return {
+            "latent": made.latent,
+            "guide": made.guide if is_shown else made.blank,
+            "mask": made.mask if is_shown else blank_mask,
+            "text": self.texts.read(prompt),
+            "key": key,
+            "level": level,
+            "is_prior": torch.tensor(pool.is_prior),
+            **({"image": made.image} if is_shown and made.image is not None else {}),
+        }
+
+    @property
+    def mask_channels(self) -> int:
+        return 0 if self.release.guide_way == "slots" else self.release.grid.frames_per_latent
+
+    def prompt(self, example: Example, motion_score: float, rng: np.random.Generator) -> str:
+        if rng.random() < self.words.dropout:
+            return ""
+        order = int(rng.integers(self.words.orders))
+        return prompt_of(example, motion_score, self.words, self.release, order)
+
+    def prompts(self) -> list[str]:
+        """All that steps may ask for."""
+        examples = {
+            example: self.cache.read(example).motion_score for pool in self.pools for example in pool.examples
+        }
+        said = [
+            prompt_of(example, score, self.words, self.release, order)
+            for example, score in examples.items()
+            for order in range(self.words.orders)
+        ]
+        return list(dict.fromkeys(["", *said]))
+
+
+def prompt_of(example: Example, motion_score: float, words: Words, release: Release, order: int) -> str:
+    """`order`: which of the caption's shuffled orders, 0 for its own."""
+    rng = np.random.default_rng((order, int(example.item.content[:8], 16)))
+    caption = compose_caption(
+        example.item.caption, words.trigger, shuffle=words.shuffle and order > 0, keep=words.keep, rng=rng
+    )
+    return compose_prompt(caption, release.prompt_tail, motion_score)
+
+
+def pools_of(
+    examples: Sequence[Example], *, still: float, move: float, given: float, prior: float
+) -> list[Pool]:
+    """Pools of one shape each. `still`, `move`, `given`: shares of the steps on stills, on clips without and with keyframes;
+    `prior`: of the latter, those that keep the network as it was."""
+    groups: dict[object, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(example.shape, []).append(example)
+    stills = [group for group in groups.values() if group[0].kind == "still"]
+    clips = [group for group in groups.values() if group[0].kind != "still"]
+    return [
+        *_shared(stills, still),
+        *_shared(clips, move),
+        *_shared(clips, given * (1.0 - prior), is_given=True),
+        *_shared(clips, given * prior, is_given=True, is_prior=True),
+    ]
+
+
+def _shared(groups: Sequence[Sequence[Example]], share: float, **kind: bool) -> list[Pool]:
+    """By their numbers."""
+    total = sum(len(group) for group in groups)
+    return [Pool(group, share * len(group) / total, **kind) for group in groups if share]

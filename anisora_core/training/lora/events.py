@@ -1,0 +1,93 @@
+"""What a LoRA training tells while it runs; each is a line of JSON between processes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the folder holds, in lines."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Warned:
+    text: str
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Of the examples, `done` of `total` are on disk."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """`smooth`: the loss's running average. `gigabytes`: memory at its peak so far, of the GPU where there is one."""
+
+    step: int
+    total: int
+    loss: float
+    smooth: float
+    seconds_left: float
+    gigabytes: float
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """`sheet`: a row of each sample by the base model above one with the LoRA. `motion_ratio`: of the latter to the former."""
+
+    step: int
+    sheet: Path
+    clips: tuple[Path, ...]
+    motion_ratio: float
+
+
+@dataclass(frozen=True)
+class Saved:
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Finished:
+    """`is_whole`: all steps are done; else running it again goes on from `step`."""
+
+    path: Path
+    step: int
+    is_whole: bool
+    seconds: float
+
+
+Event = Said | Warned | Encoding | Stepped | Sampled | Saved | Finished
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (Said, Warned, Encoding, Stepped, Sampled, Saved, Finished)
+}
+
+
+def to_json(event: Event) -> str:
+    return json.dumps({"event": type(event).__name__, **asdict(event)}, default=str)
+
+
+def from_json(line: str) -> Event:
+    """ValueError for what `to_json` did not write."""
+    try:
+        said = json.loads(line)
+        kind = _KINDS[said.pop("event")]
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(f"{line[:80]!r} is no event") from None
+    for name in ("path", "sheet"):
+        if name in said:
+            said[name] = Path(said[name])
+    if "clips" in said:
+        said["clips"] = tuple(Path(clip) for clip in said["clips"])
+    if "lines" in said:
+        said["lines"] = tuple(said["lines"])
+    return kind(**said)

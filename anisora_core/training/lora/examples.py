@@ -1,0 +1,204 @@
+"""What a LoRA learns from: drawings as one-frame clips with nothing given, moving ones out of them, and true clips.
+
+Stills are never their own guide: a model that is shown its answer learns to copy. Everything is encoded once and kept
+on disk by what went in, so that a second run starts at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ...conditioning.guide import Encoder, canvas_of_keyframes, encode_in_slots
+from ...conditioning.masks import pack_mask
+from ...data.pictures import fit, read_frames, read_picture
+from ...data.pseudo_clips import SHOWN, pseudo_clip
+from ...data.training_folder import Item
+from ...domain.conditions import Timeline
+from ...files import write_beside
+from ...releases import Release
+from ..autoencoder import to_video
+from ..conditions import ConditionMix, random_keyframes
+
+Kind = Literal["still", "move", "clip"]
+#: Keyframes of moving examples: AniSora's own program draws at most two, half of the clips have the first (facts of V1's
+#: `shared_step`); the paper adds first and last (section 4.3, mask strategy).
+KEYFRAMES = ConditionMix(
+    nothing=0.0, first=0.5, first_and_last=0.2, last=0.1, motion_area=0.0, max_keyframes=2, weak_keyframe=0.0
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One way to see an item: a still, or a clip of `num_frames`, at `size` (height, width).
+
+    `variant` counts random crops and moves of one item. `self_guided`: the still is its own guide, as other trainers have
+    it; for comparisons.
+    """
+
+    item: Item
+    kind: Kind
+    size: tuple[int, int]
+    num_frames: int
+    variant: int
+    self_guided: bool = False
+
+    @property
+    def shape(self) -> tuple[Kind, int, tuple[int, int]]:
+        """Of examples that fit into one batch."""
+        return self.kind, self.num_frames, self.size
+
+    def rng(self, seed: int) -> np.random.Generator:
+        content = int(self.item.content[:16], 16)
+        kind = ("still", "move", "clip").index(self.kind)
+        return np.random.default_rng((seed, content, kind, *self.size, self.variant))
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """latent [C, T, h, w]; with keyframes: guide as it, mask [M, T, h, w]; without: `blank`, the guide of an empty canvas.
+
+    image [L, D] for releases that look at the first keyframe.
+    """
+
+    latent: Tensor
+    guide: Tensor
+    mask: Tensor
+    blank: Tensor
+    motion_score: float
+    image: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Encoders:
+    """`see`: picture_BHWC 0..1 -> image_BLD, of releases that have it."""
+
+    encode: Encoder
+    see: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class ExampleCache:
+    """Encoded examples under `folder`. `encoded_by`: what would change the latents, the VAE's file."""
+
+    folder: Path
+    release: Release
+    encoded_by: str
+    seed: int
+
+    def path(self, example: Example) -> Path:
+        said = asdict(example) | {"item": example.item.content, "seed": self.seed}
+        return self._path([said, asdict(KEYFRAMES), SHOWN])
+
+    def blank_path(self, example: Example) -> Path:
+        return self._path([example.num_frames, *example.size])
+
+    def _path(self, said: list[Any]) -> Path:
+        text = json.dumps([self.release.name, self.encoded_by, said], sort_keys=True)
+        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
+
+    def missing(self, examples: Sequence[Example]) -> list[Example]:
+        return [
+            example
+            for example in examples
+            if not (self.path(example).exists() and self.blank_path(example).exists())
+        ]
+
+    def fill(self, examples: Sequence[Example], encoders: Encoders) -> Iterator[Example]:
+        """Encode what is not there yet, yielding each as it is done."""
+        for example in self.missing(examples):
+            if not self.blank_path(example).exists():
+                _save(
+                    self.blank_path(example), {"blank": blank_guide(example, self.release, encoders.encode)}
+                )
+            _save(self.path(example), encoded(example, self.release, encoders, self.seed))
+            yield example
+
+    def read(self, example: Example) -> Encoded:
+        kept = {name: value.float() for name, value in load_file(self.path(example)).items()}
+        score, blank = float(kept.pop("motion_score")), load_file(self.blank_path(example))["blank"].float()
+        guide, mask = kept.get("guide", blank), kept.get("mask", kept["latent"][:0])
+        return Encoded(kept["latent"], guide, mask, blank, score, kept.get("image"))
+
+
+def _save(path: Path, tensors: dict[str, Tensor]) -> None:
+    with write_beside(path) as part:
+        save_file({name: value.half().cpu().contiguous() for name, value in tensors.items()}, part)
+
+
+def blank_guide(example: Example, release: Release, encode: Encoder) -> Tensor:
+    """guide [C, T, h, w] of a canvas without keyframes."""
+    timeline = Timeline(example.num_frames, release.fps, *example.size)
+    if release.guide_way == "slots":
+        return encode_in_slots([], timeline, release.grid, encode)[0][0]
+    return encode(canvas_of_keyframes([], timeline).video_CFHW[None])[0]
+
+
+def encoded(example: Example, release: Release, encoders: Encoders, seed: int) -> dict[str, Tensor]:
+    """The tensors of a file: a still has neither guide nor mask, unless it is its own."""
+    rng, encode = example.rng(seed), encoders.encode
+    frames, score = frames_of(example, release, rng)
+    latent = encode(to_video(frames)[None])[0]
+    tensors = {"latent": latent, "motion_score": torch.tensor(score)}
+    if example.self_guided:
+        return tensors | {"guide": latent, "mask": torch.ones_like(latent[: release.grid.frames_per_latent])}
+    if example.kind == "still":
+        return tensors
+    placed = random_keyframes(frames, KEYFRAMES, rng, release.key_multiple)
+    if encoders.see:
+        tensors["image"] = encoders.see(placed[0].image_HWC[None])[0]
+    timeline = Timeline(len(frames), release.fps, *example.size)
+    if release.guide_way == "slots":
+        guide, mask = encode_in_slots(placed, timeline, release.grid, encode)
+        return tensors | {"guide": guide[0], "mask": mask[0]}
+    canvas = canvas_of_keyframes(placed, timeline, release.between)
+    guide = encode(canvas.video_CFHW[None])[0]
+    return tensors | {"guide": guide, "mask": pack_mask(canvas.given_mask_FHW, release.grid)}
+
+
+def frames_of(example: Example, release: Release, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """uint8 FHWC frames and the motion score that the prompt says."""
+    height, width = example.size
+    low, high = release.motion_range
+    path = example.item.path
+    if example.kind == "clip":
+        frames = read_frames(path, release.fps, example.num_frames)
+        return fit(frames, height, width, rng if example.variant else None), release.motion_score
+    picture = read_picture(path)
+    if example.kind == "still":
+        return fit(picture, height, width, rng if example.variant else None)[None], low
+    larger = fit(picture, round(height / SHOWN), round(width / SHOWN), rng)
+    clip = pseudo_clip(larger, example.num_frames, height, width, rng)
+    score = 14.0 * (clip.speed * release.fps) ** 0.5  # as mini's cartoons are told
+    return clip.frames_FHWC, min(high, max(low, round(score, 1)))
+
+
+@dataclass(frozen=True)
+class TextCache:
+    """Features of prompts, by prompt and encoder."""
+
+    folder: Path
+    encoded_by: str
+
+    def path(self, prompt: str) -> Path:
+        digest = hashlib.sha256(f"{self.encoded_by}\n{prompt}".encode()).hexdigest()
+        return self.folder / f"text_{digest[:32]}.safetensors"
+
+    def fill(self, prompts: Sequence[str], encode: Callable[[Sequence[str]], Tensor]) -> None:
+        for prompt in dict.fromkeys(prompts):
+            if not self.path(prompt).exists():
+                with write_beside(self.path(prompt)) as part:
+                    save_file({"text": encode([prompt])[0].float().cpu().contiguous()}, part)
+
+    def read(self, prompt: str) -> Tensor:
+        """text_LD."""
+        return load_file(self.path(prompt))["text"]

@@ -1,0 +1,105 @@
+"""What a step of LoRA training minimises: the network's own prediction, flow or velocity, at drawn noise levels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ...checkpoints.components import Transformer
+from ...diffusion.prediction import Flow
+from ...diffusion.schedules import TRAINED_STEPS, cogvideox_alphas, shift_sigma, zero_terminal_snr
+from ...domain.conditions import Guide
+from ...releases import Release
+from ...sampling import guided_model
+from .adapters import Adapters, acting
+
+Timesteps = Literal["uniform", "logit_normal", "shift"]
+TIMESTEPS: tuple[Timesteps, ...] = ("uniform", "logit_normal", "shift")
+
+
+@dataclass(frozen=True)
+class NoiseLevels:
+    """Evenly drawn u in 0..1 -> sigma in `low`..`high`, rising with u.
+
+    `logit_normal`: most in the middle (Esser et al. 2024, arXiv 2403.03206, section 3.1; location 0, scale 1). `shift`: their
+    equation 23, as the release samples. An expert of two has its own range, and the density there of the whole.
+    """
+
+    way: Timesteps
+    shift: float
+    low: float = 0.0
+    high: float = 1.0
+
+    def __call__(self, u: float) -> float:
+        first, last = self._place(self.low), self._place(self.high)
+        return self._level(first + (last - first) * u)
+
+    def _level(self, u: float) -> float:
+        if self.way == "shift":
+            return shift_sigma(u, self.shift)
+        if self.way == "logit_normal":
+            return 1.0 / (1.0 + math.exp(-NormalDist().inv_cdf(min(max(u, 1e-6), 1.0 - 1e-6))))
+        return u
+
+    def _place(self, sigma: float) -> float:
+        """The u of a sigma."""
+        if self.way == "shift":
+            return shift_sigma(sigma, 1.0 / self.shift)
+        if self.way == "logit_normal" and 0.0 < sigma < 1.0:
+            return NormalDist().cdf(math.log(sigma / (1.0 - sigma)))
+        return sigma
+
+
+@dataclass(frozen=True)
+class LoraObjective:
+    """MSE of the prediction. Noise, level and dropout belong to a clip by its key, whatever batch or process it is in.
+
+    A batch with `is_prior` is asked to be what the network without adapters says, which keeps it as it was there.
+    """
+
+    network: Transformer
+    release: Release
+    levels: NoiseLevels
+
+    def __call__(
+        self, model: nn.Module, batch: dict[str, Tensor], rng: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        adapters = model
+        assert isinstance(adapters, Adapters)
+        x0 = batch["latent"]
+        keys = [int(key) for key in batch["key"]]
+        noise = torch.stack([keyed_noise(key, x0.shape[1:]) for key in keys]).to(x0)
+        x, timestep_B, target = self.point(x0, noise, batch["level"])
+        guide = Guide(batch["guide"], batch["mask"])
+        predict = guided_model(self.network, guide, batch["text"], batch.get("image"))
+        if bool(batch["is_prior"].any()):
+            with torch.no_grad():
+                target = predict(x, timestep_B).float()
+        with acting(self.network, adapters, keys):
+            out = predict(x, timestep_B).float()
+        error_B = (out - target).square().flatten(1).mean(1)
+        return error_B.mean(), {"level": float(batch["level"].mean())}
+
+    def point(self, x0: Tensor, noise: Tensor, level_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(what the network sees, timestep_B, what it should say) at evenly drawn levels 0..1."""
+        shape = (-1, 1, 1, 1, 1)
+        if self.release.family == "cogvideox":
+            table = torch.tensor(zero_terminal_snr(cogvideox_alphas()), device=x0.device)
+            step_B = (level_B * TRAINED_STEPS).long().clamp(0, TRAINED_STEPS - 1)
+            alpha = table[step_B].view(shape)
+            sigma = (1.0 - alpha * alpha).sqrt()
+            return alpha * x0 + sigma * noise, step_B.float(), alpha * noise - sigma * x0
+        flow = Flow(self.release.truncate_timestep)
+        sigmas = [self.levels(float(level)) for level in level_B]
+        sigma_B = torch.tensor(sigmas, device=x0.device)
+        timestep_B = torch.tensor([flow.timestep(sigma) for sigma in sigmas], device=x0.device)
+        return flow.add_noise(x0, noise, sigma_B.view(shape)), timestep_B, flow.target(x0, noise)
+
+
+def keyed_noise(key: int, shape: torch.Size) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(key))

@@ -1,0 +1,202 @@
+"""Everything that decides what a LoRA training gives, as one value: presets, options of the shell and of the node."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import Field, asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ...files import write_beside
+from ...releases import MINI_NAME, Release, find_release
+from ..loop import Settings
+from ..optimizers import OPTIMIZERS
+from .adapters import BLOCK_LINEARS, AdapterSettings
+from .objective import TIMESTEPS, NoiseLevels
+
+
+def option(default: Any, tip: str, **limits: Any) -> Any:
+    """A field with what the shell and the node say about it. `limits`: low, high, choices."""
+    return field(default=default, metadata={"tip": tip, **limits})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Defaults are the preset `normal`. 0 in `area`, `length` and `shift` means the release's own."""
+
+    images: str = option("", "Folder of drawings, and clips if there are any, with captions beside them.")
+    name: str = option("my_style", "Name of the LoRA.")
+    release: str = option(MINI_NAME, "What it is for.")
+    trigger: str = option("", "Words that call the style; they go before every caption.")
+    steps: int = option(1500, "Steps of training.", low=1, high=100_000)
+    batch: int = option(4, "Clips per step and process.", low=1, high=256)
+    accumulate: int = option(1, "Parts a batch is computed in; more need less memory.", low=1, high=256)
+    learning_rate: float = option(1e-4, "Size of a step. Prodigy finds its own: 1.", low=0.0, high=10.0)
+    schedule: str = option("cosine", "How the learning rate goes on.", choices=("cosine", "constant"))
+    warmup: int = option(50, "Steps over which the learning rate rises.", low=0, high=10_000)
+    optimizer: str = option("adamw", "adamw8bit and prodigy are packages of their own.", choices=OPTIMIZERS)
+    weight_decay: float = option(0.01, "Pull of the weights to zero.", low=0.0, high=1.0)
+    clip_norm: float = option(1.0, "Gradients are cut to this norm.", low=0.0, high=1000.0)
+    ema_decay: float = option(
+        0.99, "The file has the running average of the weights; 0: the last ones.", low=0.0, high=0.9999
+    )
+    rank: int = option(32, "Size of the LoRA: more hold more, of your drawings too.", low=1, high=1024)
+    alpha: float = option(0.0, "Scale is alpha / rank; 0: alpha is the rank.", low=0.0, high=4096.0)
+    dropout: float = option(0.0, "Share of ranks that a clip does without.", low=0.0, high=0.95)
+    targets: str = option(BLOCK_LINEARS, "Pattern of the names of layers to change.")
+    dora: bool = option(False, "Train magnitudes apart from directions (DoRA).")
+    area: int = option(
+        0,
+        "Pixels of a frame; 0: the release's. Drawings keep their shape and are never enlarged.",
+        low=0,
+        high=8_000_000,
+    )
+    length: int = option(0, "Frames of moving examples; 0: the release's.", low=0, high=1000)
+    variants: int = option(4, "Random crops and moves per drawing.", low=1, high=64)
+    still_share: float = option(
+        0.4, "Share of steps on drawings as stills, with nothing given.", low=0.0, high=1.0
+    )
+    move_share: float = option(
+        0.3, "Share on drawings that pan, zoom or sway, with nothing given.", low=0.0, high=1.0
+    )
+    given_share: float = option(0.3, "Share on such clips with keyframes.", low=0.0, high=1.0)
+    prior: float = option(
+        0.5, "Of the steps with keyframes, the share that keeps the model as it was.", low=0.0, high=1.0
+    )
+    caption_dropout: float = option(0.1, "Share of clips without their caption.", low=0.0, high=1.0)
+    shuffle: bool = option(False, "Shuffle the comma-separated parts of captions.")
+    keep_words: int = option(1, "Parts of a caption that stay in front when shuffling.", low=0, high=100)
+    timesteps: str = option("shift", "How noise levels are drawn.", choices=TIMESTEPS)
+    shift: float = option(0.0, "Of noise levels drawn by shift; 0: the release's.", low=0.0, high=100.0)
+    checkpointing: bool = option(
+        False, "Compute blocks again when going back: slower, with much less memory."
+    )
+    save_every: int = option(250, "Steps between checkpoints.", low=1, high=100_000)
+    keep: int = option(4, "Checkpoints kept; the last is always.", low=1, high=1000)
+    sample_every: int = option(250, "Steps between sample clips; 0: none.", low=0, high=100_000)
+    sample_prompts: str = option("", "One prompt a line for the samples; empty: two of the captions.")
+    self_guide: bool = option(
+        False, "Show each still its own picture as its guide, as other trainers do. For comparisons only."
+    )
+    seed: int = option(0, "Same seed, same LoRA.", low=0, high=(1 << 32) - 1)
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            check(one, getattr(self, one.name))
+        if not any((self.still_share, self.move_share, self.given_share)):
+            raise ValueError(
+                "still_share, move_share and given_share are all 0; give one a share of the steps"
+            )
+
+    @property
+    def model(self) -> Release:
+        return find_release(self.release)
+
+    @property
+    def pixels(self) -> int:
+        width, height = self.model.size
+        return self.area or width * height
+
+    @property
+    def num_frames(self) -> int:
+        return self.length or self.model.num_frames
+
+    @property
+    def adapters(self) -> AdapterSettings:
+        return AdapterSettings(self.rank, self.alpha or None, self.dropout, self.targets, self.dora)
+
+    @property
+    def loop(self) -> Settings:
+        """One report a step; the caller decides what is shown."""
+        return Settings(
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,  # type: ignore[arg-type]
+            warmup=self.warmup,
+            ema_decay=self.ema_decay,
+            clip_norm=self.clip_norm,
+            weight_decay=self.weight_decay,
+            save_every=self.save_every,
+            log_every=1,
+            num_workers=0,
+            optimizer=self.optimizer,  # type: ignore[arg-type]
+            accumulate=self.accumulate,
+            seed=self.seed,
+        )
+
+    def levels(self, low: float = 0.0, high: float = 1.0) -> NoiseLevels:
+        return NoiseLevels(self.timesteps, self.shift or self.model.shift, low, high)  # type: ignore[arg-type]
+
+    def prompts(self) -> list[str]:
+        return [line.strip() for line in self.sample_prompts.splitlines() if line.strip()]
+
+    def save(self, path: Path) -> None:
+        with write_beside(path) as part:
+            part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+#: What may differ when a stopped training goes on.
+FREE = {
+    "images",
+    "steps",
+    "save_every",
+    "keep",
+    "sample_every",
+    "sample_prompts",
+    "accumulate",
+    "checkpointing",
+}
+
+
+def check(one: Field[Any], value: Any) -> None:
+    """ValueError naming the option, for a value of another kind or outside its limits."""
+    kind = type(one.default)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{one.name} {value!r} must be a {kind.__name__}")
+    said = one.metadata
+    if "choices" in said and value not in said["choices"]:
+        raise ValueError(f"{one.name} {value!r} is unknown; use one of {', '.join(said['choices'])}")
+    if "low" in said and not (math.isfinite(value) and said["low"] <= value <= said["high"]):
+        raise ValueError(f"{one.name} {value} must be {said['low']} to {said['high']}")
+
+
+def recipe_from(said: Mapping[str, Any]) -> Recipe:
+    """ValueError for an option that is none."""
+    unknown = said.keys() - {one.name for one in fields(Recipe)}
+    if unknown:
+        raise ValueError(f"{min(unknown)} is no option of a LoRA training; remove it")
+    return Recipe(**said)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """ValueError for a file that is none."""
+    try:
+        said = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is no recipe ({error}); use a recipe.json of a training") from None
+    if not isinstance(said, dict):
+        raise ValueError(f"{path} is no recipe; use a recipe.json of a training")
+    return recipe_from(said)
+
+
+NORMAL = Recipe()
+#: For mini on two cores, minutes; for a 14 B model, a look whether the style takes.
+QUICK = replace(
+    NORMAL,
+    steps=300,
+    batch=8,
+    learning_rate=1e-3,
+    warmup=20,
+    length=17,
+    variants=2,
+    save_every=100,
+    sample_every=100,
+)
+THOROUGH = replace(
+    NORMAL, steps=4000, batch=8, learning_rate=5e-5, variants=12, save_every=500, sample_every=500
+)
+PRESETS = {"quick look": QUICK, "normal": NORMAL, "thorough": THOROUGH}

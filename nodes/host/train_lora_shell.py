@@ -1,0 +1,114 @@
+"""`anisora train lora`: the recipe's fields as options."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from dataclasses import fields, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ...anisora_core.loading import find_files
+from ...anisora_core.releases import Part
+from ...anisora_core.training.lora.events import (
+    Encoding,
+    Event,
+    Finished,
+    Said,
+    Sampled,
+    Saved,
+    Stepped,
+    Warned,
+)
+from ...anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
+from ...anisora_core.training.lora.trainer import Place, train_lora
+from .precision import fast_dtype
+from .shell import PARTS
+from .standalone import device, model_file, models_folder
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="anisora train lora",
+        description="A style LoRA from a folder of drawings. Ctrl-C saves; the same command goes on.",
+    )
+    root.add_argument("--preset", choices=PRESETS, default="normal", help="where the options start from")
+    root.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="a recipe.json of an earlier training, instead"
+    )
+    root.add_argument("--out", type=Path, help="folder of the finished file; models/loras unless told")
+    root.add_argument(
+        "--run", type=Path, help="folder of checkpoints, samples and log; runs/lora/NAME unless told"
+    )
+    for option in ("weights", "low-noise", "vae", "text-encoder", "image-encoder"):
+        root.add_argument(f"--{option}", metavar="FILE", help="as in `anisora generate`")
+    root.add_argument("--json", action="store_true")
+    for one in fields(Recipe):
+        flag = f"--{one.name.replace('_', '-')}"
+        kind = type(one.default)
+        more: dict[str, Any] = {
+            "default": None,
+            "help": f"{one.metadata['tip']} [{one.default}]".replace("%", "%%"),
+        }
+        if kind is bool:
+            root.add_argument(flag, action=argparse.BooleanOptionalAction, **more)
+        else:
+            root.add_argument(flag, type=kind, choices=one.metadata.get("choices"), **more)
+    return root
+
+
+def train(options: argparse.Namespace) -> dict[str, Any]:
+    """What the finished training says."""
+    recipe = read_recipe(options.recipe) if options.recipe else PRESETS[options.preset]
+    told = {one.name: getattr(options, one.name) for one in fields(Recipe)}
+    recipe = replace(recipe, **{name: value for name, value in told.items() if value is not None})
+    named: dict[Part, str] = {part: getattr(options, name) or "" for part, name in PARTS.items()}
+    place = Place(
+        loras=options.out or models_folder() / "loras",
+        run=options.run or Path("runs", "lora", recipe.name),
+        files=find_files(recipe.model, named, model_file),
+        device=device(),
+        dtype=fast_dtype(device()),
+    )
+    stop = threading.Event()
+
+    def asked(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second one ends it at once
+
+    before = signal.signal(signal.SIGINT, asked)
+    facts: dict[str, Any] = {}
+    try:
+        for event in train_lora(recipe, place, stop.is_set):
+            show(event)
+            if isinstance(event, Finished):
+                facts = {"file": str(event.path), "steps": event.step, "seconds": round(event.seconds, 1)}
+                facts["run"] = str(place.run)
+                if not event.is_whole:
+                    facts["note"] = "stopped and saved; the same command goes on"
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return facts
+
+
+def show(event: Event) -> None:
+    """On the standard error; steps on one line of a terminal."""
+    if isinstance(event, Stepped):
+        is_shown = sys.stderr.isatty() or event.step % 50 == 0
+        text = f"step {event.step}/{event.total} loss {event.smooth:.4f} {event.seconds_left:.0f} s left"
+        if is_shown:
+            sys.stderr.write(text + ("\r" if sys.stderr.isatty() else "\n"))
+    elif isinstance(event, Encoding):
+        if event.done % 50 == 0 or event.done == event.total:
+            sys.stderr.write(f"encoded {event.done} of {event.total}\n")
+    elif isinstance(event, Said):
+        sys.stderr.writelines(f"{line}\n" for line in event.lines)
+    elif isinstance(event, Warned):
+        sys.stderr.write(f"warning: {event.text}\n")
+    elif isinstance(event, Sampled):
+        sys.stderr.write(f"samples {event.sheet} (motion {event.motion_ratio:.2f} of the base model's)\n")
+    elif isinstance(event, Saved):
+        sys.stderr.write(f"saved {event.path}\n")
