@@ -85,7 +85,11 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         for event in train_lora(recipe, place, stop.is_set):
             show(event)
             if isinstance(event, Finished):
-                facts = {"file": str(event.path), "steps": event.step, "seconds": round(event.seconds, 1)}
+                facts = {
+                    "files": [str(path) for path in event.paths],
+                    "steps": event.step,
+                    "seconds": round(event.seconds, 1),
+                }
                 facts["run"] = str(place.run)
                 if not event.is_whole:
                     facts["note"] = "stopped and saved; the same command goes on"

@@ -76,13 +76,18 @@ class Adapter(nn.Module):
 
 
 class Adapters(nn.Module):
-    """One `Adapter` for each targeted layer of a network, which `acting` puts to work."""
+    """One `Adapter` for each targeted layer of a network, which `acting` puts to work.
+
+    `keys`: one per clip of the batch at hand, for dropout.
+    """
 
     def __init__(self, network: nn.Module, settings: AdapterSettings, seed: int) -> None:
         super().__init__()
         layers = linear_layers(network, settings.targets)
         rng = torch.Generator().manual_seed(seed)
         self.settings, self.names = settings, list(layers)
+        self.keys: Sequence[int] = ()
+        self.is_on = True
         self.each = nn.ModuleList(Adapter(layer, settings, rng) for layer in layers.values())
 
     def changes(self) -> dict[str, Change]:
@@ -90,26 +95,37 @@ class Adapters(nn.Module):
         each: list[Any] = list(self.each)
         return {f"{name}.weight": one.change() for name, one in zip(self.names, each, strict=True)}
 
-    def kept(self, index: int, keys: Sequence[int]) -> Tensor | None:
+    def kept(self, index: int) -> Tensor | None:
         """Ranks of adapter `index` that each clip keeps, by its own key, so that neither the batch nor the number of
         processes decides what is dropped."""
         rate = self.settings.dropout
-        if not (self.training and rate and keys):
+        if not (self.training and rate and self.keys):
             return None
-        rows = [keyed_uniform(key + index, self.settings.rank) >= rate for key in keys]
+        rows = [keyed_uniform(key + index, self.settings.rank) >= rate for key in self.keys]
         return torch.stack(rows).float() / (1.0 - rate)
+
+    @contextmanager
+    def off(self) -> Generator[None]:
+        """The network as it was."""
+        self.is_on = False
+        try:
+            yield
+        finally:
+            self.is_on = True
 
 
 @contextmanager
-def acting(network: nn.Module, adapters: Adapters, keys: Sequence[int] = ()) -> Generator[None]:
+def acting(network: nn.Module, adapters: Adapters) -> Generator[None]:
     """The adapters change the outputs of the network's layers while the block runs; its weights are not touched.
 
-    `keys`: one per clip of the batch, for dropout.
+    Going back belongs inside too: checkpointed blocks are computed again then.
     """
 
     def hook(index: int) -> Any:
         def change(linear: nn.Linear, arguments: tuple[Tensor, ...], out: Tensor) -> Tensor:
-            return adapters.each[index](arguments[0], linear, out, adapters.kept(index, keys))
+            if not adapters.is_on:
+                return out
+            return adapters.each[index](arguments[0], linear, out, adapters.kept(index))
 
         return change
 

@@ -58,9 +58,9 @@ class Saved:
 
 @dataclass(frozen=True)
 class Finished:
-    """`is_whole`: all steps are done; else running it again goes on from `step`."""
+    """`paths`: the file, or that of each of two experts. `is_whole`: all steps are done; else running it again goes on."""
 
-    path: Path
+    paths: tuple[Path, ...]
     step: int
     is_whole: bool
     seconds: float
@@ -86,8 +86,8 @@ def from_json(line: str) -> Event:
     for name in ("path", "sheet"):
         if name in said:
             said[name] = Path(said[name])
-    if "clips" in said:
-        said["clips"] = tuple(Path(clip) for clip in said["clips"])
+    for name in {"clips", "paths"} & said.keys():
+        said[name] = tuple(Path(path) for path in said[name])
     if "lines" in said:
         said["lines"] = tuple(said["lines"])
     return kind(**said)

@@ -16,7 +16,7 @@ from ...diffusion.schedules import TRAINED_STEPS, cogvideox_alphas, shift_sigma,
 from ...domain.conditions import Guide
 from ...releases import Release
 from ...sampling import guided_model
-from .adapters import Adapters, acting
+from .adapters import Adapters
 
 Timesteps = Literal["uniform", "logit_normal", "shift"]
 TIMESTEPS: tuple[Timesteps, ...] = ("uniform", "logit_normal", "shift")
@@ -57,7 +57,7 @@ class NoiseLevels:
 
 @dataclass(frozen=True)
 class LoraObjective:
-    """MSE of the prediction. Noise, level and dropout belong to a clip by its key, whatever batch or process it is in.
+    """MSE of the prediction, while the adapters act on the network. Noise, level and dropout belong to a clip by its key, whatever batch or process it is in.
 
     A batch with `is_prior` is asked to be what the network without adapters says, which keeps it as it was there.
     """
@@ -78,10 +78,10 @@ class LoraObjective:
         guide = Guide(batch["guide"], batch["mask"])
         predict = guided_model(self.network, guide, batch["text"], batch.get("image"))
         if bool(batch["is_prior"].any()):
-            with torch.no_grad():
+            with torch.no_grad(), adapters.off():
                 target = predict(x, timestep_B).float()
-        with acting(self.network, adapters, keys):
-            out = predict(x, timestep_B).float()
+        adapters.keys = keys  # until the next batch: going back may compute blocks again
+        out = predict(x, timestep_B).float()
         error_B = (out - target).square().flatten(1).mean(1)
         return error_B.mean(), {"level": float(batch["level"].mean())}
 

@@ -70,6 +70,12 @@ class Recipe:
     keep_words: int = option(1, "Parts of a caption that stay in front when shuffling.", low=0, high=100)
     timesteps: str = option("shift", "How noise levels are drawn.", choices=TIMESTEPS)
     shift: float = option(0.0, "Of noise levels drawn by shift; 0: the release's.", low=0.0, high=100.0)
+    high_share: float = option(
+        0.4,
+        "V3.2: share of the steps for the high noise expert, which overfits stills first.",
+        low=0.0,
+        high=1.0,
+    )
     checkpointing: bool = option(
         False, "Compute blocks again when going back: slower, with much less memory."
     )

@@ -64,9 +64,10 @@ def make_samples(
     release: Release,
     shots: Sequence[Shot],
     text_of: Callable[[str], torch.Tensor],
+    should_stop: Callable[[], bool],
     changes: dict[str, Change] | None = None,
 ) -> list[np.ndarray]:
-    """uint8 FHWC clips at the release's own settings; `changes`: with that LoRA."""
+    """uint8 FHWC clips at the release's own settings; `changes`: with that LoRA. None when `should_stop` says so."""
     family = "Wan" if release.family == "wan" else "CogVideoX"
     loras = () if changes is None else (LoraUse(Lora(Path("sample"), family, changes)),)
     settings = settings_of(release)
@@ -81,6 +82,8 @@ def make_samples(
             transformer, guide, Words(text, no_text, shot.image_BLD), settings, shot.seed, loras
         ):
             latent = step.x
+            if should_stop():
+                return []
         clips.append(to_bytes(torch.cat(list(decode_frames(vae, latent)))))
     return clips
 

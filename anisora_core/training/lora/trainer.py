@@ -6,7 +6,7 @@ import gc
 import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import torch
 from accelerate import PartialState
 from torch.utils.checkpoint import checkpoint
 
-from ...checkpoints.components import Transformer
+from ...checkpoints.components import Experts, Transformer
 from ...data.buckets import assign
 from ...data.pictures import fit, read_picture
 from ...data.training_folder import Item, TrainingFolder, read_training_folder, report
@@ -23,8 +23,9 @@ from ...generate import vae_encoder
 from ...layers.attention import explicit_attention
 from ...layers.lora import Change
 from ...loading import Files, file_of, load_text, load_transformer, load_vae, load_vision
+from ...releases import Part
 from ..loop import Report, saved_step, train
-from .adapters import Adapters
+from .adapters import Adapters, acting
 from .batches import LoraBatches, Pool, Words, pools_of
 from .events import Encoding, Event, Finished, Said, Sampled, Saved, Stepped, Warned
 from .examples import Encoders, Example, ExampleCache, Kind, TextCache
@@ -45,8 +46,30 @@ class Place:
     dtype: torch.dtype
     tokenizer_folder: Path | None = None
 
-    def file(self, recipe: Recipe) -> Path:
-        return self.loras / f"{recipe.name}.safetensors"
+
+@dataclass(frozen=True)
+class Stage:
+    """A network to train beside, and the noise levels that are its own: of a release with two experts there are two."""
+
+    part: Part = "transformer"
+    low: float = 0.0
+    high: float = 1.0
+    steps: int = 0
+
+    def name(self, recipe: Recipe) -> str:
+        return recipe.name if self.part == "transformer" else f"{recipe.name}_{self.part}"
+
+    def folder(self, run: Path) -> Path:
+        return run if self.part == "transformer" else run / self.part
+
+
+def stages_of(recipe: Recipe) -> list[Stage]:
+    boundary = recipe.model.boundary
+    if boundary is None:
+        return [Stage(steps=recipe.steps)]
+    high = round(recipe.steps * recipe.high_share)
+    both = [Stage("high_noise", boundary, 1.0, high), Stage("low_noise", 0.0, boundary, recipe.steps - high)]
+    return [stage for stage in both if stage.steps]
 
 
 def train_lora(
@@ -64,7 +87,11 @@ def train_lora(
     cache = ExampleCache(place.run / "cache", recipe.model, encoded_by(recipe, place), recipe.seed)
     texts = TextCache(place.run / "cache", encoded_by(recipe, place))
     shots: list[Shot] = []
-    yield from encode(recipe, place, folder, examples, cache, shots)
+    for event in encode(recipe, place, folder, examples, cache, shots):
+        yield event
+        if should_stop():
+            yield Finished((), 0, False, time.monotonic() - began)
+            return
     pools = pools_of(
         examples,
         still=recipe.still_share,
@@ -75,9 +102,17 @@ def train_lora(
     batches = batches_of(recipe, pools, cache, texts)
     told = [recipe.model.negative_prompt, *(shot.prompt for shot in shots), *batches.prompts()]
     encode_texts(recipe, place, told, texts)
-    run = Run(recipe, place, folder, shots, texts, should_stop)
-    yield from run.train(batches)
-    yield run.finished(time.monotonic() - began)
+    if PartialState().is_main_process:
+        recipe.save(place.run / "recipe.json")
+    before, paths = 0, []
+    for stage in stages_of(recipe):
+        run = Run(recipe, place, stage, folder, shots, texts, should_stop, before)
+        yield from run.train(batches)
+        paths.append(run.finish())
+        before += run.done
+        if run.done < stage.steps:
+            break
+    yield Finished(tuple(paths), before, before == recipe.steps, time.monotonic() - began)
 
 
 def require_same(recipe: Recipe, run: Path) -> None:
@@ -185,41 +220,47 @@ def batches_of(recipe: Recipe, pools: Sequence[Pool], cache: ExampleCache, texts
 
 
 class Run:
-    """The training itself, with the encoders gone."""
+    """A stage of the training, with the encoders gone. `before`: steps of earlier stages."""
 
     def __init__(
         self,
         recipe: Recipe,
         place: Place,
+        stage: Stage,
         folder: TrainingFolder,
         shots: Sequence[Shot],
         texts: TextCache,
         should_stop: Callable[[], bool],
+        before: int,
     ) -> None:
         gc.collect()
-        if PartialState().is_main_process:
-            recipe.save(place.run / "recipe.json")
-        self.recipe, self.place, self.folder, self.shots, self.texts = recipe, place, folder, shots, texts
-        self.should_stop = should_stop
-        self.network = frozen(recipe, place)
+        self.recipe, self.place, self.stage, self.training = recipe, place, stage, folder
+        self.shots, self.texts, self.should_stop, self.before = shots, texts, should_stop, before
+        self.folder, self.name = stage.folder(place.run), stage.name(recipe)
+        self.network = frozen(recipe, place, stage.part)
         self.adapters = Adapters(self.network, recipe.adapters, recipe.seed)
         self.base: list[np.ndarray] = []
-        self.done = saved_step(place.run)
-        self.curve = Curve(place.run)
+        self.done = saved_step(self.folder)
+        self.curve = Curve(self.folder)
         self.curve.read(self.done)
 
     def train(self, batches: LoraBatches) -> Iterator[Event]:
-        recipe, place = self.recipe, self.place
-        objective = LoraObjective(self.network, recipe.model, recipe.levels())
-        for now in train(
-            self.adapters, batches, objective, recipe.loop, place.run, place.device, self.should_stop
-        ):
-            self.done = now.step
-            smooth = self.curve.add(now.step, now.loss)
-            left = now.seconds_per_step * (now.total - now.step)
-            yield Stepped(now.step, now.total, now.loss, smooth, left, peak_gigabytes(place.device))
-            if PartialState().is_main_process:
-                yield from self.milestones(now)
+        recipe, device = self.recipe, self.place.device
+        levels = recipe.levels(self.stage.low, self.stage.high)
+        objective = LoraObjective(self.network, recipe.model, levels)
+        settings = replace(recipe.loop, steps=self.stage.steps)
+        with acting(self.network, self.adapters):
+            for now in train(
+                self.adapters, batches, objective, settings, self.folder, device, self.should_stop
+            ):
+                self.done = now.step
+                smooth = self.curve.add(now.step, now.loss)
+                step = self.before + now.step
+                left = now.seconds_per_step * (recipe.steps - step)
+                yield Stepped(step, recipe.steps, now.loss, smooth, left, peak_gigabytes(device))
+                if PartialState().is_main_process:
+                    with self.adapters.off():
+                        yield from self.milestones(now)
 
     def milestones(self, now: Report) -> Iterator[Event]:
         """Checkpoint and samples, when their step has come."""
@@ -227,51 +268,52 @@ class Run:
         recipe, is_last = self.recipe, now.step == now.total
         changes = now.averaged.changes()
         if now.step % recipe.save_every == 0 or is_last:
-            path = checkpoint_path(self.place.run, recipe.name, now.step)
-            save_lora(path, changes, recipe.model, metadata_of(recipe, self.folder, now.step))
-            drop_old_checkpoints(self.place.run, recipe.name, recipe.keep)
+            path = checkpoint_path(self.folder, self.name, now.step)
+            save_lora(path, changes, recipe.model, metadata_of(recipe, self.training, now.step))
+            drop_old_checkpoints(self.folder, self.name, recipe.keep)
             self.curve.write()
-            yield Saved(now.step, path)
-        if recipe.sample_every and (now.step % recipe.sample_every == 0 or is_last):
+            yield Saved(self.before + now.step, path)
+        is_due = recipe.sample_every and (now.step % recipe.sample_every == 0 or is_last)
+        # one of two experts makes no clip, and both would not be there at once
+        if is_due and self.stage.part == "transformer":
             yield from self.sample(now.step, changes)
 
     def sample(self, step: int, changes: dict[str, Change]) -> Iterator[Event]:
-        release, folder = self.recipe.model, self.place.run / "samples"
+        release = self.recipe.model
         vae = load_vae(release, self.place.files, self.place.dtype, self.place.device)
-        make = partial(make_samples, self.network, vae, release, self.shots, self.texts.read)
-        self.network.eval()
+        make = partial(
+            make_samples, self.network, vae, release, self.shots, self.texts.read, self.should_stop
+        )
         self.base = self.base or make(None)
         styled = make(changes)
-        sheet, clips = write_samples(self.base, styled, folder, step, release.fps)
+        if not (self.base and styled):
+            return
+        sheet, clips = write_samples(self.base, styled, self.folder / "samples", step, release.fps)
         ratio = motion_ratio(self.base, styled)
         yield Sampled(step, sheet, clips, ratio)
         low, high = MOTION_KEPT
-        if not low <= ratio <= high:
-            yield Warned(
-                f"step {step}: samples move {ratio:.2f} times as much as the base model's; "
-                + (
-                    "raise prior or move_share, or stop earlier"
-                    if ratio < low
-                    else "lower move_share or learning_rate"
-                )
-            )
+        if ratio < low or ratio > high:
+            advice = "raise prior or move_share, or stop earlier" if ratio < low else "lower learning_rate"
+            yield Warned(f"step {step}: samples move {ratio:.2f} times as much as the base model's; {advice}")
 
-    def finished(self, seconds: float) -> Event:
+    def finish(self) -> Path:
         """The file, of the last step done."""
-        path, step = self.place.file(self.recipe), self.done
+        path = self.place.loras / f"{self.name}.safetensors"
         if PartialState().is_main_process:
             changes = self.adapters.changes()
-            save_lora(path, changes, self.recipe.model, metadata_of(self.recipe, self.folder, step))
+            save_lora(path, changes, self.recipe.model, metadata_of(self.recipe, self.training, self.done))
             self.curve.write()
-        return Finished(path, step, step >= self.recipe.steps, seconds)
+        return path
 
 
-def frozen(recipe: Recipe, place: Place) -> Transformer:
+def frozen(recipe: Recipe, place: Place, part: Part) -> Transformer:
     """The network to train beside, on its device."""
     # on a CPU torch's fused attention is slow to go back through
     more = {"attention": explicit_attention} if place.device.type == "cpu" else {}
-    network = load_transformer(recipe.model, place.files, place.dtype, place.device, **more)
-    assert isinstance(network, Transformer)
+    loaded = load_transformer(recipe.model, place.files, place.dtype, place.device, **more)
+    if isinstance(loaded, Experts):
+        loaded = loaded.high() if part == "high_noise" else loaded.low()
+    network = loaded
     network.requires_grad_(False).eval()
     if recipe.checkpointing:
         for block in network.blocks:

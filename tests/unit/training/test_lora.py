@@ -1,0 +1,432 @@
+"""LoRA training: what acts on the network, what is minimised, what a step sees, and what a stopped run keeps."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
+from comfyui_anisora.anisora_core.data.pseudo_clips import MOVES, pseudo_clip
+from comfyui_anisora.anisora_core.data.training_folder import Item
+from comfyui_anisora.anisora_core.diffusion.prediction import Velocity
+from comfyui_anisora.anisora_core.layers.lora import live
+from comfyui_anisora.anisora_core.models.wan.config import DEBUG
+from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.releases import RELEASES
+from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to
+from comfyui_anisora.anisora_core.training.loop import Settings, train
+from comfyui_anisora.anisora_core.training.lora import trainer as trainer_module
+from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
+from comfyui_anisora.anisora_core.training.lora.batches import pools_of
+from comfyui_anisora.anisora_core.training.lora.events import (
+    Encoding,
+    Finished,
+    Said,
+    Sampled,
+    Saved,
+    Stepped,
+    Warned,
+    from_json,
+    to_json,
+)
+from comfyui_anisora.anisora_core.training.lora.examples import Example
+from comfyui_anisora.anisora_core.training.lora.objective import LoraObjective, NoiseLevels
+from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
+from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
+from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tiny_models import write_models
+
+CPU = torch.device("cpu")
+#: A few seconds on one core: two stills, five frames of 32x32.
+SMALL = Recipe(
+    name="small",
+    steps=4,
+    batch=2,
+    warmup=1,
+    rank=4,
+    area=1024,
+    length=5,
+    variants=1,
+    save_every=2,
+    sample_every=0,
+)
+
+
+def network() -> WanTransformer:
+    torch.manual_seed(0)
+    model = WanTransformer(replace(DEBUG, text_dim=8, text_len=4))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.1)
+    return model.eval()
+
+
+def inputs(batch: int = 2) -> tuple[torch.Tensor, ...]:
+    return torch.randn(batch, 36, 2, 4, 4), torch.full((batch,), 300.0), torch.randn(batch, 4, 8)
+
+
+def learned(adapters: Adapters) -> Adapters:
+    with torch.no_grad():
+        for parameter in adapters.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    return adapters
+
+
+@pytest.mark.parametrize("is_dora", [False, True])
+def test_adapters_start_as_nothing_and_act_as_their_file_does(is_dora, tmp_path):
+    model, x = network(), inputs()
+    plain = model(*x)
+    adapters = Adapters(model, AdapterSettings(rank=4, alpha=2.0, is_dora=is_dora), seed=0)
+    with acting(model, adapters):
+        assert torch.allclose(model(*x), plain, atol=1e-6)
+    learned(adapters).eval()
+    with acting(model, adapters):
+        changed = model(*x)
+    assert (changed - plain).abs().max() > 0.01
+    assert torch.equal(model(*x), plain)
+    save_lora(tmp_path / "style.safetensors", adapters.changes(), RELEASES["V3.1"], {})
+    use = LoraUse(read_lora(tmp_path / "style.safetensors"))
+    with live(model, changes_to(model, [use])):
+        assert torch.allclose(model(*x), changed, atol=1e-5)
+
+
+def test_only_targeted_layers_are_changed_and_a_wrong_pattern_is_told():
+    adapters = Adapters(network(), AdapterSettings(targets=r"blocks\.\d+\.self_attn\.(q|v)"), seed=0)
+    assert set(adapters.names) == {f"blocks.{i}.self_attn.{n}" for i in range(DEBUG.num_layers) for n in "qv"}
+    for targets in ("nothing", "("):
+        with pytest.raises(ValueError, match=r"^targets '"):
+            Adapters(network(), AdapterSettings(targets=targets), seed=0)
+
+
+def test_dropout_belongs_to_a_clip_not_to_its_batch():
+    model, (x, t, text) = network(), inputs(3)
+    adapters = learned(Adapters(model, AdapterSettings(rank=8, dropout=0.5), seed=0)).train()
+
+    def run(rows: list[int], keys: list[int]) -> torch.Tensor:
+        adapters.keys = keys
+        with acting(model, adapters):
+            return model(x[rows], t[rows], text[rows])
+
+    together = run([0, 1, 2], [7, 8, 9])
+    assert torch.allclose(torch.cat([run([i], [7 + i]) for i in range(3)]), together, atol=1e-5)
+    assert not torch.allclose(run([0], [70]), together[:1], atol=1e-3)
+    adapters.eval()
+    assert torch.equal(run([0], [70]), run([0], [7]))
+
+
+@pytest.mark.parametrize("way", ["uniform", "logit_normal", "shift"])
+def test_noise_levels_fill_their_range_and_experts_share_the_whole(way):
+    whole = NoiseLevels(way, 5.0)
+    drawn = np.array([whole((i + 0.5) / 4000) for i in range(4000)])
+    assert 0.0 <= drawn.min() < 0.05 < 0.95 < drawn.max() <= 1.0
+    assert (np.diff(drawn) >= 0).all()
+    high = np.array([replace(whole, low=0.9)((i + 0.5) / 1000) for i in range(1000)])
+    assert high.min() == pytest.approx(0.9, abs=1e-3)
+    assert np.median(high) == pytest.approx(np.median(drawn[drawn >= 0.9]), abs=2e-3)
+
+
+def test_velocity_is_learned_where_it_is_sampled():
+    """A network that answers the target is sampled to x0 exactly, at the levels of V1's own steps."""
+    objective = LoraObjective(network(), RELEASES["V1"], NoiseLevels("uniform", 1.0))
+    x0, noise = torch.randn(1, 16, 2, 4, 4), torch.randn(1, 16, 2, 4, 4)
+    predict = Velocity(1000)
+    for level in (0.2, 0.5, 0.9):
+        x, timestep, target = objective.point(x0, noise, torch.tensor([level]))
+        from comfyui_anisora.anisora_core.diffusion.schedules import (
+            cogvideox_alphas,
+            sigma_of_alpha,
+            zero_terminal_snr,
+        )
+
+        alpha = zero_terminal_snr(cogvideox_alphas())[int(timestep)]
+        sigma = sigma_of_alpha(alpha)
+        flow_point = x / (alpha + (1 - alpha * alpha) ** 0.5)
+        assert torch.allclose(predict.denoised(flow_point, sigma, target), x0, atol=1e-4)
+
+
+def test_a_prior_step_wants_the_network_as_it_was():
+    model = network()
+    adapters = Adapters(model, AdapterSettings(rank=4), seed=0)
+    objective = LoraObjective(model, RELEASES["V3.2"], NoiseLevels("shift", 5.0))
+    batch = {
+        "latent": torch.randn(2, 16, 2, 4, 4),
+        "guide": torch.randn(2, 16, 2, 4, 4),
+        "mask": torch.ones(2, 4, 2, 4, 4),
+        "text": torch.randn(2, 4, 8),
+        "key": torch.tensor([1, 2]),
+        "level": torch.tensor([0.2, 0.8]),
+        "is_prior": torch.tensor([True, True]),
+    }
+
+    def loss(**changes: torch.Tensor) -> float:
+        with torch.no_grad(), acting(model, adapters):
+            return float(objective(adapters, batch | changes, torch.Generator())[0])
+
+    assert loss() == pytest.approx(0.0, abs=1e-8)
+    learned(adapters)
+    assert loss() > 1e-4
+    assert loss(is_prior=torch.tensor([False, False])) > 0.1
+
+
+def item(name: str, num_frames: int = 1, repeats: int = 1) -> Item:
+    return Item(Path(name), 64, 64, num_frames, name, repeats, f"{hash(name) & 0xFFFFFFFFFFFFFFFF:016x}" * 4)
+
+
+def test_shares_of_steps_go_to_stills_clips_and_keyframes():
+    examples = [Example(item(n), "still", (32, 32), 1, 0) for n in "abc"]
+    examples += [Example(item(n), "move", (32, 32), 5, 0) for n in "abc"]
+    examples += [Example(item("d", 9), "clip", (32, 32), 9, 0)]
+    pools = pools_of(examples, still=0.4, move=0.2, given=0.4, prior=0.25)
+    by_kind = {(p.examples[0].kind, p.is_given, p.is_prior): p.share for p in pools}
+    assert by_kind[("still", False, False)] == pytest.approx(0.4)
+    assert by_kind[("move", False, False)] == pytest.approx(0.2 * 3 / 4)
+    assert by_kind[("move", True, True)] == pytest.approx(0.4 * 0.25 * 3 / 4)
+    assert sum(by_kind.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_pseudo_clips_move_as_far_as_they_say(move):
+    y, x = np.mgrid[0:80, 0:80]
+    picture = np.stack([x * 3, y * 3, (x + y) * 1], axis=-1).astype(np.uint8)
+    clips = (pseudo_clip(picture, 3, 64, 64, np.random.default_rng(seed)) for seed in range(60))
+    clip = next(clip for clip in clips if clip.move == move)
+    assert clip.frames_FHWC.shape == (3, 64, 64, 3)
+    assert clip.speed > 0
+    # red is 3 levels a pixel across, green 3 down: the picture itself says how far it went
+    steps = np.diff(clip.frames_FHWC[..., :2].astype(float), axis=0) / 3.0
+    went = np.hypot(steps[..., 0], steps[..., 1])[:, 8:-8, 8:-8].mean() / 64 / 0.8
+    assert went == pytest.approx(clip.speed, rel=0.5)
+    assert all((a != b).any() for a, b in zip(clip.frames_FHWC, clip.frames_FHWC[1:], strict=False))
+
+
+def drawings(folder: Path, count: int = 2) -> Path:
+    folder.mkdir(exist_ok=True)
+    for number in range(count):
+        picture = np.random.default_rng(number).integers(0, 255, (48, 48, 3), np.uint8)
+        Image.fromarray(picture).resize((64, 64)).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text(f"girl {number}, walks")
+    return folder
+
+
+def place(folder: Path, **more) -> Place:
+    return Place(folder, folder / "run", {}, CPU, torch.float32, **more)
+
+
+def trained(recipe: Recipe, where: Place, stop_at: int | None = None) -> list:
+    steps: list[int] = []
+    events = []
+    for event in train_lora(recipe, where, lambda: stop_at is not None and len(steps) + 1 >= stop_at):
+        events.append(event)
+        if isinstance(event, Stepped):
+            steps.append(event.step)
+    return events
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    return drawings(tmp_path_factory.mktemp("set") / "ink")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, images) -> tuple[Path, list]:
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, trained(replace(SMALL, images=str(images)), place(folder))
+
+
+def test_a_training_leaves_what_was_promised(whole, images):
+    folder, events = whole
+    assert isinstance(events[0], Said)
+    assert [e.step for e in events if isinstance(e, Stepped)] == [1, 2, 3, 4]
+    assert [e.done for e in events if isinstance(e, Encoding)][-1] == 4
+    assert events[-1] == Finished((folder / "small.safetensors",), 4, True, events[-1].seconds)
+    lora = read_lora(folder / "small.safetensors")
+    assert lora.family == "Wan"
+    assert not lora.unmatched
+    with (folder / "run" / "loss.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [1, 2, 3, 4]
+    assert Image.open(folder / "run" / "loss.png").size == (640, 360)
+    assert read_recipe(folder / "run" / "recipe.json") == replace(SMALL, images=str(images))
+    from safetensors import safe_open
+
+    with safe_open(folder / "small.safetensors", "pt") as file:
+        said = file.metadata()
+    assert said["ss_network_dim"] == "4"
+    assert said["ss_num_train_images"] == "2"
+    assert json.loads(said["ss_tag_frequency"]) == {"ink": {"girl 0": 1, "walks": 2, "girl 1": 1}}
+    assert said["modelspec.architecture"] == "wan-2.1-i2v/lora"
+    assert Recipe(**json.loads(said["anisora.recipe"])) == replace(SMALL, images=str(images))
+
+
+def test_stopped_and_resumed_is_the_same_as_not_stopped(whole, images, tmp_path):
+    recipe = replace(SMALL, images=str(images))
+    stopped = trained(recipe, place(tmp_path), stop_at=2)
+    assert not stopped[-1].is_whole
+    assert stopped[-1].step == 2
+    assert (tmp_path / "small.safetensors").exists()
+    resumed = trained(recipe, place(tmp_path))
+    assert [e.step for e in resumed if isinstance(e, Stepped)] == [3, 4]
+    ours, theirs = (torch.load(folder / "run" / "state.pt") for folder in (tmp_path, whole[0]))
+    assert all(torch.equal(ours["ema"][name], value) for name, value in theirs["ema"].items())
+    one, other = (read_lora(folder / "small.safetensors").changes for folder in (tmp_path, whole[0]))
+    assert all(torch.equal(one[name].up, other[name].up) for name in other)
+    again = trained(recipe, place(tmp_path))
+    assert isinstance(again[-1], Finished)
+    assert not [e for e in again if isinstance(e, Stepped | Encoding)]
+
+
+def test_another_recipe_does_not_go_on_in_the_same_folder(whole, images):
+    with pytest.raises(ValueError, match=r"^rank: .*holds a training with rank 4"):
+        trained(replace(SMALL, images=str(images), rank=8), place(whole[0]))
+
+
+def test_stopping_while_pictures_are_encoded_leaves_no_file(images, tmp_path):
+    events = list(train_lora(replace(SMALL, images=str(images)), place(tmp_path), lambda: True))
+    assert events[-1].step == 0
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_checkpoints_are_kept_as_many_as_asked(images, tmp_path):
+    recipe = replace(SMALL, images=str(images), save_every=1, keep=2, name="a[b]c")
+    saved = [e.path for e in trained(recipe, place(tmp_path)) if isinstance(e, Saved)]
+    assert len(saved) == 4
+    assert [path.exists() for path in saved] == [False, False, True, True]
+
+
+def test_a_loss_that_is_no_number_stops_with_what_was_saved(images, tmp_path, monkeypatch):
+    recipe = replace(SMALL, images=str(images))
+    trained(recipe, place(tmp_path), stop_at=2)
+    before = (tmp_path / "small.safetensors").read_bytes()
+    monkeypatch.setattr(LoraObjective, "__call__", lambda self, model, batch, rng: (
+        next(model.parameters()).sum() * float("nan"), {}
+    ))  # fmt: skip
+    with pytest.raises(ValueError, match=r"no number at step 3; step 2 is kept; lower learning_rate"):
+        trained(recipe, place(tmp_path))
+    assert torch.load(tmp_path / "run" / "state.pt")["step"] == 2
+    assert (tmp_path / "small.safetensors").read_bytes() == before
+
+
+def test_a_full_disk_leaves_the_last_state(images, tmp_path, monkeypatch):
+    recipe = replace(SMALL, images=str(images))
+    trained(recipe, place(tmp_path), stop_at=2)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        trained(recipe, place(tmp_path))
+    monkeypatch.undo()
+    assert torch.load(tmp_path / "run" / "state.pt")["step"] == 2
+    assert not list((tmp_path / "run").rglob("*.part*"))
+    assert trained(recipe, place(tmp_path))[-1].is_whole
+
+
+def test_drawings_that_vanish_after_encoding_are_not_missed(tmp_path, monkeypatch):
+    images = drawings(tmp_path / "set")
+    events = []
+    for event in train_lora(replace(SMALL, images=str(images)), place(tmp_path)):
+        if isinstance(event, Stepped):
+            for path in images.glob("*"):
+                path.unlink()
+        events.append(event)
+    assert events[-1].is_whole
+    with pytest.raises(ValueError, match="set"):
+        trained(replace(SMALL, images=str(images)), place(tmp_path))
+
+
+def test_samples_stand_beside_the_base_models_and_warn_of_lost_motion(images, tmp_path, monkeypatch):
+    recipe = replace(SMALL, images=str(images), steps=2, sample_every=2, learning_rate=0.05)
+    monkeypatch.setattr(trainer_module, "motion_ratio", lambda base, styled: 0.5)
+    events = trained(recipe, place(tmp_path))
+    sampled = next(e for e in events if isinstance(e, Sampled))
+    assert Image.open(sampled.sheet).size[1] >= 2 * 3 * 32  # three shots, two rows each
+    assert len(sampled.clips) == 3
+    assert all(Image.open(clip).n_frames == 5 for clip in sampled.clips)
+    assert any("0.50 times as much" in e.text for e in events if isinstance(e, Warned))
+
+
+@pytest.mark.parametrize("release", ["V1", "V3.1", "V3.2"])
+def test_every_family_can_be_trained(release, images, tmp_path):
+    write_models(tmp_path / "models")
+    base = tmp_path / "models"
+    wan = {
+        "vae": "vae/wan_2.1_vae.safetensors",
+        "text_encoder": "text_encoders/models_t5_umt5-xxl-enc-bf16.pth",
+    }
+    files = {
+        "V1": {
+            "transformer": "diffusion_models/mp_rank_00_model_states.pt",
+            "vae": "vae/videokl_ch16_long_20w.pt",
+            "text_encoder": "text_encoders/t5xxl.safetensors",
+        },
+        "V3.1": wan
+        | {
+            "transformer": "diffusion_models/anisora_v3.1.safetensors",
+            "image_encoder": "clip_vision/clip_vision_h.safetensors",
+        },
+        "V3.2": wan
+        | {
+            "high_noise": "diffusion_models/anisora_v3.2_high_noise.safetensors",
+            "low_noise": "diffusion_models/anisora_v3.2_low_noise.safetensors",
+        },
+    }[release]
+    where = replace(place(tmp_path), files={part: base / name for part, name in files.items()})
+    recipe = replace(
+        SMALL, images=str(images), release=release, area=48 * 48, length=9, checkpointing=True, high_share=0.5
+    )
+    finished = trained(recipe, where)[-1]
+    suffixes = ["_high_noise", "_low_noise"] if release == "V3.2" else [""]
+    assert [path.name for path in finished.paths] == [f"small{suffix}.safetensors" for suffix in suffixes]
+    for path in finished.paths:
+        lora = read_lora(path)
+        assert lora.family == ("CogVideoX" if release == "V1" else "Wan")
+        assert not lora.unmatched
+        assert any(change.up.abs().max() > 0 for change in lora.changes.values())
+
+
+def test_options_out_of_their_range_are_told_by_name():
+    for name, value in (
+        ("rank", 0),
+        ("steps", "many"),
+        ("schedule", "linear"),
+        ("dropout", float("nan")),
+        ("dora", 1),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} "):
+            replace(SMALL, **{name: value})
+    with pytest.raises(ValueError, match="all 0"):
+        replace(SMALL, still_share=0.0, move_share=0.0, given_share=0.0)
+    with pytest.raises(ValueError, match="package prodigyopt"):
+        list(train(torch.nn.Linear(2, 2), [], None, Settings(1, 1.0, optimizer="prodigy"), Path("none"), CPU))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_recipes_that_read_back(preset, tmp_path):
+    PRESETS[preset].save(tmp_path / "recipe.json")
+    assert read_recipe(tmp_path / "recipe.json") == PRESETS[preset]
+
+
+def test_events_cross_processes():
+    for event in (
+        Said(("20 pictures",)),
+        Warned("x"),
+        Encoding(1, 2),
+        Stepped(1, 2, 0.5, 0.4, 3.0, 1.0),
+        Sampled(1, Path("a.jpg"), (Path("b.webp"),), 1.0),
+        Saved(1, Path("c")),
+        Finished((Path("d"), Path("e")), 2, True, 1.0),
+    ):
+        assert from_json(to_json(event)) == event
+    with pytest.raises(ValueError, match="is no event"):
+        from_json('{"a": 1}')
