@@ -231,7 +231,9 @@ def do_train_lora(arguments: Sequence[str]) -> int:
     from .nodes.host.train_lora_shell import train
 
     options = options_of().parse_args(arguments)
-    report(options, train(options))
+    facts = train(options)
+    if facts:
+        report(options, facts)
     return 0
 
 

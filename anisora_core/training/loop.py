@@ -106,6 +106,11 @@ class Ema:
             mine.lerp_(theirs, 1.0 - decay)
 
 
+def processes() -> PartialState:
+    """Those that train together: one, or as many as accelerate or torchrun started; its `device` is this one's."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
 def train(
     model: nn.Module,
     dataset: Dataset[Any],
@@ -121,7 +126,7 @@ def train(
     step's batch. Stops early, saved, when `should_stop` says so. ValueError when the loss is no number; what was
     saved before stays.
     """
-    state = PartialState()
+    state = processes()
     if state.is_main_process:
         run_dir.mkdir(parents=True, exist_ok=True)
     model.to(device).train()
@@ -176,7 +181,7 @@ def descend(
             loss, metrics = objective(model, part, rng)
         (loss / settings.accumulate).backward()
         total += loss.detach() / settings.accumulate
-    if PartialState().num_processes > 1:
+    if processes().num_processes > 1:
         for parameter in model.parameters():
             if parameter.grad is not None:
                 parameter.grad = over_processes(parameter.grad, "mean")
@@ -196,7 +201,7 @@ def parts_of(batch: Any, count: int) -> Iterator[Any]:
 
 def agreed(stop: bool, device: torch.device) -> bool:
     """Whether any process wants to stop: then all do, at the same step."""
-    if PartialState().num_processes == 1:
+    if processes().num_processes == 1:
         return stop
     return bool(over_processes(torch.tensor(float(stop), device=device), "sum") > 0)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...anisora_core.loading import find_files
 from ...anisora_core.releases import Part
+from ...anisora_core.training.loop import processes
 from ...anisora_core.training.lora.events import (
     Encoding,
     Event,
@@ -27,7 +28,7 @@ from ...anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
 from ...anisora_core.training.lora.trainer import Place, train_lora
 from .precision import fast_dtype
 from .shell import PARTS
-from .standalone import device, model_file, models_folder
+from .standalone import model_file, models_folder
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,8 +41,9 @@ def parser() -> argparse.ArgumentParser:
         "--recipe", type=Path, metavar="FILE", help="a recipe.json of an earlier training, instead"
     )
     root.add_argument("--out", type=Path, help="folder of the finished file; models/loras unless told")
+    # not --run: torchrun would take it for an option of its own
     root.add_argument(
-        "--run", type=Path, help="folder of checkpoints, samples and log; runs/lora/NAME unless told"
+        "--folder", type=Path, help="for checkpoints, samples and log; runs/lora/NAME unless told"
     )
     for option in ("weights", "low-noise", "vae", "text-encoder", "image-encoder"):
         root.add_argument(f"--{option}", metavar="FILE", help="as in `anisora generate`")
@@ -61,17 +63,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def train(options: argparse.Namespace) -> dict[str, Any]:
-    """What the finished training says."""
+    """What the finished training says; {} from other processes than the first."""
     recipe = read_recipe(options.recipe) if options.recipe else PRESETS[options.preset]
     told = {one.name: getattr(options, one.name) for one in fields(Recipe)}
     recipe = replace(recipe, **{name: value for name, value in told.items() if value is not None})
     named: dict[Part, str] = {part: getattr(options, name) or "" for part, name in PARTS.items()}
     place = Place(
         loras=options.out or models_folder() / "loras",
-        run=options.run or Path("runs", "lora", recipe.name),
+        run=options.folder or Path("runs", "lora", recipe.name),
         files=find_files(recipe.model, named, model_file),
-        device=device(),
-        dtype=fast_dtype(device()),
+        device=processes().device,
+        dtype=fast_dtype(processes().device),
     )
     stop = threading.Event()
 
@@ -83,6 +85,8 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     try:
         for event in train_lora(recipe, place, stop.is_set):
+            if not processes().is_main_process:
+                continue
             show(event)
             if isinstance(event, Finished):
                 facts = {
@@ -90,7 +94,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
                     "steps": event.step,
                     "seconds": round(event.seconds, 1),
                 }
-                facts["run"] = str(place.run)
+                facts["folder"] = str(place.run)
                 if not event.is_whole:
                     facts["note"] = "stopped and saved; the same command goes on"
     finally:

@@ -158,7 +158,9 @@ def encoded(example: Example, release: Release, encoders: Encoders, seed: int) -
         tensors["image"] = encoders.see(placed[0].image_HWC[None])[0]
     timeline = Timeline(len(frames), release.fps, *example.size)
     if release.guide_way == "slots":
-        guide, mask = encode_in_slots(placed, timeline, release.grid, encode)
+        # of two in one latent the authors' training keeps the first
+        alone = {release.grid.latent_of_frame(key.frame): key for key in reversed(placed)}
+        guide, mask = encode_in_slots(list(alone.values()), timeline, release.grid, encode)
         return tensors | {"guide": guide[0], "mask": mask[0]}
     canvas = canvas_of_keyframes(placed, timeline, release.between)
     guide = encode(canvas.video_CFHW[None])[0]

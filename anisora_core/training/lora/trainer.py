@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from torch.utils.checkpoint import checkpoint
 
 from ...checkpoints.components import Experts, Transformer
@@ -24,7 +23,7 @@ from ...layers.attention import explicit_attention
 from ...layers.lora import Change
 from ...loading import Files, file_of, load_text, load_transformer, load_vae, load_vision
 from ...releases import Part
-from ..loop import Report, saved_step, train
+from ..loop import Report, processes, saved_step, train
 from .adapters import Adapters, acting
 from .batches import LoraBatches, Pool, Words, pools_of
 from .events import Encoding, Event, Finished, Said, Sampled, Saved, Stepped, Warned
@@ -102,7 +101,7 @@ def train_lora(
     batches = batches_of(recipe, pools, cache, texts)
     told = [recipe.model.negative_prompt, *(shot.prompt for shot in shots), *batches.prompts()]
     encode_texts(recipe, place, told, texts)
-    if PartialState().is_main_process:
+    if processes().is_main_process:
         recipe.save(place.run / "recipe.json")
     before, paths = 0, []
     for stage in stages_of(recipe):
@@ -176,15 +175,15 @@ def encode(
     shots: list[Shot],
 ) -> Iterator[Event]:
     """Every process encodes its part; then all are there. Adds the shots for samples."""
-    release, state = recipe.model, PartialState()
+    release, state = recipe.model, processes()
     vae = load_vae(release, place.files, place.dtype, place.device)
     vision = load_vision(release, place.files, place.dtype)
     encoders = Encoders(vae_encoder(vae), None if vision is None else vision.encode)
     shots += shots_of(
         wishes(recipe, folder), release, recipe.num_frames, encoders.encode, encoders.see, recipe.seed
     )
-    missing = cache.missing(examples)
-    mine = missing[state.process_index :: state.num_processes]
+    # shared out before looking what is there: another process may already be writing
+    mine = cache.missing(examples[state.process_index :: state.num_processes])
     for done, _ in enumerate(cache.fill(mine, encoders), start=1):
         yield Encoding(len(examples) - len(mine) + done, len(examples))
     state.wait_for_everyone()
@@ -206,14 +205,14 @@ def wishes(recipe: Recipe, folder: TrainingFolder) -> list[Wish]:
 
 
 def encode_texts(recipe: Recipe, place: Place, prompts: Sequence[str], texts: TextCache) -> None:
-    if PartialState().is_main_process and any(not texts.path(prompt).exists() for prompt in prompts):
+    if processes().is_main_process and any(not texts.path(prompt).exists() for prompt in prompts):
         encoder = load_text(recipe.model, place.files, place.dtype, place.tokenizer_folder)
         texts.fill(prompts, encoder.to(place.device).encode)
-    PartialState().wait_for_everyone()
+    processes().wait_for_everyone()
 
 
 def batches_of(recipe: Recipe, pools: Sequence[Pool], cache: ExampleCache, texts: TextCache) -> LoraBatches:
-    state = PartialState()
+    state = processes()
     words = Words(recipe.trigger, recipe.shuffle, recipe.keep_words, recipe.caption_dropout)
     place = (state.process_index, state.num_processes)
     return LoraBatches(pools, cache, texts, words, recipe.model, recipe.batch, recipe.seed, *place)
@@ -248,7 +247,8 @@ class Run:
         recipe, device = self.recipe, self.place.device
         levels = recipe.levels(self.stage.low, self.stage.high)
         objective = LoraObjective(self.network, recipe.model, levels)
-        settings = replace(recipe.loop, steps=self.stage.steps)
+        precision = "float32" if self.place.dtype == torch.float32 else "bfloat16"
+        settings = replace(recipe.loop, steps=self.stage.steps, precision=precision)
         with acting(self.network, self.adapters):
             for now in train(
                 self.adapters, batches, objective, settings, self.folder, device, self.should_stop
@@ -258,7 +258,7 @@ class Run:
                 step = self.before + now.step
                 left = now.seconds_per_step * (recipe.steps - step)
                 yield Stepped(step, recipe.steps, now.loss, smooth, left, peak_gigabytes(device))
-                if PartialState().is_main_process:
+                if processes().is_main_process:
                     with self.adapters.off():
                         yield from self.milestones(now)
 
@@ -299,7 +299,7 @@ class Run:
     def finish(self) -> Path:
         """The file, of the last step done."""
         path = self.place.loras / f"{self.name}.safetensors"
-        if PartialState().is_main_process:
+        if processes().is_main_process:
             changes = self.adapters.changes()
             save_lora(path, changes, self.recipe.model, metadata_of(self.recipe, self.training, self.done))
             self.curve.write()

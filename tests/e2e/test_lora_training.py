@@ -1,0 +1,152 @@
+"""A LoRA trained from the shell: in one process and in two, and read by the tools that artists use."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from comfyui_anisora.anisora_core.checkpoints.convert import convert
+from comfyui_anisora.anisora_core.checkpoints.keymaps import rename
+from comfyui_anisora.anisora_core.checkpoints.keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
+from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
+from comfyui_anisora.anisora_core.layers.lora import live
+from comfyui_anisora.anisora_core.models.wan.config import DEBUG
+from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.releases import RELEASES
+from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to
+from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
+from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
+from comfyui_anisora.cli import main
+from PIL import Image
+
+PACK = Path(__file__).parents[2]
+OPTIONS = (
+    "--steps", "4", "--warmup", "1", "--rank", "4", "--area", "1024", "--length", "5", "--variants", "1",
+    "--sample-every", "0", "--dropout", "0.25", "--learning-rate", "0.01", "--optimizer", "adamw", "--name", "ink",
+)  # fmt: skip
+#: The same clips' losses, one process or two; float32, so that only the order of sums differs.
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("set")
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(0, 255, (6, 6, 3), np.uint8)
+        Image.fromarray(noise).resize((64, 64)).save(folder / f"{number}.png")
+    return folder
+
+
+def losses(run: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (run / "loss.jsonl").read_text().splitlines()]
+
+
+def test_the_shell_trains_and_says_where_the_file_is(images, tmp_path, capsys):
+    words = ["train", "lora", "--images", str(images), *OPTIONS, "--batch", "1", "--json"]
+    words += ["--out", str(tmp_path), "--folder", str(tmp_path / "run")]
+    assert main(words) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["files"] == [str(tmp_path / "ink.safetensors")]
+    assert facts["steps"] == 4
+    assert main([*words, "--rank", "8"]) == 2
+    assert capsys.readouterr().err.startswith("anisora: rank: ")
+    assert main(["train", "lora", "--images", str(tmp_path / "gone"), "--out", str(tmp_path)]) == 2
+    assert "gone" in capsys.readouterr().err
+
+
+def run_on(count: int, batch: int, images: Path, folder: Path) -> list[float]:
+    """torchrun's way of starting processes, in which two really run on a CPU."""
+    script = folder / "train.py"
+    script.write_text(
+        "import sys, torch\n"
+        "import comfyui_anisora.nodes.host.train_lora_shell as shell\n"
+        "from comfyui_anisora.cli import main\n"
+        "shell.fast_dtype = lambda device: torch.float32\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    run = folder / "run"
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={count}",
+        str(script),
+    ]
+    words = ["train", "lora", "--images", str(images), *OPTIONS, "--batch", str(batch), "--out", str(folder)]
+    done = subprocess.run(
+        [*command, *words, "--folder", str(run), "--accumulate", "1" if count == 2 else "2"],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return losses(run)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_with_twice_the_batch_does(images, tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one = run_on(1, 4, images, tmp_path / "one")
+    two = run_on(2, 2, images, tmp_path / "two")
+    assert len(one) == 4
+    assert np.allclose(one, two, atol=TOLERANCE, rtol=0)
+    lone, both = (read_lora(tmp_path / name / "ink.safetensors").changes for name in ("one", "two"))
+    assert all(torch.allclose(lone[name].up, both[name].up, atol=TOLERANCE) for name in lone)
+
+
+def test_diffusers_reads_what_was_trained(tmp_path):
+    """Its own loader on its own Wan; ours, with the file in ComfyUI's names, is the reference."""
+    diffusers = pytest.importorskip("diffusers")
+    pytest.importorskip("peft", reason="peft is not installed: diffusers' LoRA loader needs it")
+    config = replace(DEBUG, text_dim=8)
+    torch.manual_seed(0)
+    theirs = diffusers.WanTransformer3DModel(
+        patch_size=config.patch_size,
+        num_attention_heads=config.num_heads,
+        attention_head_dim=config.head_dim,
+        in_channels=config.in_channels,
+        out_channels=config.out_channels,
+        text_dim=config.text_dim,
+        freq_dim=config.freq_dim,
+        ffn_dim=config.ffn_dim,
+        num_layers=config.num_layers,
+        cross_attn_norm=True,
+        eps=config.eps,
+        rope_max_seq_len=64,
+    ).eval()
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.1)
+    ours = WanTransformer(config).eval()
+    renamed = {rename(key, WAN_FROM_DIFFUSERS): value.clone() for key, value in theirs.state_dict().items()}
+    ours.load_state_dict(renamed)
+    adapters = Adapters(ours, AdapterSettings(rank=4, alpha=2.0), seed=0).eval()
+    with torch.no_grad():
+        for parameter in adapters.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    x, t, text = torch.randn(1, config.in_channels, 2, 4, 4), torch.tensor([300.0]), torch.randn(1, 512, 8)
+    with torch.no_grad(), acting(ours, adapters):
+        trained = ours(x, t, text)
+    save_lora(tmp_path / "ink.safetensors", adapters.changes(), RELEASES["V3.2"], {})
+    with torch.no_grad(), live(ours, changes_to(ours, [LoraUse(read_lora(tmp_path / "ink.safetensors"))])):
+        assert torch.allclose(ours(x, t, text), trained, atol=1e-4)
+    from diffusers.loaders.lora_conversion_utils import _convert_non_diffusers_wan_lora_to_diffusers
+    from safetensors.torch import load_file
+
+    converted = _convert_non_diffusers_wan_lora_to_diffusers(load_file(tmp_path / "ink.safetensors"))
+    theirs.load_lora_adapter(converted)
+    with torch.no_grad():
+        assert torch.allclose(theirs(x, t, text, return_dict=False)[0], trained, atol=1e-4)
+    convert(tmp_path / "ink.safetensors", "diffusers", tmp_path / "theirs.safetensors")
+    assert read_lora(tmp_path / "theirs.safetensors").family == "Wan"
