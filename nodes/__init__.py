@@ -6,6 +6,7 @@ from .lora import AniSoraLora
 from .painter import AniSoraMotionPainter
 from .sampling import AniSoraDecode, AniSoraSampler, AniSoraSamplerSelect, AniSoraSigmas
 from .timeline import AniSoraKeyframe, AniSoraTimeline
+from .trainer import AniSoraLoraTrainer
 
 NODE_CLASS_MAPPINGS = {
     "AniSoraModelLoader": AniSoraModelLoader,
@@ -22,6 +23,7 @@ NODE_CLASS_MAPPINGS = {
     "AniSoraSigmas": AniSoraSigmas,
     "AniSoraLora": AniSoraLora,
     "AniSoraMotionPainter": AniSoraMotionPainter,
+    "AniSoraLoraTrainer": AniSoraLoraTrainer,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraModelLoader": "AniSora Model Loader",
@@ -38,4 +40,5 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraSigmas": "AniSora Sigmas",
     "AniSoraLora": "AniSora LoRA",
     "AniSoraMotionPainter": "AniSora Motion Painter (brush)",
+    "AniSoraLoraTrainer": "AniSora LoRA Trainer",
 }

@@ -3,6 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { timelineWidget } from "./timeline/widget.js";
 import { painterWidget } from "./painter/widget.js";
+import { addTrainerView, listenToTrainings } from "./trainer/widget.js";
 
 // Each: { node, input, type, create(node, name, inputData, app) }. The server calls these inputs STRING, so that a
 // prompt without a browser, or a link from a text node, works; only here they become widgets.
@@ -10,6 +11,8 @@ const WIDGETS = [timelineWidget, painterWidget];
 
 app.registerExtension({
   name: "anisora.widgets",
+  setup: listenToTrainings,
+  nodeCreated: addTrainerView,
   getCustomWidgets() {
     return Object.fromEntries(WIDGETS.map((widget) => [widget.type, widget.create]));
   },

@@ -54,6 +54,7 @@ __all__ = [
     "solver",
     "to_concat_mask",
     "to_noise_mask",
+    "train_apart",
     "with_lora",
 ]
 
@@ -133,3 +134,8 @@ def decode(vae: Any, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[T
 def encode_video(vae: Any, video_BCFHW: Tensor) -> Tensor:
     """video -1..1 -> raw latent_BCTHW through any VAE that takes frames as the host's do."""
     return vae.encode(video_BCFHW[0].movedim(0, -1) * 0.5 + 0.5)
+
+
+def train_apart(recipe: Any, files: Files, drawings: str) -> Any:
+    """Train a LoRA in a process of its own -> `training.Trained`. The user's interrupt is raised when all is saved."""
+    return import_module(".training", __package__).train_apart(recipe, files, drawings)

@@ -5,12 +5,12 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-PACK = Path(__file__).parents[2]
+PACK = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
     # This folder's modules must not stand in for those of other packages.
-    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent]
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != PACK / "nodes" / "host"]
     spec = importlib.util.spec_from_file_location(
         "comfyui_anisora", PACK / "__init__.py", submodule_search_locations=[str(PACK)]
     )
@@ -18,12 +18,7 @@ def main() -> int:
     assert spec.loader is not None
     sys.modules["comfyui_anisora"] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    try:
-        import_module("comfyui_anisora.nodes.host.training").serve(Path(sys.argv[1]))
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+    return import_module("comfyui_anisora.nodes.host.training_job").serve(Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -1,123 +1,162 @@
-"""A LoRA training as a process of its own: the host stays responsive, and all memory comes back when it ends."""
+"""What the trainer node asks for: a training followed from the page or terminal, or found done."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
-from typing import IO, cast
+from typing import Any
 
-import torch
-
-from ...anisora_core.files import write_beside
 from ...anisora_core.loading import Files
-from ...anisora_core.releases import Part
-from ...anisora_core.training.lora.events import Event, from_json, to_json
-from ...anisora_core.training.lora.recipe import Recipe, recipe_from
-from ...anisora_core.training.lora.trainer import Place, train_lora
+from ...anisora_core.training.loop import saved_step
+from ...anisora_core.training.lora.events import Encoding, Event, Finished, Said, Sampled, Stepped, Warned
+from ...anisora_core.training.lora.outputs import Curve
+from ...anisora_core.training.lora.recipe import Recipe
+from ...anisora_core.training.lora.trainer import Place, require_same
+from . import output_folder
+from .precision import fast_dtype
+from .training_job import Job, job_path, read_job, run_apart
 
-PACK = Path(__file__).parents[2]
-#: Run by path, so that it is found in any Python, the embedded one of Windows' ComfyUI included.
-_CHILD = Path(__file__).with_name("trainer_process.py")
+#: Points of the loss curve that are sent to the page, at most.
+POINTS = 240
+
+
+@dataclass
+class Course:
+    """How a training goes. Its message is whole each time, so that a page opened meanwhile shows all of it with the next."""
+
+    job: Job
+    phase: str = "starting"
+    done: int = 0
+    total: int = 0
+    seconds_left: float = 0.0
+    gigabytes: float = 0.0
+    motion_ratio: float = 0.0
+    report: Sequence[str] = ()
+    warnings: list[str] = field(default_factory=lambda: list[str]())
+    losses: list[tuple[float, float]] = field(default_factory=lambda: list[tuple[float, float]]())
+    paces: deque[float] = field(default_factory=lambda: deque[float](maxlen=20))
+
+    def __post_init__(self) -> None:
+        """From what earlier runs left."""
+        curves = [Curve(folder) for folder in self.job.folders]
+        for curve in curves:
+            curve.read(saved_step(curve.folder))
+        self.losses = list(chain(*(zip(curve.raw, curve.smooth, strict=True) for curve in curves)))
+        self.done, self.total = len(self.losses), self.job.recipe.steps
+
+    @property
+    def sheet(self) -> Path | None:
+        """The latest samples."""
+        return max((self.job.place.run / "samples").glob("step_*.jpg"), default=None)
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Said):
+            self.report = event.lines
+        elif isinstance(event, Warned):
+            self.warnings.append(event.text)
+        elif isinstance(event, Encoding):
+            self.phase, self.done, self.total = "encoding", event.done, event.total
+        elif isinstance(event, Stepped):
+            self.step(event)
+        elif isinstance(event, Sampled):
+            self.motion_ratio = event.motion_ratio
+        elif isinstance(event, Finished):
+            self.phase = "finished"
+
+    def step(self, event: Stepped) -> None:
+        self.phase, self.done, self.total = "training", event.step, event.total
+        self.gigabytes = event.gigabytes
+        self.losses.append((event.loss, event.smooth))
+        left = event.total - event.step
+        self.paces.append(event.seconds_left / max(1, left))
+        self.seconds_left = left * sum(self.paces) / len(self.paces)
+
+    def message(self) -> dict[str, Any]:
+        count = len(self.losses)
+        shown = sorted({*range(0, count, -(-count // POINTS) or 1), *range(count - 1, count)})
+        return {
+            "name": self.job.recipe.name,
+            "phase": self.phase,
+            "done": self.done,
+            "total": self.total,
+            "seconds_left": round(self.seconds_left),
+            "gigabytes": round(self.gigabytes, 1),
+            "motion_ratio": round(self.motion_ratio, 2),
+            "sheet": self.sheet and in_output(self.sheet),
+            "report": list(self.report),
+            "warnings": self.warnings[-5:],
+            "curve": [[index + 1, *(round(loss, 5) for loss in self.losses[index])] for index in shown],
+        }
+
+
+def in_output(path: Path) -> dict[str, str]:
+    """As the host's pages name a file. `version`: another when it was written again."""
+    folder = path.parent.relative_to(output_folder()).as_posix()
+    return {"filename": path.name, "subfolder": folder, "version": str(path.stat().st_mtime_ns)}
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a training process is asked, as a file of JSON."""
+class Trained:
+    """`paths`: the LoRA, or that of each of two experts, high noise first. `losses`: of every step. `message`: for the page."""
 
-    recipe: Recipe
-    place: Place
-
-    def save(self, path: Path) -> None:
-        said = {
-            "recipe": asdict(self.recipe),
-            "loras": str(self.place.loras),
-            "run": str(self.place.run),
-            "files": {part: str(file) for part, file in self.place.files.items()},
-            "device": str(self.place.device),
-            "dtype": str(self.place.dtype).removeprefix("torch."),
-            "tokenizer_folder": self.place.tokenizer_folder and str(self.place.tokenizer_folder),
-        }
-        with write_beside(path) as part:
-            part.write_text(json.dumps(said), "utf-8")
+    paths: Sequence[Path]
+    sheet: Path | None
+    losses: Sequence[float]
+    message: dict[str, Any]
 
 
-def read_job(path: Path) -> Job:
-    said = json.loads(path.read_text("utf-8"))
-    files: Files = {cast(Part, part): Path(file) for part, file in said["files"].items()}
-    tokenizers = said["tokenizer_folder"]
-    place = Place(
-        loras=Path(said["loras"]),
-        run=Path(said["run"]),
-        files=files,
-        device=torch.device(said["device"]),
-        dtype=getattr(torch, said["dtype"]),
-        tokenizer_folder=Path(tokenizers) if tokenizers else None,
-    )
-    return Job(recipe_from(said["recipe"]), place)
+#: Hears an event, or None while there is none; raises the user's interrupt.
+Tell = Callable[[Event | None, Course], None]
 
 
-def serve(path: Path) -> None:
-    """In the process: events as lines of JSON on the standard output, until done or the standard input closes."""
-    stop = threading.Event()
+def train_apart(recipe: Recipe, files: Files, drawings: str) -> Trained:
+    """Train, or go on, in a process of its own; or find it done. The user's interrupt is raised when all is saved.
 
-    def listen() -> None:
-        sys.stdin.buffer.read()  # nothing comes; it ends when the host says stop, or is gone
-        stop.set()
-
-    threading.Thread(target=listen, daemon=True).start()
-    job = read_job(path)
-    for event in train_lora(job.recipe, job.place, stop.is_set):
-        sys.stdout.write(to_json(event) + "\n")
-        sys.stdout.flush()
-
-
-def run_apart(job: Job, should_stop: Callable[[], None]) -> Iterator[Event]:
-    """Train in a process; yields its events. `should_stop` raises when the user interrupts: the process then saves and ends.
-
-    ValueError with the last line of what the process said when it fails.
+    `drawings` names what the folder holds: a finished training on others is set aside. ValueError says what is wrong.
     """
-    path = job.place.run / "job.json"
-    job.save(path)
-    with (
-        (job.place.run / "log.txt").open("ab") as log,
-        subprocess.Popen(
-            [sys.executable, str(_CHILD), str(path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdin is not None
-        said: deque[str] = deque(maxlen=40)
-        reader = threading.Thread(target=_keep, args=(process.stderr, log, said), daemon=True)
-        reader.start()
-        try:
-            for line in process.stdout:
-                yield from_json(line.decode())
-                should_stop()
-        except BaseException:
-            process.stdin.close()  # asks it to save and stop; `with` waits
-            for _ in process.stdout:
-                pass
-            raise
-        reader.join()
-        if process.wait() != 0:
-            raise ValueError(
-                said[-1] if said else f"the training process ended with {process.returncode}; see {log.name}"
-            )
+    body: Any = import_module(
+        ".comfyui.training" if "folder_paths" in sys.modules else ".standalone.training", __package__
+    )
+    device, run = body.device(), output_folder() / "anisora_training" / recipe.name
+    place = Place(body.loras_folder(), run, files, device, fast_dtype(device), body.tokenizer_folder())
+    job = Job(recipe, place, drawings)
+    require_same(recipe, run)
+    if job.is_done and job_path(run).exists() and read_job(job_path(run)).drawings != drawings:
+        set_aside(run)
+    course, tell = Course(job), body.listener()
+    if job.is_done and all(path.exists() for path in job.paths):
+        course.phase = "finished"
+    else:
+        body.make_room()
+        follow(course, tell)
+    tell(None, course)
+    return Trained(job.paths, course.sheet, [raw for raw, _ in course.losses], course.message())
 
 
-def _keep(source: IO[bytes], log: IO[bytes], said: deque[str]) -> None:
-    for line in source:
-        log.write(line)
-        text = line.decode(errors="replace").strip()
-        if text:
-            said.append(text)
+def follow(course: Course, tell: Tell) -> None:
+    try:
+        with closing(run_apart(course.job)) as events:
+            for event in events:
+                if event is not None:
+                    course.take(event)
+                tell(event, course)
+    except BaseException as error:
+        course.phase = "failed" if isinstance(error, ValueError) else "stopped"
+        tell(None, course)
+        raise
+
+
+def set_aside(run: Path) -> None:
+    """A finished training makes room for one on changed drawings; what was encoded stays."""
+    number = 1
+    while (aside := run.with_name(f"{run.name} {number}")).exists():
+        number += 1
+    run.rename(aside)
+    run.mkdir()
+    (aside / "cache").rename(run / "cache")

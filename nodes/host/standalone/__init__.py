@@ -20,7 +20,7 @@ def input_file(name: str) -> Path:
     """A path, or a name in ANISORA_INPUT (default: the folder `input`)."""
     name = name.removesuffix(" [input]")
     path = Path(name)
-    return path if path.exists() else Path(os.environ.get("ANISORA_INPUT", "input")) / name
+    return path if os.path.exists(path) else Path(os.environ.get("ANISORA_INPUT", "input")) / name
 
 
 def models_folder() -> Path:

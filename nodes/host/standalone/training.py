@@ -1,0 +1,35 @@
+"""Training without a host: folders of the working directory, lines in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ....anisora_core.training.lora.events import Event
+from ..train_lora_shell import show
+from . import device, models_folder
+
+if TYPE_CHECKING:
+    from ..training import Course, Tell
+
+__all__ = ["device", "listener", "loras_folder", "make_room", "tokenizer_folder"]
+
+
+def loras_folder() -> Path:
+    return models_folder() / "loras"
+
+
+def tokenizer_folder() -> None:
+    """A text encoder's file has its tokenizer inside, or beside it."""
+
+
+def make_room() -> None:
+    """Nothing else holds memory."""
+
+
+def listener() -> Tell:
+    def tell(event: Event | None, _course: Course) -> None:
+        if event is not None:
+            show(event)
+
+    return tell

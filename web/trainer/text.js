@@ -1,0 +1,91 @@
+// Every word of the trainer's view.
+const WORDS = {
+  en: {
+    view: "How the training goes",
+    idle: "Press Run: the loss and samples of the training appear here.",
+    phases: {
+      starting: "Starting",
+      encoding: "Reading drawings",
+      training: "Training",
+      stopping: "Stopping after this step",
+      stopped: "Stopped and saved. Run goes on from here.",
+      failed: "Failed. What was saved before is kept.",
+      finished: "Finished",
+    },
+    of: (done, total) => `${done} of ${total}`,
+    step: (done, total) => `step ${done} of ${total}`,
+    left: (duration) => `${duration} left`,
+    hours: (hours, minutes) => `${hours} h ${minutes} min`,
+    minutes: (minutes, seconds) => `${minutes} min ${seconds} s`,
+    seconds: (seconds) => `${seconds} s`,
+    memory: (gigabytes) => `${gigabytes} GB`,
+    memoryTip: "Most memory used so far: of the GPU where there is one",
+    loss: "Loss: pale each step, dark their average",
+    sheet: "Each sample as two rows: without the LoRA, and with it below. Click: full size",
+    sampled: (step) => `Samples after step ${step}: without the LoRA above, with it below`,
+    motion: (ratio) => `They move ${ratio} times as much`,
+    folder: "The folder",
+  },
+  zh: {
+    view: "训练进展",
+    idle: "按下运行：训练的损失和样片会显示在这里。",
+    phases: {
+      starting: "正在启动",
+      encoding: "正在读取画稿",
+      training: "正在训练",
+      stopping: "完成这一步后停止",
+      stopped: "已停止并保存。再次运行会从这里继续。",
+      failed: "失败。此前保存的内容都在。",
+      finished: "已完成",
+    },
+    of: (done, total) => `${done} / ${total}`,
+    step: (done, total) => `第 ${done} 步，共 ${total} 步`,
+    left: (duration) => `还需 ${duration}`,
+    hours: (hours, minutes) => `${hours} 小时 ${minutes} 分`,
+    minutes: (minutes, seconds) => `${minutes} 分 ${seconds} 秒`,
+    seconds: (seconds) => `${seconds} 秒`,
+    memory: (gigabytes) => `${gigabytes} GB`,
+    memoryTip: "迄今占用最多的内存：有显卡时为显存",
+    loss: "损失：浅色为每一步，深色为平均",
+    sheet: "每个样片两行：上为不用 LoRA，下为使用 LoRA。点击查看原尺寸",
+    sampled: (step) => `第 ${step} 步后的样片：上为不用 LoRA，下为使用 LoRA`,
+    motion: (ratio) => `动态为原来的 ${ratio} 倍`,
+    folder: "文件夹",
+  },
+  ja: {
+    view: "学習の経過",
+    idle: "実行を押すと、学習の損失とサンプルがここに現れます。",
+    phases: {
+      starting: "開始しています",
+      encoding: "絵を読み込んでいます",
+      training: "学習中",
+      stopping: "このステップで止まります",
+      stopped: "止めて保存しました。もう一度実行すると続きから始まります。",
+      failed: "失敗しました。それまでの保存は残っています。",
+      finished: "完了",
+    },
+    of: (done, total) => `${done} / ${total}`,
+    step: (done, total) => `ステップ ${done} / ${total}`,
+    left: (duration) => `残り ${duration}`,
+    hours: (hours, minutes) => `${hours} 時間 ${minutes} 分`,
+    minutes: (minutes, seconds) => `${minutes} 分 ${seconds} 秒`,
+    seconds: (seconds) => `${seconds} 秒`,
+    memory: (gigabytes) => `${gigabytes} GB`,
+    memoryTip: "これまでの最大メモリ。GPU があればその VRAM",
+    loss: "損失：淡い点は各ステップ、濃い線は平均",
+    sheet: "サンプルごとに二段：上は LoRA なし、下は LoRA あり。クリックで原寸",
+    sampled: (step) => `ステップ ${step} のサンプル：上は LoRA なし、下は LoRA あり`,
+    motion: (ratio) => `動きは元の ${ratio} 倍`,
+    folder: "フォルダ",
+  },
+};
+
+export const wordsOf = (locale) => WORDS[String(locale).slice(0, 2)] ?? WORDS.en;
+
+/** 40 s, 3 min 20 s, 1 h 5 min. */
+export function duration(seconds, words) {
+  const whole = Math.max(1, Math.round(seconds));
+  if (whole < 60) return words.seconds(whole);
+  if (whole < 3600) return words.minutes(Math.floor(whole / 60), whole % 60);
+  return words.hours(Math.floor(whole / 3600), Math.floor((whole % 3600) / 60));
+}
