@@ -22,6 +22,7 @@ PACK = Path(__file__).parents[2]
 CORE = PACK / "anisora_core"
 SNAPSHOT = Path(__file__).parent / "nodes.snapshot.json"
 WORKFLOWS = sorted((PACK / "workflows").glob("*.json"))
+MAKE_CLIPS = [path for path in WORKFLOWS if path.stem != "style_lora"]
 BELOW_TRAINING = {
     "domain",
     "layers",
@@ -143,7 +144,7 @@ def test_a_workflow_has_a_picture(path):
 def test_a_workflow_opens_tidy_and_repeats_itself(path):
     """A note, a fixed seed, and no node on another (a title is 30 high; Create Video grows by a row in newer hosts)."""
     rows = json.loads(path.read_text())["nodes"]
-    assert [row["widgets_values"][1] for row in rows if row["type"] == "AniSoraSampler"] == ["fixed"]
+    assert {row["widgets_values"][1] for row in rows if row["type"] == "AniSoraSampler"} <= {"fixed"}
     assert [row for row in rows if row["type"] == "Note"]
     assert all(row["properties"]["Node name for S&R"] == row["type"] for row in rows if row["type"] != "Note")
     boxes = [(*row["pos"], row["pos"][0] + row["size"][0], row["pos"][1] + row["size"][1]) for row in rows]
@@ -161,7 +162,7 @@ def test_the_table_of_releases_is_in_the_docs():
             assert f"]({file.url}) {file.gigabytes:g}" in row
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MAKE_CLIPS, ids=lambda path: path.stem)
 def test_a_workflow_names_the_files_it_needs_and_where_they_are(path):
     rows = json.loads(path.read_text())["nodes"]
     (loader,) = [row for row in rows if row["type"] == "AniSoraModelLoader"]

@@ -27,6 +27,7 @@ from comfyui_anisora.anisora_core.training.lora.events import (
 )
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
 from comfyui_anisora.anisora_core.training.lora.trainer import Place
+from comfyui_anisora.cli import main
 from comfyui_anisora.nodes.host import training, training_job
 from comfyui_anisora.nodes.host.training import Course
 from comfyui_anisora.nodes.host.training_job import Job, read_job, run_apart
@@ -41,7 +42,7 @@ from comfyui_anisora.nodes.trainer import (
     recipe_of,
 )
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 PACK = Path(__file__).parents[2]
 LOAD = f"""
@@ -376,7 +377,7 @@ def node(play, tmp_path):
 
 WHOLE = """
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from PIL import Image
 for number in (1, 2, 3): step(number, 3)
 (run / "cache").mkdir(exist_ok=True)
@@ -470,6 +471,26 @@ def test_the_process_finds_the_pack_wherever_it_lies(tmp_path, monkeypatch):
     place = Place(tmp_path / "loras", tmp_path / "run", {}, torch.device("cpu"), torch.float32)
     with pytest.raises(ValueError, match=r"training folder .*gone' does not exist"):
         list(run_apart(Job(recipe, place)))
+
+
+def test_the_workflow_trains_without_a_host_and_goes_on(tmp_path, monkeypatch, capsys):
+    """Two steps on the drawings of the pack, then a third: the shipped mini, small frames."""
+    monkeypatch.setenv("ANISORA_OUTPUT", str(tmp_path / "output"))
+    monkeypatch.setenv("ANISORA_MODELS", str(tmp_path / "models"))
+    small = "batch = 1\nlength = 5\nvariants = 1\narea = 1024\nsample_every = 1000"
+    for steps in (2, 3):
+        settings = [f"AniSoraLoraTrainer.steps={steps}", f"AniSoraLoraTrainer.options={small}"]
+        sets = [word for setting in settings for word in ("--set", setting)]
+        out = ["--out", str(tmp_path / f"out{steps}"), "--json"]
+        assert main(["run", str(PACK / "workflows" / "style_lora.json"), *sets, *out]) == 0
+        said = capsys.readouterr()
+        assert "9 trained at 32x32" in said.err
+        assert ("encoded" in said.err) == (steps == 2)
+        (picture,) = json.loads(said.out)["files"]
+        assert Image.open(picture).width == 5 * 32
+    run = tmp_path / "output" / "anisora_training" / "my_style"
+    assert len((run / "loss.csv").read_text().splitlines()) == 4
+    assert len(load_file(tmp_path / "models" / "loras" / "my_style.safetensors")) > 100
 
 
 def test_the_pack_loads_without_accelerate():
