@@ -28,7 +28,7 @@ from ...anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
 from ...anisora_core.training.lora.trainer import Place, train_lora
 from .precision import fast_dtype
 from .shell import PARTS
-from .standalone import model_file, models_folder
+from .standalone import device, model_file, models_folder
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,12 +68,13 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     told = {one.name: getattr(options, one.name) for one in fields(Recipe)}
     recipe = replace(recipe, **{name: value for name, value in told.items() if value is not None})
     named: dict[Part, str] = {part: getattr(options, name) or "" for part, name in PARTS.items()}
+    here = processes().device or device()
     place = Place(
         loras=options.out or models_folder() / "loras",
         run=options.folder or Path("runs", "lora", recipe.name),
         files=find_files(recipe.model, named, model_file),
-        device=processes().device,
-        dtype=fast_dtype(processes().device),
+        device=here,
+        dtype=fast_dtype(here),
     )
     stop = threading.Event()
 

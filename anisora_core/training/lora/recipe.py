@@ -76,8 +76,14 @@ class Recipe:
         low=0.0,
         high=1.0,
     )
+    base: str = option(
+        "as loaded", "The frozen model's weights; fp8 halves them.", choices=("as loaded", "fp8")
+    )
+    swap_blocks: int = option(
+        0, "Blocks that wait in the computer's memory and come when needed.", low=0, high=1000
+    )
     checkpointing: bool = option(
-        False, "Compute blocks again when going back: slower, with much less memory."
+        False, "Compute blocks again when going back: slower, with much less memory. Swapping does it anyway."
     )
     save_every: int = option(250, "Steps between checkpoints.", low=1, high=100_000)
     keep: int = option(4, "Checkpoints kept; the last is always.", low=1, high=1000)
@@ -95,6 +101,9 @@ class Recipe:
             raise ValueError(
                 "still_share, move_share and given_share are all 0; give one a share of the steps"
             )
+
+        if self.dora and self.base == "fp8":
+            raise ValueError("dora needs the weights' own norms, which fp8 rounds; use base as loaded")
 
     @property
     def model(self) -> Release:
@@ -153,6 +162,7 @@ FREE = {
     "sample_prompts",
     "accumulate",
     "checkpointing",
+    "swap_blocks",
 }
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.checkpoint import checkpoint
 
 from ...checkpoints.components import Experts, Transformer
 from ...data.buckets import assign
@@ -28,6 +27,7 @@ from .adapters import Adapters, acting
 from .batches import LoraBatches, Pool, Words, pools_of
 from .events import Encoding, Event, Finished, Said, Sampled, Saved, Stepped, Warned
 from .examples import Encoders, Example, ExampleCache, Kind, TextCache
+from .frozen import Swap, checkpointed, to_scaled_fp8
 from .objective import LoraObjective
 from .outputs import Curve, checkpoint_path, drop_old_checkpoints, metadata_of, save_lora
 from .recipe import FREE, Recipe, read_recipe
@@ -307,17 +307,26 @@ class Run:
 
 
 def frozen(recipe: Recipe, place: Place, part: Part) -> Transformer:
-    """The network to train beside, on its device."""
+    """The network to train beside, on its device but for what is swapped."""
     # on a CPU torch's fused attention is slow to go back through
     more = {"attention": explicit_attention} if place.device.type == "cpu" else {}
-    loaded = load_transformer(recipe.model, place.files, place.dtype, place.device, **more)
+    is_made_smaller = recipe.base == "fp8" or recipe.swap_blocks > 0
+    first = torch.device("cpu") if is_made_smaller else place.device
+    loaded = load_transformer(recipe.model, place.files, place.dtype, first, **more)
     if isinstance(loaded, Experts):
         loaded = loaded.high() if part == "high_noise" else loaded.low()
-    network = loaded
-    network.requires_grad_(False).eval()
-    if recipe.checkpointing:
-        for block in network.blocks:
-            block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+    network = loaded.requires_grad_(False).eval()
+    if recipe.base == "fp8":
+        to_scaled_fp8(network.blocks)
+    blocks = list(network.blocks)
+    away = blocks[max(0, len(blocks) - recipe.swap_blocks) :] if recipe.swap_blocks else []
+    here = [part for name, part in network.named_children() if name != "blocks"]
+    for module in (*here, *blocks[: len(blocks) - len(away)]):
+        module.to(place.device)
+    if away:
+        Swap(away, place.device)
+    if recipe.checkpointing or away:
+        checkpointed(blocks)
     return network
 
 

@@ -383,7 +383,15 @@ def test_every_family_can_be_trained(release, images, tmp_path):
     }[release]
     where = replace(place(tmp_path), files={part: base / name for part, name in files.items()})
     recipe = replace(
-        SMALL, images=str(images), release=release, area=48 * 48, length=9, checkpointing=True, high_share=0.5
+        SMALL,
+        images=str(images),
+        release=release,
+        area=48 * 48,
+        length=9,
+        checkpointing=True,
+        high_share=0.5,
+        base="fp8",
+        swap_blocks=1,
     )
     finished = trained(recipe, where)[-1]
     suffixes = ["_high_noise", "_low_noise"] if release == "V3.2" else [""]
