@@ -1,0 +1,134 @@
+"""Memory of a LoRA training as planned and as measured: `python benchmarks/lora_memory.py [--json]`.
+
+Plans V3 (Wan2.1 14B) with rank 32 on 768 x 768 stills, fp8 weights and swapped blocks. Then trains full-size blocks of it for a few
+steps on this machine, as many as fit, and compares the memory of the process with the plan for that many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+from comfyui_anisora.anisora_core.files import write_beside
+from comfyui_anisora.anisora_core.models.wan.config import WAN21_I2V_14B, WanConfig
+from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.planning import plan_lora
+from comfyui_anisora.anisora_core.training.export import commit
+from comfyui_anisora.anisora_core.training.loop import Ema, mixed_precision
+from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
+from comfyui_anisora.anisora_core.training.lora.frozen import Swap, checkpointed, to_scaled_fp8
+from comfyui_anisora.anisora_core.training.optimizers import make_optimizers
+
+SIDE, RANK = 768, 32
+TOKENS = (SIDE // 16) ** 2
+PAGE = 4096
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+@contextmanager
+def peak_above(start: int, found: dict[str, float]):
+    """Peak of the process's memory above `start` while the block runs, in GB, looked at a hundred times a second."""
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.01):
+            found["peak"] = max(found.get("peak", 0.0), (resident() - start) / 1e9)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def full_size(config: WanConfig) -> WanTransformer:
+    """Random weights, each block made small before the next is there."""
+    with torch.device("meta"):
+        network = WanTransformer(config).to(torch.bfloat16)
+    for part in network.children():
+        for module in part if isinstance(part, torch.nn.ModuleList) else [part]:
+            module.to_empty(device="cpu")
+            for parameter in module.parameters():
+                torch.nn.init.normal_(parameter, std=0.02)
+            if isinstance(part, torch.nn.ModuleList):
+                module.requires_grad_(False)
+                to_scaled_fp8(module)
+    return network.requires_grad_(False)
+
+
+def measure(config: WanConfig, swap: int, steps: int) -> dict[str, float]:
+    torch.randn(256, 256).matmul(torch.randn(256, 256))  # libraries are there before anything is counted
+    start = resident()
+    network = full_size(config)
+    Swap(list(network.blocks)[-swap:], torch.device("cpu"))
+    checkpointed(list(network.blocks))
+    adapters = Adapters(network, AdapterSettings(rank=RANK), seed=0)
+    optimizers = make_optimizers(adapters, "adamw", learning_rate=1e-4, weight_decay=0.01)
+    ema = Ema(adapters, 0.99)
+    found: dict[str, float] = {}
+    side = SIDE // 8
+    x = torch.randn(1, config.in_channels, 1, side, side, dtype=torch.bfloat16)
+    text, image = torch.randn(1, 512, config.text_dim), torch.randn(1, 257, config.image_dim)
+    since = time.monotonic()
+    with peak_above(start, found), acting(network, adapters):
+        for step in range(steps):
+            with mixed_precision(torch.device("cpu")):
+                loss = network(x, torch.tensor([500.0]), text, image).float().square().mean()
+            loss.backward()
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
+            ema.update(adapters, step)
+    return {
+        "measured_gb": round(found["peak"], 3),
+        "seconds_per_step": round((time.monotonic() - since) / steps, 1),
+    }
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--blocks", type=int, default=4, help="full-size blocks to train here")
+    options.add_argument("--steps", type=int, default=2)
+    options.add_argument("--save", action="store_true", help="keep the figures in benchmarks/results")
+    options.add_argument("--json", action="store_true")
+    told = options.parse_args()
+    whole = plan_lora(WAN21_I2V_14B, tokens=TOKENS, rank=RANK, is_fp8=True, swap_blocks=20)
+    config, swap = replace(WAN21_I2V_14B, num_layers=told.blocks), told.blocks - 1
+    few = plan_lora(config, tokens=TOKENS, rank=RANK, is_fp8=True, swap_blocks=swap)
+    planned = few.device + few.host  # one memory here
+    figures: dict[str, Any] = {
+        "plan_v3_fp8_swap20": {name: round(value, 2) for name, value in asdict(whole).items()},
+        "blocks": told.blocks,
+        "swapped": swap,
+        "planned_gb": round(planned, 3),
+        **measure(config, swap, told.steps),
+    }
+    figures["measured_over_planned"] = round(figures["measured_gb"] / planned, 3)
+    said = {**figures, "date": str(date.today()), "machine": platform.machine(), "commit": commit()}
+    if told.save:
+        with write_beside(Path(__file__).parent / "results" / "lora_memory.json") as part:
+            part.write_text(json.dumps(said, indent=1) + "\n")
+    if told.json:
+        print(json.dumps(said))
+        return
+    print("\n".join(whole.lines()))
+    for name, value in said.items():
+        print(f"{name}: {value}")
+
+
+if __name__ == "__main__":
+    main()
