@@ -13,7 +13,8 @@ from ..anisora_core.releases import MINI_NAME, RELEASES, Part, Release, find_rel
 from . import host
 from .types import RELEASE
 
-DRAWINGS = Path(__file__).parent / "drawings"
+#: Where the browser gets them too.
+DRAWINGS = Path(__file__).parents[1] / "web" / "drawings"
 FILE_INPUTS = ("transformer_file", "vae_file", "text_encoder_file", "low_noise_file", "image_encoder_file")
 _PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}  # `auto` is the device's fast one
 

@@ -18,7 +18,7 @@ from tiny_models import name_models
 from workflow_files import PUBLISHED, SHIPPED, name_of
 
 pytestmark = pytest.mark.host
-DRAWINGS = PACK / "nodes" / "drawings"
+DRAWINGS = PACK / "web" / "drawings"
 SIZES = ("length=5", "width=64", "height=64")  # mini's; the other releases' are in tiny_models.py
 DROP = """([name, data, x, y]) => {
   const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));

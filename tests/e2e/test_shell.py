@@ -19,8 +19,8 @@ from workflow_files import PUBLISHED, SHIPPED, name_of, release_of
 
 PACK = Path(__file__).parents[2]
 WORKFLOWS = [path for path in SHIPPED + PUBLISHED if release_of(path) == "mini"]
-DRAWING = PACK / "nodes" / "drawings" / "wave.png"
-OTHER = PACK / "nodes" / "drawings" / "walk_first.png"
+DRAWING = PACK / "web" / "drawings" / "wave.png"
+OTHER = PACK / "web" / "drawings" / "walk_first.png"
 
 
 def frames_of(path: Path) -> np.ndarray:
@@ -82,7 +82,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "unknown sampler": (["--sampler", "magic"], "unknown sampler 'magic'"),
         "bad size": (["--size", "big"], "write it as WIDTHxHEIGHT"),
         "mask without keyframe": (
-            ["--motion-mask", str(PACK / "nodes/drawings/wave_area.png")],
+            ["--motion-mask", str(PACK / "web/drawings/wave_area.png")],
             "at least one keyframe",
         ),
     }

@@ -16,7 +16,7 @@ from comfyui_anisora.nodes.host.images import read_image
 from safetensors.torch import load_file, save_file
 
 STORED = Path(__file__).parent / "mini.safetensors"
-DRAWINGS = Path(__file__).parents[2] / "nodes" / "drawings"
+DRAWINGS = Path(__file__).parents[2] / "web" / "drawings"
 TOLERANCE = (
     2e-2  # latents have unit variance; CPUs differ in the order of float32 sums, and sampling amplifies that
 )

@@ -115,7 +115,7 @@ def test_a_drawing_named_in_the_timeline_is_read_again_when_it_changes(host: Hos
     timeline = next(node.id for node in nodes.values() if node.kind == "AniSoraTimeline")
     cached = []
     for name in ("wave", "wave", "walk_first"):
-        shutil.copy(PACK / "nodes" / "drawings" / f"{name}.png", host.base / "input" / "key.png")
+        shutil.copy(PACK / "web" / "drawings" / f"{name}.png", host.base / "input" / "key.png")
         messages = {entry[0]: entry[1] for entry in host.run(to_api(nodes))["status"]["messages"]}
         assert "execution_error" not in messages, messages
         cached.append(timeline in messages["execution_cached"]["nodes"])

@@ -40,9 +40,9 @@ SEEN = """(points) => {
     Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data]);
 }"""
 DRAWINGS = [
-    {"frame": 0, "url": "/nodes/drawings/walk_first.png", "label": "first"},
-    {"frame": 24, "url": "/nodes/drawings/story_3.png", "label": "middle"},
-    {"frame": 48, "url": "/nodes/drawings/walk_last.png", "label": "last"},
+    {"frame": 0, "url": "/web/drawings/walk_first.png", "label": "first"},
+    {"frame": 24, "url": "/web/drawings/story_3.png", "label": "middle"},
+    {"frame": 48, "url": "/web/drawings/walk_last.png", "label": "last"},
 ]
 
 
