@@ -88,10 +88,10 @@ def settings_of(
     """None means the release's own. ValueError for a name that is none, naming those that are."""
     chosen = sampler or release.sampler
     if chosen not in SAMPLER_NAMES:
-        raise ValueError(f"unknown sampler {chosen!r}; use one of {', '.join(SAMPLER_NAMES)}")
+        raise ValueError(f"sampler {chosen!r} is unknown; use one of {', '.join(SAMPLER_NAMES)}")
     curve = guidance or release.guidance
     if curve not in GUIDANCE:
-        raise ValueError(f"unknown guidance {curve!r}; use one of {', '.join(GUIDANCE)}")
+        raise ValueError(f"guidance {curve!r} is unknown; use one of {', '.join(GUIDANCE)}")
     for name, value in (("shift", shift), ("cfg", cfg_scale)):
         if value is not None and not math.isfinite(value):
             raise ValueError(f"{name} {value} must be a number")
@@ -125,7 +125,7 @@ def block_strengths(text: str) -> dict[int, float]:
     for part in text.split(",") if text.strip() else []:
         match = _BLOCKS.fullmatch(part.strip())
         if match is None or (match["last"] and int(match["last"]) < int(match["first"])):
-            raise ValueError(f"block strengths {text!r}: write them as 0-9=0.5,20=0")
+            raise ValueError(f"blocks {text!r}: write them as 0-9=0.5,20=0")
         numbers = range(int(match["first"]), int(match["last"] or match["first"]) + 1)
         factors |= dict.fromkeys(numbers, float(match["factor"]))
     return factors
@@ -169,23 +169,23 @@ def changes_among(
     for use in loras:
         if use.lora.family != family:
             raise ValueError(
-                f"{use.lora.source.name} is a LoRA for {use.lora.family}; this release is of {family}"
+                f"lora {use.lora.source.name} is for {use.lora.family}; this release is of {family}"
             )
         unknown = sorted(use.blocks.keys() - blocks)
         if unknown:
             raise ValueError(
-                f"{use.lora.source.name}: there is no block {unknown[0]}; this network has {min(blocks)} to {max(blocks)}"
+                f"blocks: there is no block {unknown[0]}; this network has {min(blocks)} to {max(blocks)}"
             )
         changes, strength = use.changes(expert)
         met = changes.keys() & shapes.keys()
         if not (met or expert):
             raise ValueError(
-                f"{use.lora.source.name}: none of the weights it changes is in this release's network; pick a LoRA made for it"
+                f"lora {use.lora.source.name}: none of the weights it changes is in this release's network; pick a LoRA made for it"
             )
         for name in sorted(met):
             if not fits(changes[name], shapes[name]):
                 raise ValueError(
-                    f"{use.lora.source.name}: the change of {name} is not of the shape {tuple(shapes[name])}; "
+                    f"lora {use.lora.source.name}: the change of {name} is not of the shape {tuple(shapes[name])}; "
                     "pick a LoRA made for a model of this size"
                 )
             factor = use.blocks.get(block_of(name), 1.0)

@@ -101,7 +101,7 @@ def encode_guide(
     area, way = None, rules.motion_way
     if motion_area is not None:
         if not placed:
-            raise ValueError("a motion area needs at least one keyframe to take the still part from; add one")
+            raise ValueError("motion_area: there is no keyframe to take the still part from; add one")
         way = rules.motion_way if motion_area.way == "auto" else motion_area.way
         area = fit_area(motion_area, timeline.num_frames, timeline.height, timeline.width)
         share = disagreement(placed, area)
@@ -116,16 +116,14 @@ def encode_guide(
     told = None if way == "hold" else area
     if rules.way == "slots":
         if told is not None:
-            raise ValueError(
-                f"this release has no mask to be told by, so way {way!r} cannot work; use 'hold'"
-            )
+            raise ValueError(f"way {way!r} cannot work: this release has no mask to be told by; use 'hold'")
         latent, mask = encode_in_slots(placed, timeline, rules.grid, encode)
     else:
         canvas = told_canvas(placed, timeline, rules, told, way)
         latent = encode(canvas.video_CFHW[None])
         mask = pack_mask(canvas.given_mask_FHW, rules.grid, rules.mask_resize)[None]
     if not torch.isfinite(latent).all():
-        raise ValueError("the VAE made values that are not numbers from the keyframes; load it in float32")
+        raise ValueError("vae: it made values that are not numbers from the keyframes; load it in float32")
     return Guide(latent, mask, hold, report)
 
 

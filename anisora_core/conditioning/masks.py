@@ -20,16 +20,16 @@ def fit_area(area: MotionArea, num_frames: int, height: int, width: int) -> Tens
         mask = mask[None]
     if mask.ndim != 3 or mask.shape[0] not in (1, num_frames):
         raise ValueError(
-            f"motion mask has shape {tuple(area.area_FHW.shape)}; use one frame or {num_frames}, one per frame"
+            f"motion_area: the mask has shape {tuple(area.area_FHW.shape)}; use one frame or {num_frames}, one per frame"
         )
     if not torch.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
         raise ValueError(
-            "motion mask has values outside 0..1; use white for what may move, black for the rest"
+            "motion_area: the mask has values outside 0..1; use white for what may move, black for the rest"
         )
     source_h, source_w = mask.shape[1:]
     if abs(source_w / source_h - width / height) > 0.02 * width / height:
         raise ValueError(
-            f"motion mask is {source_w}x{source_h}, another shape than the clip's {width}x{height}; "
+            f"motion_area: the mask is {source_w}x{source_h}, another shape than the clip's {width}x{height}; "
             f"paint it on the resized keyframe or choose a size of the same aspect"
         )
     if (source_h, source_w) != (height, width):

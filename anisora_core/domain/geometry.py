@@ -66,7 +66,7 @@ class LatentGrid:
         if height < step or width < step or height % step or width % step:
             near_width, near_height = self.nearest_size(height, width)[::-1]
             raise ValueError(
-                f"size {width}x{height} is not a multiple of {step} pixels; use {near_width}x{near_height} as width and height"
+                f"width {width} and height {height} must be multiples of {step} pixels; use {near_width} and {near_height}"
             )
 
     def nearest_size(self, height: int, width: int) -> tuple[int, int]:

@@ -72,18 +72,21 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
     return {
         "unreadable image": (["--keyframe", f"{text}@first"], "notes.png cannot be read"),
         "missing image": (["--keyframe", f"{folder / 'gone.png'}@first"], "gone.png does not exist"),
-        "mask of another size": ([*key, "--motion-mask", str(wide)], "motion mask is 300x100"),
+        "mask of another size": ([*key, "--motion-mask", str(wide)], "motion_area: the mask is 300x100"),
         "position outside": (["--keyframe", f"{DRAWING}@99"], "outside the clip"),
         "two on one frame": ([*key, "--keyframe", f"{OTHER}@0"], "two keyframes on frame 0"),
         "length off the grid": (["--length", "30"], "use 29"),
-        "size off the grid": (["--size", "130x128"], "use 128x128"),
+        "size off the grid": (
+            ["--size", "130x128"],
+            "width 130 and height 128 must be multiples of 16 pixels; use 128 and 128",
+        ),
         "unknown release": (["--model", "V9"], "unknown release 'V9'"),
         "damaged weights": (["--weights", str(truncated(folder))], "transformer.safetensors is damaged"),
-        "unknown sampler": (["--sampler", "magic"], "unknown sampler 'magic'"),
+        "unknown sampler": (["--sampler", "magic"], "sampler 'magic' is unknown"),
         "bad size": (["--size", "big"], "write it as WIDTHxHEIGHT"),
         "mask without keyframe": (
             ["--motion-mask", str(PACK / "web/drawings/wave_area.png")],
-            "at least one keyframe",
+            "motion_area: there is no keyframe",
         ),
     }
 

@@ -121,7 +121,7 @@ def test_auto_is_the_releases_way():
 def test_no_keyframe_means_an_empty_guide_and_no_area():
     guide = encode_guide(timeline(), RULES, Recorder())
     assert guide.mask_BMTHW.sum() == 0
-    with pytest.raises(ValueError, match="at least one keyframe"):
+    with pytest.raises(ValueError, match="motion_area: there is no keyframe"):
         encode_guide(timeline(), RULES, Recorder(), motion_area=MotionArea(LEFT))
 
 
@@ -154,7 +154,9 @@ def test_slots_hold_one_keyframe_each_and_know_no_mask():
     ):
         encode_guide(timeline(Keyframe(RED, "5"), Keyframe(BLUE, "8")), SLOTS, Mean())
     area = MotionArea(LEFT, "condition")
-    with pytest.raises(ValueError, match="no mask to be told by, so way 'condition' cannot work; use 'hold'"):
+    with pytest.raises(
+        ValueError, match="way 'condition' cannot work: this release has no mask to be told by; use 'hold'"
+    ):
         encode_guide(timeline(Keyframe(RED, "first")), SLOTS, Mean(), motion_area=area)
     with pytest.raises(
         ValueError, match=r"length 13 does not fit the VAE .1 \+ a multiple of 8 frames.; use 17"
@@ -190,7 +192,9 @@ def test_drawings_may_be_stretched_as_upstream_does():
 
 
 def test_a_mask_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match="motion mask is 32x16, another shape than the clip's 32x32"):
+    with pytest.raises(
+        ValueError, match="motion_area: the mask is 32x16, another shape than the clip's 32x32"
+    ):
         fit_area(MotionArea(torch.ones(1, 16, 32)), 9, 32, 32)
 
 

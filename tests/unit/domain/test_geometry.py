@@ -26,7 +26,7 @@ def test_an_illegal_length_names_the_nearest_one():
 
 
 def test_an_illegal_size_names_the_nearest_one():
-    with pytest.raises(ValueError, match=r"size 130x128 .* use 128x128"):
+    with pytest.raises(ValueError, match=r"^width 130 and height 128 .* use 128 and 128"):
         GRID.check_size(128, 130)
 
 
