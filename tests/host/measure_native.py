@@ -102,7 +102,7 @@ class Scene:
         )
         self.positive, self.negative, self.latent, _ = made["result"]
 
-    def ours(self, sampler, steps, cfg, model=None, **more):
+    def ours(self, sampler, steps, cfg, model=None, shift=0.0, **more):
         node = ours["AniSoraSampler"]
         arguments = (
             model or self.model,
@@ -113,7 +113,7 @@ class Scene:
             SEED,
             steps,
             cfg,
-            0.0,
+            shift,
         )
         return node.sample(*arguments, sampler, **more)[0]["samples"]
 
@@ -130,7 +130,7 @@ class Scene:
         run = node().sample if hasattr(node, "sample") else node.execute
         return first(run(noise, guider, sampler, sigmas, self.latent))[0]["samples"]
 
-    def core(self, sampler, steps, cfg, guidance=None, loras=(), faster_cache=False):
+    def core(self, sampler, steps, cfg, guidance=None, loras=(), faster_cache=False, shift=None):
         """Without the host: our loader, networks of torch's operations, our samplers."""
         files = module("nodes.loaders").files_of(
             self.release,
@@ -158,6 +158,7 @@ class Scene:
             steps=steps,
             sampler=sampler,
             cfg_scale=cfg,
+            shift=shift,
             guidance=guidance or "constant",
             faster_cache=faster_cache,
         )
@@ -211,6 +212,12 @@ def mini():
     held = Scene("mini", area)
     record(
         held, "held outside an area, against the core", held.ours("euler", 4, 2.0), held.core("euler", 4, 2.0)
+    )
+    record(
+        held,
+        "held, from below the usual first level (unipc, shift 0.5), against the core",
+        held.ours("unipc", 4, 2.0, shift=0.5),
+        held.core("unipc", 4, 2.0, shift=0.5),
     )
     return scene, made
 

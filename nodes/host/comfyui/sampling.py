@@ -29,10 +29,14 @@ PREVIEW = "anisora_preview"
 
 
 class HostSampler(comfy.samplers.Sampler):
-    """SAMPLER: one of ours by name. From the highest noise on it starts at noise alone, as the authors' programs do."""
+    """SAMPLER: one of ours by name. `whole` runs start at noise alone, as the authors' programs do.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    Told only levels, as in the host's own nodes, a run is whole from where the samplers' grids start; below that level it
+    may be the rest of another run, or a latent image's.
+    """
+
+    def __init__(self, name: str, *, whole: bool = False) -> None:
+        self.name, self.whole = name, whole
 
     def sample(
         self,
@@ -48,7 +52,7 @@ class HostSampler(comfy.samplers.Sampler):
         model_sampling = model_wrap.inner_model.model_sampling
         denoise = denoiser(model_wrap, sigmas, extra_args, noise, latent_image, denoise_mask)
         x = noise
-        if float(sigmas[0]) < min(GRID_START.values()):
+        if not self.whole and float(sigmas[0]) < min(GRID_START.values()):
             x = model_sampling.noise_scaling(sigmas[0], noise, latent_image, False)
         for step in self.steps(denoise, x, sigmas.tolist(), extra_args.get("seed")):
             x = step.x
@@ -90,7 +94,7 @@ class Relay(HostSampler):
     """One run over two experts: each plays the steps of its noise levels, in a guider of its own, on the same solver."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings.sampler)
+        super().__init__(settings.sampler, whole=True)
         self.settings = settings
         self.denoise: Denoiser = no_expert
         self.running: Iterator[Step] | None = None
@@ -249,7 +253,7 @@ def run_all(
     """One model, or two of which each plays the steps of its noise levels."""
     release = settings.release
     if release.boundary is None:
-        return run(model, HostSampler(settings.sampler))
+        return run(model, HostSampler(settings.sampler, whole=True))
     low_noise_model = low_noise_model or model.get_attachment(LOW_NOISE)
     if low_noise_model is None:
         raise ValueError(
