@@ -94,8 +94,9 @@ def card_or_file(path: Path) -> Path:
 def files_of(
     release: Release, transformer: str, vae: str, text_encoder: str, low_noise: str, image_encoder: str
 ) -> dict[Part, Path]:
-    if release.name == MINI_NAME and (vae or text_encoder):
-        raise ValueError("vae_file and text_encoder_file: mini is one folder; name it in transformer_file")
+    for name, file in (("vae_file", vae), ("text_encoder_file", text_encoder)):
+        if release.name == MINI_NAME and file:
+            raise ValueError(f"{name}: mini is one folder; name it in transformer_file")
     named: dict[Part, str] = {
         "transformer": transformer,
         "high_noise": transformer,

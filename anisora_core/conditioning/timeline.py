@@ -60,7 +60,7 @@ def place_keyframes(
 ) -> tuple[tuple[PlacedKeyframe, ...], tuple[str, ...]]:
     """Keyframes in order of frame, pictures resized, and a sentence for each that was moved or cropped.
 
-    Raises ValueError for a position outside the clip, a strength outside (0, 1], or two on one frame.
+    Raises ValueError for a position outside the clip, or two on one frame.
     """
     placed: dict[int, PlacedKeyframe] = {}
     report: list[str] = []
@@ -70,8 +70,6 @@ def place_keyframes(
         if frame != asked:
             grid = "only the first frame" if key_multiple is None else f"every {key_multiple}th frame"
             report.append(f"keyframe {number} moved from frame {asked} to {frame}: this release takes {grid}")
-        if not 0.0 < keyframe.strength <= 1.0:
-            raise ValueError(f"keyframe {number}: strength {keyframe.strength} must be above 0 and at most 1")
         if frame in placed:
             raise ValueError(
                 f"keyframe {number}: two keyframes on frame {frame} (position {keyframe.position!r}); move one"

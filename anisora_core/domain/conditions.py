@@ -41,6 +41,10 @@ class Keyframe:
     position: str = "first"
     strength: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not 0.0 < self.strength <= 1.0:
+            raise ValueError(f"strength {self.strength} must be above 0 and at most 1")
+
 
 @dataclass(frozen=True)
 class Timeline:

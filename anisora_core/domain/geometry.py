@@ -62,21 +62,12 @@ class LatentGrid:
         )
 
     def check_size(self, height: int, width: int) -> None:
+        """ValueError names the side that is off and the nearest legal one."""
         step = self.size_multiple
-        if height < step or width < step or height % step or width % step:
-            near_width, near_height = self.nearest_size(height, width)[::-1]
-            raise ValueError(
-                f"width {width} and height {height} must be multiples of {step} pixels; use {near_width} and {near_height}"
-            )
-
-    def nearest_size(self, height: int, width: int) -> tuple[int, int]:
-        """(height, width), each rounded to the nearest legal multiple, at least one."""
-        step = self.size_multiple
-
-        def nearest(pixels: int) -> int:
-            return max(1, (pixels + step // 2) // step) * step
-
-        return nearest(height), nearest(width)
+        for name, pixels in (("width", width), ("height", height)):
+            nearest = max(1, (pixels + step // 2) // step) * step
+            if pixels != nearest:
+                raise ValueError(f"{name} {pixels} is not a multiple of {step} pixels; use {nearest}")
 
     def latent_of_frame(self, frame: int) -> int:
         """The latent frame that pixel frame `frame` is part of."""

@@ -78,7 +78,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
         "length off the grid": (["--length", "30"], "use 29"),
         "size off the grid": (
             ["--size", "130x128"],
-            "width 130 and height 128 must be multiples of 16 pixels; use 128 and 128",
+            "width 130 is not a multiple of 16 pixels; use 128",
         ),
         "unknown release": (["--model", "V9"], "unknown release 'V9'"),
         "damaged weights": (["--weights", str(truncated(folder))], "transformer.safetensors is damaged"),

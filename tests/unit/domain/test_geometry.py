@@ -26,8 +26,10 @@ def test_an_illegal_length_names_the_nearest_one():
 
 
 def test_an_illegal_size_names_the_nearest_one():
-    with pytest.raises(ValueError, match=r"^width 130 and height 128 .* use 128 and 128"):
+    with pytest.raises(ValueError, match=r"^width 130 .* use 128"):
         GRID.check_size(128, 130)
+    with pytest.raises(ValueError, match=r"^height 8 .* use 16"):
+        GRID.check_size(8, 128)
 
 
 @pytest.mark.parametrize(("frame", "latent"), [(0, 0), (1, 1), (4, 1), (5, 2), (8, 2), (80, 20)])
