@@ -11,6 +11,7 @@ import json
 import platform
 import threading
 import time
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import date
@@ -38,7 +39,7 @@ def resident() -> int:
 
 
 @contextmanager
-def peak_above(start: int, found: dict[str, float]):
+def peak_above(start: int, found: dict[str, float]) -> Generator[None]:
     """Peak of the process's memory above `start` while the block runs, in GB, looked at a hundred times a second."""
     stop = threading.Event()
 

@@ -135,9 +135,11 @@ def flow(clips: Sequence[np.ndarray]) -> float:
     return float(np.mean([speed(clip).mean() for clip in clips]))
 
 
-def measure(images: Path, work: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
+def measure(images: Path, work: Path, changes: dict[str, Any]) -> tuple[dict[str, Any], list[np.ndarray]]:
     folder, held_out, trigger = split(images, work)
-    quick = replace(PRESETS["quick look"], images=str(folder), trigger=trigger, name="ours")
+    # mini reads its own cartoons' words only, so that the captions of drawings would teach it nothing
+    quick = replace(PRESETS["quick look"], images=str(folder), trigger=trigger, name="ours", captions=False)
+    quick = replace(quick, **changes)
     peers = replace(
         quick,
         name="self_guided",
@@ -199,11 +201,15 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--images", type=Path, required=True, help="a folder of drawings of one style")
     options.add_argument("--work", type=Path, default=Path("runs/style_lora"))
+    options.add_argument(
+        "--set", action="append", default=[], metavar="OPTION=JSON", help="another option than the preset's"
+    )
     options.add_argument("--save", action="store_true", help="keep the figures in benchmarks/results")
     options.add_argument("--json", action="store_true")
     told = options.parse_args()
     work = told.work / told.images.name
-    figures, rows = measure(told.images, work)
+    changes = {name: json.loads(value) for name, _, value in (text.partition("=") for text in told.set)}
+    figures, rows = measure(told.images, work, changes)
     contact_sheet(rows, work / "sheet.png")
     said = {
         **figures,

@@ -202,7 +202,10 @@ def folder_of(images: str) -> Path:
     if not said:
         raise ValueError("images is empty; give the folder of drawings")
     path = os.path.expanduser(said)
-    folder = path if os.path.isabs(path) else str(host.input_file(path))
+    try:
+        folder = path if os.path.isabs(path) else str(host.input_file(path))
+    except ValueError:  # it leads out of the host's folders
+        folder = ""
     if not os.path.isdir(folder):
         raise ValueError(
             f"images: there is no folder {said[:200]!r}; give its whole path, or its name in the input folder"

@@ -17,11 +17,15 @@ SHOWN = 0.8
 
 @dataclass(frozen=True)
 class PseudoClip:
-    """uint8 frames; `speed` is how far pixels go on average, in frame heights per frame."""
+    """uint8 frames; `speed` is how far pixels go on average, in frame heights per frame; `words` say what moves.
+
+    Without the words a model would learn that this style always pans.
+    """
 
     frames_FHWC: np.ndarray
     speed: float
     move: str
+    words: str
 
 
 def pseudo_clip(
@@ -39,29 +43,30 @@ def pseudo_clip(
     )
     grid = torch.stack([x, y], dim=-1)
     times = torch.arange(num_frames) / max(1, num_frames - 1)
-    seen = swaying(grid, times, rng) if move == "sway" else filmed(grid, times, move, rng)
+    seen, words = swaying(grid, times, rng) if move == "sway" else filmed(grid, times, move, rng)
     picture = torch.from_numpy(np.ascontiguousarray(picture_HWC)).permute(2, 0, 1)[None].float()
     frames = F.grid_sample(
         picture.expand(num_frames, -1, -1, -1), seen, padding_mode="reflection", align_corners=False
     )
     speed = float((seen[1:] - seen[:-1]).norm(dim=-1).mean()) / (2.0 * SHOWN) if num_frames > 1 else 0.0
-    return PseudoClip(frames.permute(0, 2, 3, 1).round().clamp(0, 255).byte().numpy(), speed, move)
+    return PseudoClip(frames.permute(0, 2, 3, 1).round().clamp(0, 255).byte().numpy(), speed, move, words)
 
 
-def filmed(grid_HW2: Tensor, times_F: Tensor, move: str, rng: np.random.Generator) -> Tensor:
-    """Where each pixel of each frame looks, -1..1 over the drawing: [F, H, W, 2]."""
+def filmed(grid_HW2: Tensor, times_F: Tensor, move: str, rng: np.random.Generator) -> tuple[Tensor, str]:
+    """Where each pixel of each frame looks, -1..1 over the drawing: [F, H, W, 2]; and what the camera does."""
     eased = times_F * times_F * (3.0 - 2.0 * times_F) if rng.random() < 0.5 else times_F
-    course = eased.view(-1, 1, 1, 1) * 2.0 - 1.0  # -1..1
-    if rng.random() < 0.5:
-        course = -course
+    onwards = 1.0 if rng.random() < 0.5 else -1.0
+    course = onwards * (eased.view(-1, 1, 1, 1) * 2.0 - 1.0)  # -1..1
     reach = (1.0 - SHOWN) * float(rng.uniform(0.4, 1.0))
     if move == "zoom":
-        return grid_HW2 * (SHOWN + reach * course)
+        return grid_HW2 * (SHOWN + reach * course), f"camera zooms {'out' if onwards > 0 else 'in'}"
     angle = float(rng.choice([0.0, 0.5 * math.pi])) if rng.random() < 0.7 else float(rng.uniform(0, math.pi))
     path = course * reach * torch.tensor([math.cos(angle), math.sin(angle)])
+    across, down = onwards * math.cos(angle), onwards * math.sin(angle)
+    side = ("right" if across > 0 else "left") if abs(across) >= abs(down) else ("down" if down > 0 else "up")
     if move == "parallax":
         path = path * nearness(grid_HW2, rng)[..., None]
-    return grid_HW2 * SHOWN + path
+    return grid_HW2 * SHOWN + path, f"camera pans {side}"
 
 
 def nearness(grid_HW2: Tensor, rng: np.random.Generator) -> Tensor:
@@ -70,15 +75,15 @@ def nearness(grid_HW2: Tensor, rng: np.random.Generator) -> Tensor:
     return 0.25 + 0.75 * torch.maximum(low, blob(grid_HW2, rng, spread=0.3))
 
 
-def swaying(grid_HW2: Tensor, times_F: Tensor, rng: np.random.Generator) -> Tensor:
-    """Part of the drawing bends to and fro, like hair or cloth in the wind."""
+def swaying(grid_HW2: Tensor, times_F: Tensor, rng: np.random.Generator) -> tuple[Tensor, str]:
+    """As `filmed`: part of the drawing bends to and fro, like hair or cloth in the wind."""
     cycles, phase = float(rng.uniform(0.5, 2.0)), float(rng.uniform(0.0, 2 * math.pi))
     amount, bend = float(rng.uniform(0.04, 0.15)), float(rng.uniform(0.5, 2.5))
     wave = torch.sin(2 * math.pi * cycles * times_F.view(-1, 1, 1) + phase + bend * grid_HW2[..., 1])
     angle = float(rng.normal(0.0, 0.5))
     direction = torch.tensor([math.cos(angle), math.sin(angle)])
     bent = amount * wave * blob(grid_HW2, rng, spread=0.6)
-    return grid_HW2 * SHOWN + bent[..., None] * direction
+    return grid_HW2 * SHOWN + bent[..., None] * direction, "it sways"
 
 
 def blob(grid_HW2: Tensor, rng: np.random.Generator, *, spread: float) -> Tensor:

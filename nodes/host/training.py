@@ -79,7 +79,7 @@ class Course:
 
     def message(self) -> dict[str, Any]:
         count = len(self.losses)
-        shown = sorted({*range(0, count, -(-count // POINTS) or 1), *range(count - 1, count)})
+        shown = sorted({*range(0, count, -(-count // POINTS) or 1), *range(count)[-1:]})
         return {
             "name": self.job.recipe.name,
             "phase": self.phase,

@@ -318,6 +318,7 @@ def test_a_message_has_all_that_the_page_shows(play):
     job = play("", steps=1000)
     course = Course(job)
     assert (course.phase, course.done, course.total) == ("starting", 0, 1000)
+    assert course.message()["curve"] == []
     sheet = job.place.run / "samples" / "step_000500.jpg"
     sheet.parent.mkdir(parents=True)
     Image.new("RGB", (8, 8)).save(sheet)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -13,14 +14,18 @@ from torch.utils.data import Dataset
 from ...conditioning.prompt import compose_prompt
 from ...data.captions import compose_caption
 from ...releases import Release
-from .examples import Example, ExampleCache, TextCache
+from .examples import Encoded, Example, ExampleCache, TextCache
 
 
 @dataclass(frozen=True)
 class Words:
-    """How captions become prompts. `dropout`: share of examples without words, which classifier-free guidance needs."""
+    """How captions become prompts. `dropout`: share of examples without words, which classifier-free guidance needs.
+
+    `has_captions`: else the trigger stands alone.
+    """
 
     trigger: str = ""
+    has_captions: bool = True
     shuffle: bool = False
     keep: int = 1
     dropout: float = 0.1
@@ -75,7 +80,8 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, step, index))
         example = pool.examples[int(rng.choice(len(pool.examples), p=pool.weights))]
         made = self.cache.read(example)
-        prompt = self.prompt(example, made.motion_score, rng)
+        is_dropped, order = rng.random() < self.words.dropout, int(rng.integers(self.words.orders))
+        prompt = "" if is_dropped else prompt_of(example, made, self.words, self.release, order)
         key = torch.tensor(int(rng.integers(1 << 62)))
         level = torch.tensor((index + float(rng.random())) / total)
         is_shown = pool.is_given or example.self_guided
@@ -87,7 +93,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
             "text": self.texts.read(prompt),
             "key": key,
             "level": level,
-            "is_prior": torch.tensor(pool.is_prior),
+            **({"plain": self.texts.read(self.plain(example, made))} if pool.is_prior else {}),
             **({"image": made.image} if is_shown and made.image is not None else {}),
         }
 
@@ -95,32 +101,38 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
     def mask_channels(self) -> int:
         return 0 if self.release.guide_way == "slots" else self.release.grid.frames_per_latent
 
-    def prompt(self, example: Example, motion_score: float, rng: np.random.Generator) -> str:
-        if rng.random() < self.words.dropout:
-            return ""
-        order = int(rng.integers(self.words.orders))
-        return prompt_of(example, motion_score, self.words, self.release, order)
+    def plain(self, example: Example, made: Encoded) -> str:
+        """What the model as it was is told: no trigger."""
+        said = re.sub(re.escape(self.words.trigger), "", example.item.caption, flags=re.IGNORECASE)
+        item = replace(example.item, caption=said.strip(" ,."))
+        words = replace(self.words, trigger="", shuffle=False)
+        return prompt_of(replace(example, item=item), made, words, self.release, 0)
 
     def prompts(self) -> list[str]:
         """All that steps may ask for."""
-        examples = {
-            example: self.cache.read(example).motion_score for pool in self.pools for example in pool.examples
-        }
-        said = [
-            prompt_of(example, score, self.words, self.release, order)
-            for example, score in examples.items()
-            for order in range(self.words.orders)
-        ]
-        return list(dict.fromkeys(["", *said]))
+        examples = list(dict.fromkeys(example for pool in self.pools for example in pool.examples))
+        said = [""]
+        for example, made in ((example, self.cache.read(example)) for example in examples):
+            said.append(self.plain(example, made))
+            said += [
+                prompt_of(example, made, self.words, self.release, order)
+                for order in range(self.words.orders)
+            ]
+        return list(dict.fromkeys(said))
 
 
-def prompt_of(example: Example, motion_score: float, words: Words, release: Release, order: int) -> str:
+def prompt_of(example: Example, made: Encoded, words: Words, release: Release, order: int) -> str:
     """`order`: which of the caption's shuffled orders, 0 for its own."""
     rng = np.random.default_rng((order, int(example.item.content[:8], 16)))
     caption = compose_caption(
-        example.item.caption, words.trigger, shuffle=words.shuffle and order > 0, keep=words.keep, rng=rng
+        example.item.caption if words.has_captions else "",
+        words.trigger,
+        shuffle=words.shuffle and order > 0,
+        keep=words.keep,
+        rng=rng,
     )
-    return compose_prompt(caption, release.prompt_tail, motion_score)
+    caption = ". ".join(part for part in (caption.rstrip(". "), made.words) if part)
+    return compose_prompt(caption, release.prompt_tail, made.motion_score)
 
 
 def pools_of(

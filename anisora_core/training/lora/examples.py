@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -67,7 +68,7 @@ class Example:
 class Encoded:
     """latent [C, T, h, w]; with keyframes: guide as it, mask [M, T, h, w]; without: `blank`, the guide of an empty canvas.
 
-    image [L, D] for releases that look at the first keyframe.
+    image [L, D] for releases that look at the first keyframe. `words`: what its camera does.
     """
 
     latent: Tensor
@@ -76,6 +77,7 @@ class Encoded:
     blank: Tensor
     motion_score: float
     image: Tensor | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,19 +122,22 @@ class ExampleCache:
                 _save(
                     self.blank_path(example), {"blank": blank_guide(example, self.release, encoders.encode)}
                 )
-            _save(self.path(example), encoded(example, self.release, encoders, self.seed))
+            _save(self.path(example), *encoded(example, self.release, encoders, self.seed))
             yield example
 
     def read(self, example: Example) -> Encoded:
+        with safe_open(self.path(example), "pt") as file:
+            words = (file.metadata() or {}).get("words", "")
         kept = {name: value.float() for name, value in load_file(self.path(example)).items()}
         score, blank = float(kept.pop("motion_score")), load_file(self.blank_path(example))["blank"].float()
         guide, mask = kept.get("guide", blank), kept.get("mask", kept["latent"][:0])
-        return Encoded(kept["latent"], guide, mask, blank, score, kept.get("image"))
+        return Encoded(kept["latent"], guide, mask, blank, score, kept.get("image"), words)
 
 
-def _save(path: Path, tensors: dict[str, Tensor]) -> None:
+def _save(path: Path, tensors: dict[str, Tensor], words: str = "") -> None:
+    kept = {name: value.half().cpu().contiguous() for name, value in tensors.items()}
     with write_beside(path) as part:
-        save_file({name: value.half().cpu().contiguous() for name, value in tensors.items()}, part)
+        save_file(kept, part, metadata={"words": words})
 
 
 def blank_guide(example: Example, release: Release, encode: Encoder) -> Tensor:
@@ -143,16 +148,19 @@ def blank_guide(example: Example, release: Release, encode: Encoder) -> Tensor:
     return encode(canvas_of_keyframes([], timeline).video_CFHW[None])[0]
 
 
-def encoded(example: Example, release: Release, encoders: Encoders, seed: int) -> dict[str, Tensor]:
-    """The tensors of a file: a still has neither guide nor mask, unless it is its own."""
+def encoded(
+    example: Example, release: Release, encoders: Encoders, seed: int
+) -> tuple[dict[str, Tensor], str]:
+    """The tensors of a file, and its words: a still has neither guide nor mask, unless it is its own."""
     rng, encode = example.rng(seed), encoders.encode
-    frames, score = frames_of(example, release, rng)
+    frames, score, words = frames_of(example, release, rng)
     latent = encode(to_video(frames)[None])[0]
     tensors = {"latent": latent, "motion_score": torch.tensor(score)}
     if example.self_guided:
-        return tensors | {"guide": latent, "mask": torch.ones_like(latent[: release.grid.frames_per_latent])}
+        given = torch.ones_like(latent[: release.grid.frames_per_latent])
+        return tensors | {"guide": latent, "mask": given}, words
     if example.kind == "still":
-        return tensors
+        return tensors, words
     placed = random_keyframes(frames, KEYFRAMES, rng, release.key_multiple)
     if encoders.see:
         tensors["image"] = encoders.see(placed[0].image_HWC[None])[0]
@@ -161,27 +169,27 @@ def encoded(example: Example, release: Release, encoders: Encoders, seed: int) -
         # of two in one latent the authors' training keeps the first
         alone = {release.grid.latent_of_frame(key.frame): key for key in reversed(placed)}
         guide, mask = encode_in_slots(list(alone.values()), timeline, release.grid, encode)
-        return tensors | {"guide": guide[0], "mask": mask[0]}
+        return tensors | {"guide": guide[0], "mask": mask[0]}, words
     canvas = canvas_of_keyframes(placed, timeline, release.between)
     guide = encode(canvas.video_CFHW[None])[0]
-    return tensors | {"guide": guide, "mask": pack_mask(canvas.given_mask_FHW, release.grid)}
+    return tensors | {"guide": guide, "mask": pack_mask(canvas.given_mask_FHW, release.grid)}, words
 
 
-def frames_of(example: Example, release: Release, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """uint8 FHWC frames and the motion score that the prompt says."""
+def frames_of(example: Example, release: Release, rng: np.random.Generator) -> tuple[np.ndarray, float, str]:
+    """uint8 FHWC frames, and the motion score and words that the prompt says."""
     height, width = example.size
     low, high = release.motion_range
     path = example.item.path
     if example.kind == "clip":
         frames = read_frames(path, release.fps, example.num_frames)
-        return fit(frames, height, width, rng if example.variant else None), release.motion_score
+        return fit(frames, height, width, rng if example.variant else None), release.motion_score, ""
     picture = read_picture(path)
     if example.kind == "still":
-        return fit(picture, height, width, rng if example.variant else None)[None], low
+        return fit(picture, height, width, rng if example.variant else None)[None], low, ""
     larger = fit(picture, round(height / SHOWN), round(width / SHOWN), rng)
     clip = pseudo_clip(larger, example.num_frames, height, width, rng)
     score = 14.0 * (clip.speed * release.fps) ** 0.5  # as mini's cartoons are told
-    return clip.frames_FHWC, min(high, max(low, round(score, 1)))
+    return clip.frames_FHWC, min(high, max(low, round(score, 1))), clip.words
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
 from typing import Literal
 
@@ -59,7 +60,7 @@ class NoiseLevels:
 class LoraObjective:
     """MSE of the prediction, while the adapters act on the network. Noise, level and dropout belong to a clip by its key, whatever batch or process it is in.
 
-    A batch with `is_prior` is asked to be what the network without adapters says, which keeps it as it was there.
+    A batch with `plain` text is asked to be what the network without adapters says to that text, which keeps it as it was.
     """
 
     network: Transformer
@@ -76,12 +77,12 @@ class LoraObjective:
         noise = torch.stack([keyed_noise(key, x0.shape[1:]) for key in keys]).to(x0)
         x, timestep_B, target = self.point(x0, noise, batch["level"])
         guide = Guide(batch["guide"], batch["mask"])
-        predict = guided_model(self.network, guide, batch["text"], batch.get("image"))
-        if bool(batch["is_prior"].any()):
+        predict = partial(guided_model, self.network, guide, image_BLD=batch.get("image"))
+        if "plain" in batch:
             with torch.no_grad(), adapters.off():
-                target = predict(x, timestep_B).float()
+                target = predict(batch["plain"])(x, timestep_B).float()
         adapters.keys = keys  # until the next batch: going back may compute blocks again
-        out = predict(x, timestep_B).float()
+        out = predict(batch["text"])(x, timestep_B).float()
         error_B = (out - target).square().flatten(1).mean(1)
         return error_B.mean(), {"level": float(batch["level"].mean())}
 

@@ -65,6 +65,7 @@ class Recipe:
     prior: float = option(
         0.5, "Of the steps with keyframes, the share that keeps the model as it was.", low=0.0, high=1.0
     )
+    captions: bool = option(True, "Use the captions beside the drawings; else the trigger stands alone.")
     caption_dropout: float = option(0.1, "Share of clips without their caption.", low=0.0, high=1.0)
     shuffle: bool = option(False, "Shuffle the comma-separated parts of captions.")
     keep_words: int = option(1, "Parts of a caption that stay in front when shuffling.", low=0, high=100)
@@ -203,14 +204,17 @@ NORMAL = Recipe()
 #: For mini on two cores, minutes; for a 14 B model, a look whether the style takes.
 QUICK = replace(
     NORMAL,
-    steps=300,
+    steps=700,
     batch=8,
     learning_rate=1e-3,
     warmup=20,
     length=17,
     variants=2,
-    save_every=100,
-    sample_every=100,
+    still_share=0.3,
+    move_share=0.5,
+    given_share=0.2,
+    save_every=175,
+    sample_every=175,
 )
 THOROUGH = replace(
     NORMAL, steps=4000, batch=8, learning_rate=5e-5, variants=12, save_every=500, sample_every=500

@@ -15,6 +15,7 @@ import torch
 
 from ...checkpoints.components import Experts, Transformer
 from ...data.buckets import assign
+from ...data.captions import compose_caption
 from ...data.pictures import fit, read_picture
 from ...data.training_folder import Item, TrainingFolder, read_training_folder, report
 from ...generate import vae_encoder
@@ -192,14 +193,14 @@ def encode(
 def wishes(recipe: Recipe, folder: TrainingFolder) -> list[Wish]:
     """Two with words alone, and one that starts from a drawing; with the artist's prompts, those alone."""
     width, height = recipe.model.size
-    grid = recipe.model.grid
-    scale = min(1.0, (recipe.pixels / (width * height)) ** 0.5)
-    size = grid.nearest_size(round(height * scale), round(width * scale))
+    size = recipe.model.grid.fit_area(recipe.pixels, height, width)
     if recipe.prompts():
         return [Wish(words, None, size) for words in recipe.prompts()]
     items = [item for item in folder.items if item.num_frames == 1] or list(folder.items)
     chosen = [items[round(place * (len(items) - 1))] for place in (0.0, 0.5, 1.0)]
-    said = [", ".join(part for part in (recipe.trigger, item.caption) if part) for item in chosen]
+    captions = [item.caption if recipe.captions else "" for item in chosen]
+    rng = np.random.default_rng(0)  # not asked without shuffling
+    said = [compose_caption(text, recipe.trigger, shuffle=False, keep=0, rng=rng) for text in captions]
     picture = torch.from_numpy(fit(read_picture(chosen[2].path), *size)).float() / 255.0
     return [Wish(said[0], None, size), Wish(said[1], None, size), Wish(said[2], picture, size)]
 
@@ -213,7 +214,7 @@ def encode_texts(recipe: Recipe, place: Place, prompts: Sequence[str], texts: Te
 
 def batches_of(recipe: Recipe, pools: Sequence[Pool], cache: ExampleCache, texts: TextCache) -> LoraBatches:
     state = processes()
-    words = Words(recipe.trigger, recipe.shuffle, recipe.keep_words, recipe.caption_dropout)
+    words = Words(recipe.trigger, recipe.captions, recipe.shuffle, recipe.keep_words, recipe.caption_dropout)
     place = (state.process_index, state.num_processes)
     return LoraBatches(pools, cache, texts, words, recipe.model, recipe.batch, recipe.seed, *place)
 

@@ -24,7 +24,7 @@ from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to
 from comfyui_anisora.anisora_core.training.loop import Settings, train
 from comfyui_anisora.anisora_core.training.lora import trainer as trainer_module
 from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
-from comfyui_anisora.anisora_core.training.lora.batches import pools_of
+from comfyui_anisora.anisora_core.training.lora.batches import LoraBatches, Words, pools_of, prompt_of
 from comfyui_anisora.anisora_core.training.lora.events import (
     Encoding,
     Finished,
@@ -36,7 +36,7 @@ from comfyui_anisora.anisora_core.training.lora.events import (
     from_json,
     to_json,
 )
-from comfyui_anisora.anisora_core.training.lora.examples import Example
+from comfyui_anisora.anisora_core.training.lora.examples import Encoded, Example
 from comfyui_anisora.anisora_core.training.lora.objective import LoraObjective, NoiseLevels
 from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
@@ -162,10 +162,10 @@ def test_a_prior_step_wants_the_network_as_it_was():
         "latent": torch.randn(2, 16, 2, 4, 4),
         "guide": torch.randn(2, 16, 2, 4, 4),
         "mask": torch.ones(2, 4, 2, 4, 4),
-        "text": torch.randn(2, 4, 8),
+        "text": torch.ones(2, 4, 8),
+        "plain": torch.ones(2, 4, 8),
         "key": torch.tensor([1, 2]),
         "level": torch.tensor([0.2, 0.8]),
-        "is_prior": torch.tensor([True, True]),
     }
 
     def loss(**changes: torch.Tensor) -> float:
@@ -175,7 +175,9 @@ def test_a_prior_step_wants_the_network_as_it_was():
     assert loss() == pytest.approx(0.0, abs=1e-8)
     learned(adapters)
     assert loss() > 1e-4
-    assert loss(is_prior=torch.tensor([False, False])) > 0.1
+    assert float(loss(plain=torch.randn(2, 4, 8))) > 1e-4
+    del batch["plain"]
+    assert loss() > 0.1
 
 
 def item(name: str, num_frames: int = 1, repeats: int = 1) -> Item:
@@ -192,6 +194,24 @@ def test_shares_of_steps_go_to_stills_clips_and_keyframes():
     assert by_kind[("move", False, False)] == pytest.approx(0.2 * 3 / 4)
     assert by_kind[("move", True, True)] == pytest.approx(0.4 * 0.25 * 3 / 4)
     assert sum(by_kind.values()) == pytest.approx(1.0)
+
+
+def test_prompts_say_the_style_and_what_moves_and_plain_ones_not_the_style():
+    release = RELEASES["mini"]
+    example = Example(replace(item("a"), caption="Ink style, a girl, a cat"), "move", (32, 32), 5, 0)
+    made = Encoded(*[torch.zeros(1)] * 4, motion_score=2.0, words="camera pans left")
+    words = Words("ink style")
+    assert (
+        prompt_of(example, made, words, release, 0)
+        == "Ink style, a girl, a cat. camera pans left. motion score: 2.0."
+    )
+    batches = LoraBatches([], None, None, words, release, 1, 0)
+    assert batches.plain(example, made) == "a girl, a cat. camera pans left. motion score: 2.0."
+    alone = Words("ink style", has_captions=False)
+    assert prompt_of(example, made, alone, release, 0) == "ink style. camera pans left. motion score: 2.0."
+    shuffled = {prompt_of(example, made, Words("", shuffle=True, keep=1), release, n) for n in range(6)}
+    assert len(shuffled) == 2
+    assert all(text.startswith("Ink style, a ") for text in shuffled)
 
 
 @pytest.mark.parametrize("move", MOVES)
