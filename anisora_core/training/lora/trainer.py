@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import resource
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -332,7 +332,12 @@ def frozen(recipe: Recipe, place: Place, part: Part) -> Transformer:
 
 
 def peak_gigabytes(device: torch.device) -> float:
-    """Of the GPU where there is one, else of this process."""
+    """Of the GPU where there is one, else of this process; 0 on Windows, which does not count it."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
