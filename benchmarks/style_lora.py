@@ -40,6 +40,7 @@ from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
 from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
 from comfyui_anisora.anisora_core.training.samples import rebuilt
 from comfyui_anisora.nodes.host.precision import fast_dtype
+from comfyui_anisora.nodes.trainer import BUNDLED_FOLDER
 
 RELEASE = find_release("mini")
 WIDTH, HEIGHT = RELEASE.size
@@ -199,7 +200,12 @@ def measure(images: Path, work: Path, changes: dict[str, Any]) -> tuple[dict[str
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--images", type=Path, required=True, help="a folder of drawings of one style")
+    options.add_argument(
+        "--images",
+        type=Path,
+        default=BUNDLED_FOLDER,
+        help="a folder of drawings of one style; those of the pack",
+    )
     options.add_argument("--work", type=Path, default=Path("runs/style_lora"))
     options.add_argument(
         "--set", action="append", default=[], metavar="OPTION=JSON", help="another option than the preset's"

@@ -19,8 +19,8 @@ from .loaders import FILE_INPUTS, AniSoraModelLoader, files_of
 if TYPE_CHECKING:
     from ..anisora_core.training.lora.recipe import Recipe
 
-#: What `images` is for the drawings that come with the pack. The folder has them without the masks.
-BUNDLED, BUNDLED_FOLDER = "bundled drawings", Path(__file__).parents[1] / "web" / "drawings"
+#: What `images` is for the drawings that come with the pack.
+BUNDLED, BUNDLED_FOLDER = "bundled drawings", Path(__file__).parent / "illustrations"
 #: The names of core's presets, here without importing a trainer.
 PRESET_NAMES = ("quick look", "normal", "thorough")
 #: What no system takes in a file name.

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from ...anisora_core.loading import find_files
+from ...anisora_core.planning import plan_lora, tokens_of, transformer_of
 from ...anisora_core.releases import Part
 from ...anisora_core.training.loop import processes
 from ...anisora_core.training.lora.events import (
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     )
     for option in ("weights", "low-noise", "vae", "text-encoder", "image-encoder"):
         root.add_argument(f"--{option}", metavar="FILE", help="as in `anisora generate`")
+    root.add_argument("--plan", action="store_true", help="say what memory it will need, and stop")
     root.add_argument("--json", action="store_true")
     for one in fields(Recipe):
         flag = f"--{one.name.replace('_', '-')}"
@@ -67,6 +69,8 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     recipe = read_recipe(options.recipe) if options.recipe else PRESETS[options.preset]
     told = {one.name: getattr(options, one.name) for one in fields(Recipe)}
     recipe = replace(recipe, **{name: value for name, value in told.items() if value is not None})
+    if options.plan:
+        return {"plan": planned(recipe)}
     named: dict[Part, str] = {part: getattr(options, name) or "" for part, name in PARTS.items()}
     here = processes().device or device()
     place = Place(
@@ -101,6 +105,22 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     finally:
         signal.signal(signal.SIGINT, before)
     return facts
+
+
+def planned(recipe: Recipe) -> list[str]:
+    """Of a step on moving examples, which are the largest."""
+    clips = -(-recipe.batch // recipe.accumulate)
+    is_moving = recipe.move_share or recipe.given_share
+    plan = plan_lora(
+        transformer_of(recipe.model),
+        tokens=clips * tokens_of(recipe.model, recipe.pixels, recipe.num_frames if is_moving else 1),
+        rank=recipe.rank,
+        is_fp8=recipe.base == "fp8",
+        swap_blocks=recipe.swap_blocks,
+        checkpointing=recipe.checkpointing,
+        optimizer_bytes=2 if recipe.optimizer == "adamw8bit" else 8,
+    )
+    return plan.lines()
 
 
 def show(event: Event) -> None:

@@ -49,6 +49,7 @@ ALLOWED = {
     "sampling": BELOW_TRAINING,
     "loading": BELOW_TRAINING,
     "generate": BELOW_TRAINING | {"sampling"},
+    "planning": {"models", "releases"},
     "training": BELOW_TRAINING | {"generate", "loading", "sampling"},
     "__init__": {"checkpoints", "domain", "generate", "releases"},
 }

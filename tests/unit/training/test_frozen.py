@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.models.wan.config import DEBUG
+from comfyui_anisora.anisora_core.models.wan.config import DEBUG, WAN21_I2V_14B
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.planning import block_activations, plan_lora
 from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.training.lora.frozen import FP8, Swap, checkpointed, to_scaled_fp8
 
@@ -102,3 +103,48 @@ def test_fp8_weights_are_a_quarter_of_float32_and_close():
         if b.abs().max() > 0
     ]
     assert min(similar) > 0.9
+
+
+@pytest.mark.parametrize("has_image", [False, True])
+def test_a_plan_counts_what_blocks_keep(has_image):
+    config = replace(
+        WAN21_I2V_14B,
+        dim=512,
+        num_heads=4,
+        ffn_dim=1280,
+        text_dim=64,
+        image_dim=64,
+        has_image_branch=has_image,
+    )
+
+    def kept(layers: int) -> int:
+        model = WanTransformer(replace(config, num_layers=layers)).to(torch.bfloat16).requires_grad_(False)
+        adapters = Adapters(model, AdapterSettings(rank=16), seed=0)
+        own = {p.untyped_storage().data_ptr() for p in (*model.parameters(), *adapters.parameters())}
+        found: dict[int, torch.Tensor] = {}
+
+        def keep(value: torch.Tensor) -> torch.Tensor:
+            found[value.untyped_storage().data_ptr()] = value
+            return value
+
+        x = torch.randn(1, 36, 1, 64, 64, dtype=torch.bfloat16)
+        image = torch.randn(1, 257, 64) if has_image else None
+        with (
+            torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value),
+            torch.autocast("cpu", torch.bfloat16),
+            acting(model, adapters),
+        ):
+            out = model(x, torch.tensor([500.0]), torch.randn(1, 512, 64), image)
+        assert out.requires_grad
+        return sum(value.untyped_storage().nbytes() for place, value in found.items() if place not in own)
+
+    assert block_activations(config, 1024, 16) == pytest.approx(kept(2) - kept(1), rel=0.1)
+
+
+def test_a_plan_shrinks_with_every_means_to_save_memory():
+    def gigabytes(**changes) -> float:
+        return plan_lora(WAN21_I2V_14B, **{"tokens": 2304, "rank": 32, "is_fp8": False} | changes).device
+
+    assert gigabytes(is_fp8=True) < gigabytes() < gigabytes(checkpointing=False)
+    assert gigabytes(swap_blocks=20) < gigabytes(swap_blocks=5) < gigabytes()
+    assert gigabytes(rank=8) < gigabytes(optimizer_bytes=2) < gigabytes()
