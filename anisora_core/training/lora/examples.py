@@ -29,8 +29,9 @@ from ...files import write_beside
 from ...releases import Release
 from ..autoencoder import to_video
 from ..conditions import ConditionMix, random_keyframes
+from .areas import Foreground, area_example, area_of, moving
 
-Kind = Literal["still", "move", "clip"]
+Kind = Literal["still", "move", "clip", "area"]
 #: Keyframes of moving examples: AniSora's own program draws at most two, half of the clips have the first (facts of V1's
 #: `shared_step`); the paper adds first and last (section 4.3, mask strategy).
 KEYFRAMES = ConditionMix(
@@ -60,7 +61,7 @@ class Example:
 
     def rng(self, seed: int) -> np.random.Generator:
         content = int(self.item.content[:16], 16)
-        kind = ("still", "move", "clip").index(self.kind)
+        kind = ("still", "move", "clip", "area").index(self.kind)
         return np.random.default_rng((seed, content, kind, *self.size, self.variant))
 
 
@@ -82,10 +83,11 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Encoders:
-    """`see`: picture_BHWC 0..1 -> image_BLD, of releases that have it."""
+    """`see`: picture_BHWC 0..1 -> image_BLD, of releases that have it. `foreground`: for examples of areas."""
 
     encode: Encoder
     see: Callable[[Tensor], Tensor] | None = None
+    foreground: Foreground = moving
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,12 @@ def encoded(
     """The tensors of a file, and its words: a still has neither guide nor mask, unless it is its own."""
     rng, encode = example.rng(seed), encoders.encode
     frames, score, words = frames_of(example, release, rng)
+    if example.kind == "area":
+        area = area_of(frames, encoders.foreground)
+        made = area_example(frames, release.fps, area, release.grid, release.between, encode)
+        first = torch.from_numpy(frames[:1]).float() / 255.0
+        image = {"image": encoders.see(first)[0]} if encoders.see else {}
+        return made | image | {"motion_score": torch.tensor(score)}, words
     latent = encode(to_video(frames)[None])[0]
     tensors = {"latent": latent, "motion_score": torch.tensor(score)}
     if example.self_guided:
@@ -180,7 +188,7 @@ def frames_of(example: Example, release: Release, rng: np.random.Generator) -> t
     height, width = example.size
     low, high = release.motion_range
     path = example.item.path
-    if example.kind == "clip":
+    if example.kind in ("clip", "area"):
         frames = read_frames(path, release.fps, example.num_frames)
         return fit(frames, height, width, rng if example.variant else None), release.motion_score, ""
     picture = read_picture(path)

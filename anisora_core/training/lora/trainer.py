@@ -16,7 +16,7 @@ import torch
 from ...checkpoints.components import Experts, Transformer
 from ...data.buckets import assign
 from ...data.captions import compose_caption
-from ...data.pictures import fit, read_picture
+from ...data.pictures import fit, read_frames
 from ...data.training_folder import Item, TrainingFolder, read_training_folder, report
 from ...generate import vae_encoder
 from ...layers.attention import explicit_attention
@@ -25,6 +25,7 @@ from ...loading import Files, file_of, load_text, load_transformer, load_vae, lo
 from ...releases import Part
 from ..loop import Report, processes, saved_step, train
 from .adapters import Adapters, acting
+from .areas import detector, moving
 from .batches import LoraBatches, Pool, Words, pools_of
 from .events import Encoding, Event, Finished, Said, Sampled, Saved, Stepped, Warned
 from .examples import Encoders, Example, ExampleCache, Kind, TextCache
@@ -92,12 +93,13 @@ def train_lora(
         if should_stop():
             yield Finished((), 0, False, time.monotonic() - began)
             return
+    is_style = recipe.task == "style"
     pools = pools_of(
         examples,
         still=recipe.still_share,
-        move=recipe.move_share,
-        given=recipe.given_share,
-        prior=recipe.prior,
+        move=recipe.move_share if is_style else 0.0,
+        given=recipe.given_share if is_style else 1.0,
+        prior=recipe.prior if is_style else 0.0,
     )
     batches = batches_of(recipe, pools, cache, texts)
     told = [recipe.model.negative_prompt, *(shot.prompt for shot in shots), *batches.prompts()]
@@ -137,17 +139,26 @@ def lines_about(folder: TrainingFolder, recipe: Recipe) -> list[str]:
 def examples_of(folder: TrainingFolder, recipe: Recipe) -> list[Example]:
     """ValueError when nothing is large enough."""
     buckets = assign(folder.items, recipe.pixels, recipe.model.grid.size_multiple)
-    return [
+    found = [
         Example(item, kind, size, length, variant, recipe.self_guide and kind == "still")
         for size, items in buckets.items()
         for item in items
         for kind, length in uses_of(item, recipe)
         for variant in range(recipe.variants)
     ]
+    if not found:
+        raise ValueError(
+            f"images: {folder.root} has no clips, which task {recipe.task} learns from; add videos"
+        )
+    return found
 
 
 def uses_of(item: Item, recipe: Recipe) -> Iterator[tuple[Kind, int]]:
     """(kind, length): a drawing is a still and is moved, a clip is what it is."""
+    if recipe.task == "motion area":
+        if item.num_frames > 1:
+            yield "area", recipe.model.grid.longest_within(min(recipe.num_frames, item.num_frames))
+        return
     if item.num_frames > 1:
         yield "clip", recipe.model.grid.longest_within(min(recipe.num_frames, item.num_frames))
         return
@@ -179,7 +190,8 @@ def encode(
     release, state = recipe.model, processes()
     vae = load_vae(release, place.files, place.dtype, place.device)
     vision = load_vision(release, place.files, place.dtype)
-    encoders = Encoders(vae_encoder(vae), None if vision is None else vision.encode)
+    foreground = detector(Path(recipe.detector)) if recipe.detector else moving
+    encoders = Encoders(vae_encoder(vae), None if vision is None else vision.encode, foreground)
     shots += shots_of(
         wishes(recipe, folder), release, recipe.num_frames, encoders.encode, encoders.see, recipe.seed
     )
@@ -201,7 +213,8 @@ def wishes(recipe: Recipe, folder: TrainingFolder) -> list[Wish]:
     captions = [item.caption if recipe.captions else "" for item in chosen]
     rng = np.random.default_rng(0)  # not asked without shuffling
     said = [compose_caption(text, recipe.trigger, shuffle=False, keep=0, rng=rng) for text in captions]
-    picture = torch.from_numpy(fit(read_picture(chosen[2].path), *size)).float() / 255.0
+    drawing = read_frames(chosen[2].path, recipe.model.fps, 1)[0]
+    picture = torch.from_numpy(fit(drawing, *size)).float() / 255.0
     return [Wish(said[0], None, size), Wish(said[1], None, size), Wish(said[2], picture, size)]
 
 

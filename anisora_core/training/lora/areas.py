@@ -1,0 +1,83 @@
+"""Motion-area examples out of clips (AniSora paper, section 4.2.2): the area that moves, and latents that stand still outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from ...conditioning.guide import Encoder, area_on_keyframes, canvas_of_keyframes, held_video
+from ...conditioning.masks import latent_area, pack_mask
+from ...domain.conditions import Between, PlacedKeyframe, Timeline
+from ...domain.geometry import LatentGrid
+from ...evaluation.motion import moving_pixels
+from ..autoencoder import to_video
+
+#: uint8 frames_FHWC -> bool [F, H, W]: what is foreground, or moves.
+Foreground = Callable[[np.ndarray], np.ndarray]
+#: Pixels that an area reaches beyond what moved: motion between the frames goes a little further.
+MARGIN = 3
+
+
+def moving(frames_FHWC: np.ndarray) -> np.ndarray:
+    """Without a detector: what optical flow sees move, at either of two frames."""
+    between = moving_pixels(frames_FHWC)
+    return np.concatenate([between, between[-1:]]) | np.concatenate([between[:1], between])
+
+
+def detector(folder: Path) -> Foreground:
+    """A segmentation or salient-object model of transformers in a local folder, asked about every frame.
+
+    ValueError when it is not one, or transformers cannot load it.
+    """
+    try:
+        from transformers import pipeline
+
+        found: Any = pipeline("image-segmentation", model=str(folder))
+    except (ImportError, OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"detector {folder} is no segmentation model of transformers ({reason}); give the folder of one, or none"
+        ) from None
+
+    def foreground(frames_FHWC: np.ndarray) -> np.ndarray:
+        rows = [found(Image.fromarray(frame)) for frame in frames_FHWC]
+        masks = [
+            [np.asarray(part["mask"]) > 127 for part in row if part["label"] != "background"] for row in rows
+        ]
+        empty = np.zeros(frames_FHWC.shape[1:3], bool)
+        return np.stack([np.logical_or.reduce([empty, *parts]) for parts in masks])
+
+    return foreground
+
+
+def area_of(frames_FHWC: np.ndarray, foreground: Foreground) -> Tensor:
+    """The union over all frames, a little wider: area_HW, 1 = may move."""
+    union = torch.from_numpy(foreground(frames_FHWC).any(0)).float()
+    return F.max_pool2d(union[None, None], 2 * MARGIN + 1, stride=1, padding=MARGIN)[0, 0]
+
+
+def area_example(
+    frames_FHWC: np.ndarray, fps: float, area_HW: Tensor, grid: LatentGrid, between: Between, encode: Encoder
+) -> dict[str, Tensor]:
+    """latent, guide and mask: from the first frame, whose mask is the area; outside it the latents are those of the frame held."""
+    num_frames, height, width, _ = frames_FHWC.shape
+    timeline = Timeline(num_frames, fps, height, width)
+    picture = torch.from_numpy(np.ascontiguousarray(frames_FHWC[0])).float() / 255.0
+    placed = [PlacedKeyframe(0, picture, 1.0)]
+    area_FHW = area_HW.expand(num_frames, -1, -1)
+    canvas = area_on_keyframes(canvas_of_keyframes(placed, timeline, between), placed, area_FHW)
+    latent = encode(to_video(frames_FHWC)[None])[0]
+    held = encode(held_video(placed, timeline)[None])[0]
+    moves = latent_area(area_FHW, grid).to(latent)
+    return {
+        "latent": torch.lerp(held, latent, moves),
+        "guide": encode(canvas.video_CFHW[None])[0],
+        "mask": pack_mask(canvas.given_mask_FHW, grid),
+    }
