@@ -164,7 +164,8 @@ def test_nothing_is_cut_off_at_any_size_or_language(size, locale, open_view, tmp
 def test_messages_find_their_node_in_subgraphs_too(page, site):
     """On a graph that answers as ComfyUI's does; other nodes are left alone, and a node that is gone is no error."""
     app = """
-    const make = (id, comfyClass = "AniSoraLoraTrainer") => ({ id, comfyClass, addDOMWidget(name, type, root, options) {
+    const make = (id, comfyClass = "AniSoraLoraTrainer") => ({ id, comfyClass, size: [210, 300],
+      computeSize: () => [210, 900], setSize(size) { this.size = size; }, addDOMWidget(name, type, root, options) {
       this.root = root; document.body.append(root); return { options }; } });
     const graph = (...nodes) => ({ getNodeById: (id) => nodes.find((one) => String(one.id) === String(id)) ?? null });
     export const inner = make("7"), outer = make(7), other = make(9, "AniSoraLora");
@@ -191,6 +192,7 @@ def test_messages_find_their_node_in_subgraphs_too(page, site):
     shown = "[host.inner, host.outer].map((one) => one.root.dataset.phase)"
     assert page.evaluate(shown) == ["training", ""]
     assert page.evaluate("host.other.root === undefined")
+    assert page.evaluate("[host.inner.size, host.other.size]") == [[440, 900], [210, 300]]
     url = page.evaluate("host.inner.root.querySelector('img').getAttribute('src')")
     assert (
         url == "/api/view?filename=step_000100.jpg&subfolder=anisora_training%2Fink%2Fsamples&type=output&v=1"

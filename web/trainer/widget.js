@@ -6,6 +6,7 @@ import { wordsOf } from "./text.js";
 import { createView } from "./view.js";
 
 const NODE = "AniSoraLoraTrainer";
+const WIDTH = 440;
 const views = new WeakMap(); // node -> its view
 
 /** Gives a trainer node its view; other nodes are left alone. It has no value: nothing of it is in the workflow. */
@@ -19,6 +20,7 @@ export function addTrainerView(node) {
     serialize: false,
     getMinHeight: () => 420,
   }).serialize = false; // the option is for prompts, this for the workflow
+  node.setSize([Math.max(WIDTH, node.size[0]), node.computeSize()[1]]); // a workflow sets its own after this
   const { onExecuted, onRemoved } = node;
   node.onExecuted = function (output) {
     if (output?.anisora_training) view.show(output.anisora_training[0]);
