@@ -387,6 +387,17 @@ def lora_of(model):
     return sd
 
 
+def write_trained(scene, path):
+    """As the trainer writes it, with something learned in every layer."""
+    adapters = module("anisora_core.training.lora.adapters")
+    network = loading.load_release(scene.release, {}, torch.float32, torch.device("cpu")).transformer
+    made = adapters.Adapters(network, adapters.AdapterSettings(rank=4, alpha=2.0), 0)
+    rng = torch.Generator().manual_seed(6)
+    for one in made.each:
+        one.up.data.copy_(torch.randn(one.up.shape, generator=rng) * 0.05)
+    module("anisora_core.training.lora.outputs").save_lora(path, made.changes(), scene.release, {})
+
+
 @torch.inference_mode()
 def patches(scene, plain):
     from safetensors.torch import save_file
@@ -398,6 +409,16 @@ def patches(scene, plain):
     by_node = ours["AniSoraLora"].apply(scene.model, "style.safetensors", 0.7)["result"][0]
     record(
         scene, "AniSora LoRA, against the host's own LoRA loader", scene.ours("euler", 4, 2.0, by_node), whole
+    )
+    trained = models / "loras" / "trained.safetensors"
+    write_trained(scene, trained)
+    read, _ = comfy.sd.load_lora_for_models(
+        scene.model, None, comfy.utils.load_torch_file(str(trained)), 0.7, 0.0
+    )
+    use = sampling.LoraUse(module("anisora_core.checkpoints.lora").read_lora(trained), 0.7)
+    by_host, by_core = scene.ours("euler", 4, 2.0, read), scene.core("euler", 4, 2.0, loras=[use])
+    record(
+        scene, "a trained LoRA by the host's own loader, against the core without a host", by_host, by_core
     )
     styled.detach()
     styled.load(torch.device("cpu"), lowvram_model_memory=styled.model_size() // 4)

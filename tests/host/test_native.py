@@ -57,6 +57,7 @@ def measured(request, tmp_path_factory) -> dict:
         "V3.2: the core without a host",
         "V3.2: LoRA on both experts, the core without a host",
         "mini: AniSora LoRA, against the host's own LoRA loader",
+        "mini: a trained LoRA by the host's own loader, against the core without a host",
         "V1: our SAMPLER and SIGMAS in SamplerCustomAdvanced",
         "V1: the core without a host",
         "V1: FasterCache, the core without a host",
