@@ -66,6 +66,7 @@ class Course:
             self.step(event)
         elif isinstance(event, Sampled):
             self.motion_ratio = event.motion_ratio
+            self.warnings.clear()  # they were about the samples before
         elif isinstance(event, Finished):
             self.phase = "finished"
 
@@ -90,7 +91,7 @@ class Course:
             "motion_ratio": round(self.motion_ratio, 2),
             "sheet": self.sheet and in_output(self.sheet),
             "report": list(self.report),
-            "warnings": self.warnings[-5:],
+            "warnings": self.warnings,
             "curve": [[index + 1, *(round(loss, 5) for loss in self.losses[index])] for index in shown],
         }
 

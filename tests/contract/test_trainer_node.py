@@ -327,6 +327,7 @@ def test_a_message_has_all_that_the_page_shows(play):
     course.take(Said(("24 pictures", "one is broken")))
     for step in range(1, 1001):
         course.take(Stepped(step, 1000, 1.0 / step, 2.0 / step, 3.0 * (1000 - step), 1.26))
+    course.take(Warned("what was said of earlier samples"))
     course.take(Sampled(500, sheet, (), 0.504))
     course.take(Warned("samples move less"))
     course.take(Saved(1000, sheet))
