@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MOVES = ("pan", "zoom", "parallax", "sway")
+#: Seconds in which a camera may go all the way; shorter clips go less far.
+WHOLE_WAY = 2.0
 #: A frame shows this share of the drawing's width and height: drawings come this much larger, and moves stay inside.
 SHOWN = 0.8
 
@@ -29,7 +32,7 @@ class PseudoClip:
 
 
 def pseudo_clip(
-    picture_HWC: np.ndarray, num_frames: int, height: int, width: int, rng: np.random.Generator
+    picture_HWC: np.ndarray, num_frames: int, fps: float, height: int, width: int, rng: np.random.Generator
 ) -> PseudoClip:
     """A uint8 drawing of about (height, width) / SHOWN, moved by a random camera or swaying in place.
 
@@ -43,7 +46,9 @@ def pseudo_clip(
     )
     grid = torch.stack([x, y], dim=-1)
     times = torch.arange(num_frames) / max(1, num_frames - 1)
-    seen, words = swaying(grid, times, rng) if move == "sway" else filmed(grid, times, move, rng)
+    seconds = num_frames / fps
+    act = swaying if move == "sway" else partial(filmed, move=move)
+    seen, words = act(grid, times, seconds, rng=rng)
     picture = torch.from_numpy(np.ascontiguousarray(picture_HWC)).permute(2, 0, 1)[None].float()
     frames = F.grid_sample(
         picture.expand(num_frames, -1, -1, -1), seen, padding_mode="reflection", align_corners=False
@@ -52,12 +57,14 @@ def pseudo_clip(
     return PseudoClip(frames.permute(0, 2, 3, 1).round().clamp(0, 255).byte().numpy(), speed, move, words)
 
 
-def filmed(grid_HW2: Tensor, times_F: Tensor, move: str, rng: np.random.Generator) -> tuple[Tensor, str]:
+def filmed(
+    grid_HW2: Tensor, times_F: Tensor, seconds: float, move: str, rng: np.random.Generator
+) -> tuple[Tensor, str]:
     """Where each pixel of each frame looks, -1..1 over the drawing: [F, H, W, 2]; and what the camera does."""
     eased = times_F * times_F * (3.0 - 2.0 * times_F) if rng.random() < 0.5 else times_F
     onwards = 1.0 if rng.random() < 0.5 else -1.0
     course = onwards * (eased.view(-1, 1, 1, 1) * 2.0 - 1.0)  # -1..1
-    reach = (1.0 - SHOWN) * float(rng.uniform(0.4, 1.0))
+    reach = (1.0 - SHOWN) * min(1.0, seconds / WHOLE_WAY) * float(rng.uniform(0.2, 1.0))
     if move == "zoom":
         return grid_HW2 * (SHOWN + reach * course), f"camera zooms {'out' if onwards > 0 else 'in'}"
     angle = float(rng.choice([0.0, 0.5 * math.pi])) if rng.random() < 0.7 else float(rng.uniform(0, math.pi))
@@ -75,10 +82,12 @@ def nearness(grid_HW2: Tensor, rng: np.random.Generator) -> Tensor:
     return 0.25 + 0.75 * torch.maximum(low, blob(grid_HW2, rng, spread=0.3))
 
 
-def swaying(grid_HW2: Tensor, times_F: Tensor, rng: np.random.Generator) -> tuple[Tensor, str]:
+def swaying(
+    grid_HW2: Tensor, times_F: Tensor, seconds: float, rng: np.random.Generator
+) -> tuple[Tensor, str]:
     """As `filmed`: part of the drawing bends to and fro, like hair or cloth in the wind."""
-    cycles, phase = float(rng.uniform(0.5, 2.0)), float(rng.uniform(0.0, 2 * math.pi))
-    amount, bend = float(rng.uniform(0.04, 0.15)), float(rng.uniform(0.5, 2.5))
+    cycles, phase = seconds * float(rng.uniform(0.3, 0.8)), float(rng.uniform(0.0, 2 * math.pi))
+    amount, bend = float(rng.uniform(0.03, 0.12)), float(rng.uniform(0.5, 2.5))
     wave = torch.sin(2 * math.pi * cycles * times_F.view(-1, 1, 1) + phase + bend * grid_HW2[..., 1])
     angle = float(rng.normal(0.0, 0.5))
     direction = torch.tensor([math.cos(angle), math.sin(angle)])

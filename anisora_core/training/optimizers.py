@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 Optimizers = list[torch.optim.Optimizer]
 OptimizerName = Literal["adamw", "muon", "adamw8bit", "prodigy"]
-OPTIMIZERS: tuple[OptimizerName, ...] = ("adamw", "muon", "adamw8bit", "prodigy")
+#: Muon is for whole weights, not for a LoRA's factors.
+LORA_OPTIMIZERS: tuple[OptimizerName, ...] = ("adamw", "adamw8bit", "prodigy")
 #: Optimisers that are packages of their own: package, class.
 _PACKAGED = {"adamw8bit": ("bitsandbytes.optim", "AdamW8bit"), "prodigy": ("prodigyopt", "Prodigy")}
 _BETAS = (0.9, 0.98)

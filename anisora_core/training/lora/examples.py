@@ -38,6 +38,9 @@ KEYFRAMES = ConditionMix(
     nothing=0.0, first=0.5, first_and_last=0.2, last=0.1, motion_area=0.0, max_keyframes=2, weak_keyframe=0.0
 )
 
+#: Of what examples show: with another one, files kept from earlier are made again.
+_EDITION = 2
+
 
 @dataclass(frozen=True)
 class Example:
@@ -101,7 +104,7 @@ class ExampleCache:
 
     def path(self, example: Example) -> Path:
         said = asdict(example) | {"item": example.item.content, "seed": self.seed}
-        return self._path([said, asdict(KEYFRAMES), SHOWN])
+        return self._path([said, asdict(KEYFRAMES), _EDITION])
 
     def blank_path(self, example: Example) -> Path:
         return self._path([example.num_frames, *example.size])
@@ -195,7 +198,7 @@ def frames_of(example: Example, release: Release, rng: np.random.Generator) -> t
     if example.kind == "still":
         return fit(picture, height, width, rng if example.variant else None)[None], low, ""
     larger = fit(picture, round(height / SHOWN), round(width / SHOWN), rng)
-    clip = pseudo_clip(larger, example.num_frames, height, width, rng)
+    clip = pseudo_clip(larger, example.num_frames, release.fps, height, width, rng)
     score = 14.0 * (clip.speed * release.fps) ** 0.5  # as mini's cartoons are told
     return clip.frames_FHWC, min(high, max(low, round(score, 1))), clip.words
 

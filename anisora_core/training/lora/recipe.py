@@ -12,7 +12,7 @@ from typing import Any
 from ...files import write_beside
 from ...releases import MINI_NAME, Release, find_release
 from ..loop import Settings
-from ..optimizers import OPTIMIZERS
+from ..optimizers import LORA_OPTIMIZERS
 from .adapters import BLOCK_LINEARS, AdapterSettings
 from .objective import TIMESTEPS, NoiseLevels
 
@@ -44,7 +44,9 @@ class Recipe:
     learning_rate: float = option(1e-4, "Size of a step. Prodigy finds its own: 1.", low=0.0, high=10.0)
     schedule: str = option("cosine", "How the learning rate goes on.", choices=("cosine", "constant"))
     warmup: int = option(50, "Steps over which the learning rate rises.", low=0, high=10_000)
-    optimizer: str = option("adamw", "adamw8bit and prodigy are packages of their own.", choices=OPTIMIZERS)
+    optimizer: str = option(
+        "adamw", "adamw8bit and prodigy are packages of their own.", choices=LORA_OPTIMIZERS
+    )
     weight_decay: float = option(0.01, "Pull of the weights to zero.", low=0.0, high=1.0)
     clip_norm: float = option(1.0, "Gradients are cut to this norm.", low=0.0, high=1000.0)
     ema_decay: float = option(

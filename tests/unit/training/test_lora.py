@@ -218,7 +218,7 @@ def test_prompts_say_the_style_and_what_moves_and_plain_ones_not_the_style():
 def test_pseudo_clips_move_as_far_as_they_say(move):
     y, x = np.mgrid[0:80, 0:80]
     picture = np.stack([x * 3, y * 3, (x + y) * 1], axis=-1).astype(np.uint8)
-    clips = (pseudo_clip(picture, 3, 64, 64, np.random.default_rng(seed)) for seed in range(60))
+    clips = (pseudo_clip(picture, 3, 1.0, 64, 64, np.random.default_rng(seed)) for seed in range(60))
     clip = next(clip for clip in clips if clip.move == move)
     assert clip.frames_FHWC.shape == (3, 64, 64, 3)
     assert clip.speed > 0
