@@ -40,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
         required=True, metavar="KIND"
     )
     add_cartoons(data.add_parser("cartoons", help="render cartoon clips one can watch"))
+    add_captions(data.add_parser("captions", help="write captions beside drawings that have none"))
+    add_check(data.add_parser("check", help="say what a training folder holds"))
     train = commands.add_parser("train", help="train a model").add_subparsers(required=True, metavar="RECIPE")
     train.add_parser("mini", help="the model in the box; `anisora train mini --help` lists its options")
     train.add_parser("lora", help="a style from a folder of drawings; `anisora train lora --help`")
@@ -217,6 +219,53 @@ def do_cartoons(options: argparse.Namespace) -> int:
         shape=(options.length, height, width),
     )
     report(options, {"out": str(options.out), "clips": written})
+    return 0
+
+
+def add_captions(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=Path)
+    command.add_argument(
+        "--model",
+        type=Path,
+        metavar="DIR",
+        help="a captioning model of transformers; without it the files' names",
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace captions that are there")
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(do=do_captions)
+
+
+def do_captions(options: argparse.Namespace) -> int:
+    from .anisora_core.data.captions import captions_by_model, captions_from_names, write_captions
+    from .anisora_core.data.training_folder import read_training_folder
+
+    items = read_training_folder(options.folder).items
+    wanted = [item for item in items if options.overwrite or not item.caption]
+    if options.model:
+        said = captions_by_model([item.path for item in wanted], options.model)
+    else:
+        said = captions_from_names(wanted)
+    written = write_captions(said, overwrite=options.overwrite)
+    report(options, {"drawings": len(items), "captions_written": len(written)})
+    return 0
+
+
+def add_check(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=Path)
+    command.add_argument("--release", default="mini", help="whose size the drawings are sorted for")
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(do=do_check)
+
+
+def do_check(options: argparse.Namespace) -> int:
+    from .anisora_core.data.training_folder import read_training_folder
+    from .anisora_core.releases import find_release
+    from .anisora_core.training.lora.recipe import Recipe
+    from .anisora_core.training.lora.trainer import report_of
+
+    find_release(options.release)
+    found = report_of(read_training_folder(options.folder), Recipe(release=options.release))
+    report(options, found.as_json() if options.json else {"folder": found.lines()})
     return 0
 
 

@@ -61,6 +61,26 @@ def test_the_shell_trains_and_says_where_the_file_is(images, tmp_path, capsys):
     assert "gone" in capsys.readouterr().err
 
 
+def test_a_folder_is_checked_and_gets_captions(images, tmp_path, capsys):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for number, name in enumerate(("red-haired_girl2", "0001")):
+        noise = np.random.default_rng(number).integers(0, 255, (6, 6, 3), np.uint8)
+        Image.fromarray(noise).resize((160, 160)).save(folder / f"{name}.png")
+    assert main(["data", "check", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["no_caption"] == ["0001.png", "red-haired_girl2.png"]
+    assert main(["data", "captions", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"drawings": 2, "captions_written": 1}
+    assert (folder / "red-haired_girl2.txt").read_text() == "red haired girl\n"
+    (folder / "red-haired_girl2.txt").write_text("mine")
+    assert main(["data", "captions", str(folder)]) == 0
+    assert (folder / "red-haired_girl2.txt").read_text() == "mine"
+    assert main(["data", "captions", str(folder), "--model", str(folder)]) == 2
+    assert "no captioning model" in capsys.readouterr().err
+    assert main(["data", "check", str(tmp_path / "gone")]) == 2
+    assert "gone" in capsys.readouterr().err
+
+
 def run_on(count: int, batch: int, images: Path, folder: Path) -> list[float]:
     """torchrun's way of starting processes, in which two really run on a CPU."""
     script = folder / "train.py"

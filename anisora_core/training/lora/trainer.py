@@ -18,6 +18,7 @@ from ...data.buckets import assign
 from ...data.captions import compose_caption
 from ...data.pictures import fit, read_frames
 from ...data.training_folder import Item, TrainingFolder, read_training_folder, report
+from ...data.training_folder import Report as FolderReport
 from ...generate import vae_encoder
 from ...layers.attention import explicit_attention
 from ...layers.lora import Change
@@ -84,7 +85,7 @@ def train_lora(
     require_same(recipe, place.run)
     folder = read_training_folder(Path(recipe.images))
     examples = examples_of(folder, recipe)
-    yield Said(tuple(lines_about(folder, recipe)))
+    yield Said(tuple(report_of(folder, recipe).lines()))
     cache = ExampleCache(place.run / "cache", recipe.model, encoded_by(recipe, place), recipe.seed)
     texts = TextCache(place.run / "cache", encoded_by(recipe, place))
     shots: list[Shot] = []
@@ -131,9 +132,10 @@ def require_same(recipe: Recipe, run: Path) -> None:
         )
 
 
-def lines_about(folder: TrainingFolder, recipe: Recipe) -> list[str]:
+def report_of(folder: TrainingFolder, recipe: Recipe) -> FolderReport:
+    """What an artist should know before training. ValueError when nothing is large enough."""
     buckets = assign(folder.items, recipe.pixels, recipe.model.grid.size_multiple)
-    return report(folder, buckets, area=recipe.pixels).lines()
+    return report(folder, buckets, area=recipe.pixels)
 
 
 def examples_of(folder: TrainingFolder, recipe: Recipe) -> list[Example]:
