@@ -138,8 +138,7 @@ def flow(clips: Sequence[np.ndarray]) -> float:
 
 def measure(images: Path, work: Path, changes: dict[str, Any]) -> tuple[dict[str, Any], list[np.ndarray]]:
     folder, held_out, trigger = split(images, work)
-    # mini reads its own cartoons' words only, so that the captions of drawings would teach it nothing
-    quick = replace(PRESETS["quick look"], images=str(folder), trigger=trigger, name="ours", captions=False)
+    quick = replace(PRESETS["quick look"], images=str(folder), trigger=trigger, name="ours")
     quick = replace(quick, **changes)
     peers = replace(
         quick,
@@ -188,7 +187,7 @@ def measure(images: Path, work: Path, changes: dict[str, Any]) -> tuple[dict[str
         "held_out": len(held_out),
     }
     rows = [
-        bench.drawings[None, :8].repeat(1, 0)[0],
+        bench.drawings,
         *base[:2],
         *made[1.0][:2],
         *theirs[:2],

@@ -224,20 +224,21 @@ MOTION_AREA = replace(
     steps=4000,
     prior=0.0,
 )
-#: For mini on two cores, minutes; for a 14 B model, a look whether the style takes.
+#: For mini on two cores, minutes; for a 14 B model, a look whether the style takes. Samples come often.
 QUICK = replace(
     NORMAL,
-    steps=700,
+    steps=450,
     batch=8,
     learning_rate=1e-3,
     warmup=20,
-    length=17,
+    length=33,
     variants=2,
-    still_share=0.3,
-    move_share=0.5,
+    still_share=0.35,
+    move_share=0.45,
     given_share=0.2,
-    save_every=175,
-    sample_every=175,
+    prior=0.4,
+    save_every=150,
+    sample_every=50,
 )
 THOROUGH = replace(
     NORMAL, steps=4000, batch=8, learning_rate=5e-5, variants=12, save_every=500, sample_every=500
