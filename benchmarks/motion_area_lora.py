@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -91,7 +90,6 @@ def main() -> None:
     options.add_argument("--save", action="store_true", help="keep the figures in benchmarks/results")
     options.add_argument("--json", action="store_true")
     told = options.parse_args()
-    since = time.monotonic()
     write_clips(told.work / "clips", told.clips)
     recipe = replace(
         PRESETS["motion area"], images=str(told.work / "clips"), name="area", steps=told.steps, batch=8, rank=64,
@@ -100,7 +98,6 @@ def main() -> None:
     place = Place(told.work, told.work / "run", {}, CPU, fast_dtype(CPU))
     for _ in train_lora(recipe, place):
         pass
-    trained = round(time.monotonic() - since, 1)
     use = (LoraUse(read_lora(told.work / "area.safetensors")),)
     clips = held_out(told.test)
     without, plain = measure(clips, (), None)
@@ -116,7 +113,6 @@ def main() -> None:
         "without_area": without,
         "paper_way_base": before,
         "paper_way_lora": after,
-        "seconds_training": trained,
         "clips": told.clips,
         "test": told.test,
         "steps": told.steps,

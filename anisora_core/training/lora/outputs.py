@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
+import io
 import json
 import math
 from collections import Counter
@@ -40,7 +42,9 @@ def save_lora(
         part.write_bytes(save(tensors, {**metadata, "modelspec.hash_sha256": f"0x{digest.hexdigest()}"}))
 
 
-def metadata_of(recipe: Recipe, folder: TrainingFolder, step: int, thumbnail: str = "") -> dict[str, str]:
+def metadata_of(
+    recipe: Recipe, folder: TrainingFolder, step: int, thumbnail_HWC: np.ndarray | None = None
+) -> dict[str, str]:
     """kohya's `ss_` keys and Stability's modelspec, which viewers show; and the recipe that makes it again."""
     tags = Counter(tag.strip() for item in folder.items for tag in item.caption.split(",") if tag.strip())
     release = recipe.model
@@ -71,9 +75,25 @@ def metadata_of(recipe: Recipe, folder: TrainingFolder, step: int, thumbnail: st
         "modelspec.prediction_type": "v" if release.family == "cogvideox" else "flow",
         "anisora.recipe": json.dumps(asdict(recipe), ensure_ascii=False),
     }
-    if thumbnail:
-        said["modelspec.thumbnail"] = thumbnail
+    if thumbnail_HWC is not None:
+        picture = io.BytesIO()
+        small(thumbnail_HWC).save(picture, "JPEG", quality=85)
+        data = base64.b64encode(picture.getvalue()).decode()
+        said["modelspec.thumbnail"] = f"data:image/jpeg;base64,{data}"
     return {key: str(value) for key, value in said.items()}
+
+
+def small(picture_HWC: np.ndarray) -> Image.Image:
+    """At most 256 pixels wide and high."""
+    image = Image.fromarray(picture_HWC)
+    image.thumbnail((256, 256))
+    return image
+
+
+def save_thumbnail(path: Path, picture_HWC: np.ndarray) -> None:
+    """Beside the LoRA under its name, where ComfyUI's model library looks for it."""
+    with write_beside(path) as part:
+        small(picture_HWC).save(part)
 
 
 def checkpoint_path(run: Path, name: str, step: int) -> Path:

@@ -32,7 +32,7 @@ from .events import Encoding, Event, Finished, Said, Sampled, Saved, Stepped, Wa
 from .examples import Encoders, Example, ExampleCache, Kind, TextCache
 from .frozen import Swap, checkpointed, to_scaled_fp8
 from .objective import LoraObjective
-from .outputs import Curve, checkpoint_path, drop_old_checkpoints, metadata_of, save_lora
+from .outputs import Curve, checkpoint_path, drop_old_checkpoints, metadata_of, save_lora, save_thumbnail
 from .recipe import FREE, Recipe, read_recipe
 from .samples import MOTION_KEPT, Shot, Wish, make_samples, motion_ratio, shots_of, write_samples
 
@@ -255,6 +255,7 @@ class Run:
         self.network = frozen(recipe, place, stage.part)
         self.adapters = Adapters(self.network, recipe.adapters, recipe.seed)
         self.base: list[np.ndarray] = []
+        self.thumbnail: np.ndarray | None = None
         self.done = saved_step(self.folder)
         self.curve = Curve(self.folder)
         self.curve.read(self.done)
@@ -279,20 +280,19 @@ class Run:
                         yield from self.milestones(now)
 
     def milestones(self, now: Report) -> Iterator[Event]:
-        """Checkpoint and samples, when their step has come."""
+        """Samples and checkpoint, when their step has come."""
         assert isinstance(now.averaged, Adapters)
         recipe, is_last = self.recipe, now.step == now.total
-        changes = now.averaged.changes()
-        if now.step % recipe.save_every == 0 or is_last:
-            path = checkpoint_path(self.folder, self.name, now.step)
-            save_lora(path, changes, recipe.model, metadata_of(recipe, self.training, now.step))
-            drop_old_checkpoints(self.folder, self.name, recipe.keep)
-            self.curve.write()
-            yield Saved(self.before + now.step, path)
         is_due = recipe.sample_every and (now.step % recipe.sample_every == 0 or is_last)
         # one of two experts makes no clip, and both would not be there at once
         if is_due and self.stage.part == "transformer":
-            yield from self.sample(now.step, changes)
+            yield from self.sample(now.step, now.averaged.changes())
+        if now.step % recipe.save_every == 0 or is_last:
+            path = checkpoint_path(self.folder, self.name, now.step)
+            self.save(path, now.averaged)
+            drop_old_checkpoints(self.folder, self.name, recipe.keep)
+            self.curve.write()
+            yield Saved(self.before + now.step, path)
 
     def sample(self, step: int, changes: dict[str, Change]) -> Iterator[Event]:
         release = self.recipe.model
@@ -305,6 +305,7 @@ class Run:
         if not (self.base and styled):
             return
         sheet, clips = write_samples(self.base, styled, self.folder / "samples", step, release.fps)
+        self.thumbnail = styled[0][len(styled[0]) // 2]
         ratio = motion_ratio(self.base, styled)
         yield Sampled(step, sheet, clips, ratio)
         low, high = MOTION_KEPT
@@ -312,13 +313,18 @@ class Run:
             advice = "raise prior or move_share, or stop earlier" if ratio < low else "lower learning_rate"
             yield Warned(f"step {step}: samples move {ratio:.2f} times as much as the base model's; {advice}")
 
+    def save(self, path: Path, adapters: Adapters) -> None:
+        metadata = metadata_of(self.recipe, self.training, self.done, self.thumbnail)
+        save_lora(path, adapters.changes(), self.recipe.model, metadata)
+
     def finish(self) -> Path:
-        """The file, of the last step done."""
+        """The file, of the last step done, and its thumbnail beside it."""
         path = self.place.loras / f"{self.name}.safetensors"
         if processes().is_main_process:
-            changes = self.adapters.changes()
-            save_lora(path, changes, self.recipe.model, metadata_of(self.recipe, self.training, self.done))
+            self.save(path, self.adapters)
             self.curve.write()
+            if self.thumbnail is not None:
+                save_thumbnail(path.with_suffix(".png"), self.thumbnail)
         return path
 
 

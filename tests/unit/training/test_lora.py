@@ -42,6 +42,7 @@ from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
 from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
 from PIL import Image
+from safetensors import safe_open
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from tiny_models import write_models
@@ -277,8 +278,6 @@ def test_a_training_leaves_what_was_promised(whole, images):
     assert [int(row["step"]) for row in rows] == [1, 2, 3, 4]
     assert Image.open(folder / "run" / "loss.png").size == (640, 360)
     assert read_recipe(folder / "run" / "recipe.json") == replace(SMALL, images=str(images))
-    from safetensors import safe_open
-
     with safe_open(folder / "small.safetensors", "pt") as file:
         said = file.metadata()
     assert said["ss_network_dim"] == "4"
@@ -374,6 +373,10 @@ def test_samples_stand_beside_the_base_models_and_warn_of_lost_motion(images, tm
     assert len(sampled.clips) == 3
     assert all(Image.open(clip).n_frames == 5 for clip in sampled.clips)
     assert any("0.50 times as much" in e.text for e in events if isinstance(e, Warned))
+    assert Image.open(tmp_path / "small.png").size == (32, 32)
+    with safe_open(tmp_path / "small.safetensors", "pt") as file:
+        thumbnail = file.metadata()["modelspec.thumbnail"]
+    assert thumbnail.startswith("data:image/jpeg;base64,")
 
 
 @pytest.mark.parametrize("release", ["V1", "V3.1", "V3.2"])
