@@ -13,18 +13,18 @@ import numpy as np
 import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.convert import convert
-from comfyui_anisora.anisora_core.checkpoints.keymaps import rename
-from comfyui_anisora.anisora_core.checkpoints.keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
 from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
 from comfyui_anisora.anisora_core.layers.lora import live
 from comfyui_anisora.anisora_core.models.wan.config import DEBUG
-from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to
 from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
 from comfyui_anisora.cli import main
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tiny_models import diffusers_wan, ours_like
 
 PACK = Path(__file__).parents[2]
 OPTIONS = (
@@ -127,30 +127,12 @@ def test_two_processes_learn_what_one_with_twice_the_batch_does(images, tmp_path
 
 def test_diffusers_reads_what_was_trained(tmp_path):
     """Its own loader on its own Wan; ours, with the file in ComfyUI's names, is the reference."""
-    diffusers = pytest.importorskip("diffusers")
+    pytest.importorskip("diffusers")
     pytest.importorskip("peft", reason="peft is not installed: diffusers' LoRA loader needs it")
     config = replace(DEBUG, text_dim=8)
     torch.manual_seed(0)
-    theirs = diffusers.WanTransformer3DModel(
-        patch_size=config.patch_size,
-        num_attention_heads=config.num_heads,
-        attention_head_dim=config.head_dim,
-        in_channels=config.in_channels,
-        out_channels=config.out_channels,
-        text_dim=config.text_dim,
-        freq_dim=config.freq_dim,
-        ffn_dim=config.ffn_dim,
-        num_layers=config.num_layers,
-        cross_attn_norm=True,
-        eps=config.eps,
-        rope_max_seq_len=64,
-    ).eval()
-    with torch.no_grad():
-        for parameter in theirs.parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.1)
-    ours = WanTransformer(config).eval()
-    renamed = {rename(key, WAN_FROM_DIFFUSERS): value.clone() for key, value in theirs.state_dict().items()}
-    ours.load_state_dict(renamed)
+    theirs = diffusers_wan(config)
+    ours = ours_like(theirs, config).eval()
     adapters = Adapters(ours, AdapterSettings(rank=4, alpha=2.0), seed=0).eval()
     with torch.no_grad():
         for parameter in adapters.parameters():

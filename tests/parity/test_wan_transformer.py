@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.keymaps import inverted, rename
 from comfyui_anisora.anisora_core.checkpoints.keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
-from comfyui_anisora.anisora_core.models.wan.config import (
-    DEBUG,
-)
-from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.models.wan.config import DEBUG
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tiny_models import diffusers_wan, ours_like
 
 IMAGE = replace(
     DEBUG, has_image_branch=True, text_len=512
 )  # diffusers splits off 512 text rows, whatever the config
-
-
-def theirs_for(config):
-    from diffusers import WanTransformer3DModel
-
-    model = WanTransformer3DModel(
-        patch_size=config.patch_size,
-        num_attention_heads=config.num_heads,
-        attention_head_dim=config.head_dim,
-        in_channels=config.in_channels,
-        out_channels=config.out_channels,
-        text_dim=config.text_dim,
-        freq_dim=config.freq_dim,
-        ffn_dim=config.ffn_dim,
-        num_layers=config.num_layers,
-        cross_attn_norm=True,
-        eps=config.eps,
-        image_dim=config.image_dim if config.has_image_branch else None,
-        added_kv_proj_dim=config.dim if config.has_image_branch else None,
-        rope_max_seq_len=64,
-    )
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.1 + (0.3 if parameter.ndim == 1 else 0.0))
-    return model.float().eval()
-
-
-def ours_like(theirs, config):
-    with torch.device("meta"):
-        model = WanTransformer(config)
-    renamed = {rename(key, WAN_FROM_DIFFUSERS): value.clone() for key, value in theirs.state_dict().items()}
-    model.load_state_dict(renamed, assign=True, strict=True)
-    return model
 
 
 def inputs(config, shape=(2, 3, 4, 6)):
@@ -66,7 +35,7 @@ def run_theirs(model, x, timestep, text, image):
 @pytest.mark.parametrize("config", [DEBUG, IMAGE], ids=["text", "image"])
 @pytest.mark.parametrize("shape", [(2, 3, 4, 6), (2, 1, 8, 4), (2, 5, 2, 2), (2, 4, 6, 2)])
 def test_forward_equals_diffusers(config, shape):
-    theirs = theirs_for(config)
+    theirs = diffusers_wan(config)
     ours = ours_like(theirs, config)
     x, timestep, text, image = inputs(config, shape)
     with torch.no_grad():
@@ -78,7 +47,7 @@ def test_forward_equals_diffusers(config, shape):
 
 @pytest.mark.parametrize("config", [DEBUG, IMAGE], ids=["text", "image"])
 def test_gradients_equal_diffusers(config):
-    theirs = theirs_for(config)
+    theirs = diffusers_wan(config)
     ours = ours_like(theirs, config)
     x, timestep, text, image = inputs(config)
     weight = torch.randn(2, config.out_channels, *x.shape[2:])
@@ -94,7 +63,7 @@ def test_gradients_equal_diffusers(config):
 
 
 def test_one_timestep_per_token_equals_a_scalar_when_all_are_equal():
-    model = ours_like(theirs_for(DEBUG), DEBUG)
+    model = ours_like(diffusers_wan(DEBUG), DEBUG)
     x, timestep, text, _ = inputs(DEBUG)
     tokens = 3 * 2 * 3
     with torch.no_grad():
@@ -103,7 +72,7 @@ def test_one_timestep_per_token_equals_a_scalar_when_all_are_equal():
 
 
 def test_per_token_timesteps_equal_diffusers():
-    theirs = theirs_for(DEBUG)
+    theirs = diffusers_wan(DEBUG)
     ours = ours_like(theirs, DEBUG)
     x, _, text, _ = inputs(DEBUG)
     timestep = torch.rand(2, 18) * 1000
@@ -113,13 +82,13 @@ def test_per_token_timesteps_equal_diffusers():
 
 
 def test_sizes_off_the_patch_are_padded_and_cropped_back():
-    model = ours_like(theirs_for(DEBUG), DEBUG)
+    model = ours_like(diffusers_wan(DEBUG), DEBUG)
     x, timestep, text, _ = inputs(DEBUG, (2, 2, 5, 7))
     assert model(x, timestep, text).shape == (2, 16, 2, 5, 7)
 
 
 def test_the_key_table_is_a_bijection():
-    keys = theirs_for(IMAGE).state_dict()
+    keys = diffusers_wan(IMAGE).state_dict()
     there = {key: rename(key, WAN_FROM_DIFFUSERS) for key in keys}
     assert None not in there.values()
     assert {rename(value, inverted(WAN_FROM_DIFFUSERS)) for value in there.values()} == set(keys)
