@@ -225,8 +225,8 @@ def test_pseudo_clips_move_as_far_as_they_say(move):
     assert clip.speed > 0
     # red is 3 levels a pixel across, green 3 down: the picture itself says how far it went
     steps = np.diff(clip.frames_FHWC[..., :2].astype(float), axis=0) / 3.0
-    went = np.hypot(steps[..., 0], steps[..., 1])[:, 8:-8, 8:-8].mean() / 64 / 0.8
-    assert went == pytest.approx(clip.speed, rel=0.5)
+    went = np.hypot(steps[..., 0], steps[..., 1]).mean() / 64
+    assert went == pytest.approx(clip.speed, rel=0.1)
     assert all((a != b).any() for a, b in zip(clip.frames_FHWC, clip.frames_FHWC[1:], strict=False))
 
 
