@@ -23,7 +23,7 @@ from comfyui_anisora.anisora_core.checkpoints.load import load_mini
 from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
 from comfyui_anisora.anisora_core.data.captions import compose_caption
 from comfyui_anisora.anisora_core.data.cartoons import make_shot, render
-from comfyui_anisora.anisora_core.data.clips import contact_sheet, to_bytes
+from comfyui_anisora.anisora_core.data.clips import contact_sheet, to_bytes, to_floats
 from comfyui_anisora.anisora_core.data.pictures import fit, read_picture
 from comfyui_anisora.anisora_core.data.training_folder import read_training_folder
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
@@ -128,7 +128,7 @@ class Bench:
 
 
 def keyframe(drawing: np.ndarray) -> Keyframe:
-    return Keyframe(torch.from_numpy(drawing).float() / 255.0, "first")
+    return Keyframe(to_floats(drawing), "first")
 
 
 def flow(clips: Sequence[np.ndarray]) -> float:

@@ -42,6 +42,8 @@ TABLES: dict[str, tuple[Table, ...]] = {
     "Wan": (WAN_FROM_DIFFUSERS,),
     "CogVideoX": (COGVIDEOX_FROM_DIFFUSERS, COGVIDEOX_FROM_SAT, COGVIDEOX_FROM_COMFY),
 }
+#: A release's family -> its name among LoRA files.
+FAMILIES = {"wan": "Wan", "cogvideox": "CogVideoX"}
 #: Beginnings of files for other models, for the error.
 _OTHERS = {
     r"lora_te\d?_|text_encoder": "a text encoder",

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..files import write_beside
@@ -14,6 +15,11 @@ from ..files import write_beside
 def to_bytes(frames_FHWC: Tensor) -> np.ndarray:
     """Float 0..1 -> uint8."""
     return (frames_FHWC.clamp(0.0, 1.0) * 255.0).round().byte().cpu().numpy()
+
+
+def to_floats(pixels: np.ndarray) -> Tensor:
+    """uint8 of any shape -> float 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(pixels)).float() / 255.0
 
 
 def write_mp4(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:

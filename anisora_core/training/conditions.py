@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..conditioning.guide import canvas_of_keyframes, give_outside
 from ..conditioning.masks import feather
+from ..data.clips import to_floats
 from ..domain.conditions import Between, Canvas, PlacedKeyframe, Timeline
 
 
@@ -93,9 +94,8 @@ def _frames(kind: str, num_frames: int, mix: ConditionMix, rng: np.random.Genera
 def _keyframe(
     frames_FHWC: np.ndarray, frame: int, mix: ConditionMix, rng: np.random.Generator
 ) -> PlacedKeyframe:
-    image = torch.from_numpy(np.ascontiguousarray(frames_FHWC[frame])).float() / 255.0
     strength = float(rng.uniform(0.3, 1.0)) if rng.random() < mix.weak_keyframe else 1.0
-    return PlacedKeyframe(frame, image, strength)
+    return PlacedKeyframe(frame, to_floats(frames_FHWC[frame]), strength)
 
 
 def random_area(moving_FHW: np.ndarray, rng: np.random.Generator) -> Tensor:

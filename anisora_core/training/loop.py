@@ -144,7 +144,8 @@ def train(
         set_learning_rate(optimizers, learning_rate(step, settings))
         loss, metrics = descend(model, objective, to_device(batch, device), step, settings, device)
         if not math.isfinite(loss):
-            kept = f"; step {saved_step(run_dir)} is kept" if saved_step(run_dir) else ""
+            saved = saved_step(run_dir)
+            kept = f"; step {saved} is kept" if saved else ""
             raise ValueError(f"the loss is no number at step {step + 1}{kept}; lower learning_rate")
         nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
         for optimizer in optimizers:

@@ -12,7 +12,7 @@ import torch
 
 from ..checkpoints.components import Components
 from ..data.cartoons import CartoonClip, make_shot, render
-from ..data.clips import contact_sheet, to_bytes
+from ..data.clips import contact_sheet, to_bytes, to_floats
 from ..domain.conditions import Keyframe, Timeline
 from ..generate import Frames, Request, make_clip
 from ..models.wan.vae import WanVAE
@@ -51,7 +51,7 @@ def made_from(
     components: Components, release: Release, clip: Clip, keys: Sequence[int], **changes: Any
 ) -> np.ndarray:
     """uint8 frames made from the clip's own frames at `keys` and its words; `changes` are fields of `Request`."""
-    images = torch.from_numpy(clip.frames_FHWC).float() / 255.0
+    images = to_floats(clip.frames_FHWC)
     frames, height, width = clip.frames_FHWC.shape[:3]
     keyframes = tuple(Keyframe(images[key], str(key)) for key in keys)
     request = Request(

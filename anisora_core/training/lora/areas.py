@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...conditioning.guide import Encoder, area_on_keyframes, canvas_of_keyframes, held_video
 from ...conditioning.masks import latent_area, pack_mask
+from ...data.clips import to_floats
 from ...domain.conditions import Between, PlacedKeyframe, Timeline
 from ...domain.geometry import LatentGrid
 from ...evaluation.motion import moving_pixels
@@ -69,8 +70,7 @@ def area_example(
     """latent, guide and mask: from the first frame, whose mask is the area; outside it the latents are those of the frame held."""
     num_frames, height, width, _ = frames_FHWC.shape
     timeline = Timeline(num_frames, fps, height, width)
-    picture = torch.from_numpy(np.ascontiguousarray(frames_FHWC[0])).float() / 255.0
-    placed = [PlacedKeyframe(0, picture, 1.0)]
+    placed = [PlacedKeyframe(0, to_floats(frames_FHWC[0]), 1.0)]
     area_FHW = area_HW.expand(num_frames, -1, -1)
     canvas = area_on_keyframes(canvas_of_keyframes(placed, timeline, between), placed, area_FHW)
     latent = encode(to_video(frames_FHWC)[None])[0]

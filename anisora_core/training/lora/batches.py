@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from ...conditioning.prompt import compose_prompt
 from ...data.captions import compose_caption
 from ...releases import Release
-from .examples import Encoded, Example, ExampleCache, TextCache
+from .examples import Example, ExampleCache, TextCache, Told
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
         example = pool.examples[int(rng.choice(len(pool.examples), p=pool.weights))]
         made = self.cache.read(example)
         is_dropped, order = rng.random() < self.words.dropout, int(rng.integers(self.words.orders))
-        prompt = "" if is_dropped else prompt_of(example, made, self.words, self.release, order)
+        prompt = "" if is_dropped else prompt_of(example, made.told, self.words, self.release, order)
         key = torch.tensor(int(rng.integers(1 << 62)))
         level = torch.tensor((index + float(rng.random())) / total)
         is_shown = pool.is_given or example.self_guided
@@ -93,7 +93,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
             "text": self.texts.read(prompt),
             "key": key,
             "level": level,
-            **({"plain": self.texts.read(self.plain(example, made))} if pool.is_prior else {}),
+            **({"plain": self.texts.read(self.plain(example, made.told))} if pool.is_prior else {}),
             **({"image": made.image} if is_shown and made.image is not None else {}),
         }
 
@@ -101,27 +101,27 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
     def mask_channels(self) -> int:
         return 0 if self.release.guide_way == "slots" else self.release.grid.frames_per_latent
 
-    def plain(self, example: Example, made: Encoded) -> str:
+    def plain(self, example: Example, told: Told) -> str:
         """What the model as it was is told: no trigger."""
         said = re.sub(re.escape(self.words.trigger), "", example.item.caption, flags=re.IGNORECASE)
         item = replace(example.item, caption=said.strip(" ,."))
         words = replace(self.words, trigger="", shuffle=False)
-        return prompt_of(replace(example, item=item), made, words, self.release, 0)
+        return prompt_of(replace(example, item=item), told, words, self.release, 0)
 
     def prompts(self) -> list[str]:
         """All that steps may ask for."""
         examples = list(dict.fromkeys(example for pool in self.pools for example in pool.examples))
         said = [""]
-        for example, made in ((example, self.cache.read(example)) for example in examples):
-            said.append(self.plain(example, made))
+        for example, told in ((example, self.cache.told(example)) for example in examples):
+            said.append(self.plain(example, told))
             said += [
-                prompt_of(example, made, self.words, self.release, order)
+                prompt_of(example, told, self.words, self.release, order)
                 for order in range(self.words.orders)
             ]
         return list(dict.fromkeys(said))
 
 
-def prompt_of(example: Example, made: Encoded, words: Words, release: Release, order: int) -> str:
+def prompt_of(example: Example, told: Told, words: Words, release: Release, order: int) -> str:
     """`order`: which of the caption's shuffled orders, 0 for its own."""
     rng = np.random.default_rng((order, int(example.item.content[:8], 16)))
     caption = compose_caption(
@@ -131,8 +131,8 @@ def prompt_of(example: Example, made: Encoded, words: Words, release: Release, o
         keep=words.keep,
         rng=rng,
     )
-    caption = ". ".join(part for part in (caption.rstrip(". "), made.words) if part)
-    return compose_prompt(caption, release.prompt_tail, made.motion_score)
+    caption = ". ".join(part for part in (caption.rstrip(". "), told.words) if part)
+    return compose_prompt(caption, release.prompt_tail, told.motion_score)
 
 
 def pools_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,7 @@ class Finished:
 
 
 Event = Said | Warned | Encoding | Stepped | Sampled | Saved | Finished
-_KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (Said, Warned, Encoding, Stepped, Sampled, Saved, Finished)
-}
+_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
 def to_json(event: Event) -> str:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ...conditioning.guide import Encoder, canvas_of_keyframes, encode_in_slots
 from ...conditioning.masks import pack_mask
+from ...data.clips import to_floats
 from ...data.pictures import fit, read_frames, read_picture
 from ...data.pseudo_clips import SHOWN, pseudo_clip
 from ...data.training_folder import Item
@@ -64,24 +65,31 @@ class Example:
 
     def rng(self, seed: int) -> np.random.Generator:
         content = int(self.item.content[:16], 16)
-        kind = ("still", "move", "clip", "area").index(self.kind)
+        kind = get_args(Kind).index(self.kind)
         return np.random.default_rng((seed, content, kind, *self.size, self.variant))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a prompt says of an example: its motion, and what its camera does."""
+
+    motion_score: float
+    words: str = ""
 
 
 @dataclass(frozen=True)
 class Encoded:
     """latent [C, T, h, w]; with keyframes: guide as it, mask [M, T, h, w]; without: `blank`, the guide of an empty canvas.
 
-    image [L, D] for releases that look at the first keyframe. `words`: what its camera does.
+    image [L, D] for releases that look at the first keyframe.
     """
 
     latent: Tensor
     guide: Tensor
     mask: Tensor
     blank: Tensor
-    motion_score: float
+    told: Told
     image: Tensor | None = None
-    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,11 +140,20 @@ class ExampleCache:
 
     def read(self, example: Example) -> Encoded:
         with safe_open(self.path(example), "pt") as file:
-            words = (file.metadata() or {}).get("words", "")
-        kept = {name: value.float() for name, value in load_file(self.path(example)).items()}
-        score, blank = float(kept.pop("motion_score")), load_file(self.blank_path(example))["blank"].float()
+            told, names = _told(file), file.keys()
+            kept = {name: file.get_tensor(name).float() for name in names}
+        blank = load_file(self.blank_path(example))["blank"].float()
         guide, mask = kept.get("guide", blank), kept.get("mask", kept["latent"][:0])
-        return Encoded(kept["latent"], guide, mask, blank, score, kept.get("image"), words)
+        return Encoded(kept["latent"], guide, mask, blank, told, kept.get("image"))
+
+    def told(self, example: Example) -> Told:
+        """Without reading the latents."""
+        with safe_open(self.path(example), "pt") as file:
+            return _told(file)
+
+
+def _told(file: Any) -> Told:
+    return Told(float(file.get_tensor("motion_score")), (file.metadata() or {}).get("words", ""))
 
 
 def _save(path: Path, tensors: dict[str, Tensor], words: str = "") -> None:
@@ -162,8 +179,7 @@ def encoded(
     if example.kind == "area":
         area = area_of(frames, encoders.foreground)
         made = area_example(frames, release.fps, area, release.grid, release.between, encode)
-        first = torch.from_numpy(frames[:1]).float() / 255.0
-        image = {"image": encoders.see(first)[0]} if encoders.see else {}
+        image = {"image": encoders.see(to_floats(frames[:1]))[0]} if encoders.see else {}
         return made | image | {"motion_score": torch.tensor(score)}, words
     latent = encode(to_video(frames)[None])[0]
     tensors = {"latent": latent, "motion_score": torch.tensor(score)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import glob
 import hashlib
 import io
 import json
@@ -18,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from safetensors.torch import save
 
+from ...checkpoints.lora import FAMILIES
 from ...checkpoints.lora_forms import write_changes
 from ...data.training_folder import TrainingFolder
 from ...files import write_beside
@@ -32,10 +34,9 @@ def save_lora(
     path: Path, changes: Mapping[str, Change], release: Release, metadata: Mapping[str, str]
 ) -> None:
     """In ComfyUI's names, which every tool reads; whole or not at all."""
-    family = "Wan" if release.family == "wan" else "CogVideoX"
     tensors = {
         name: value.contiguous()
-        for name, value in write_changes(changes, family, "comfyui", None).tensors.items()
+        for name, value in write_changes(changes, FAMILIES[release.family], "comfyui", None).tensors.items()
     }
     digest = hashlib.sha256(b"".join(value.numpy().tobytes() for _, value in sorted(tensors.items())))
     with write_beside(path) as part:
@@ -102,13 +103,9 @@ def checkpoint_path(run: Path, name: str, step: int) -> Path:
 
 def drop_old_checkpoints(run: Path, name: str, keep: int) -> None:
     """All but the last `keep`."""
-    found = sorted((run / "checkpoints").glob(f"{glob_safe(name)}_??????.safetensors"))
+    found = sorted((run / "checkpoints").glob(f"{glob.escape(name)}_??????.safetensors"))
     for old in found[:-keep]:
         old.unlink()
-
-
-def glob_safe(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 @dataclass

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ...checkpoints.components import Experts, Transformer, VideoVAE
-from ...checkpoints.lora import Lora
+from ...checkpoints.lora import FAMILIES, Lora
 from ...conditioning.guide import Encoder, encode_guide
 from ...conditioning.prompt import compose_prompt
 from ...data.clips import contact_sheet, to_bytes, write_webp
@@ -67,8 +67,8 @@ def make_samples(
     should_stop: Callable[[], bool],
     changes: dict[str, Change] | None = None,
 ) -> list[np.ndarray]:
-    """uint8 FHWC clips at the release's own settings; `changes`: with that LoRA. None when `should_stop` says so."""
-    family = "Wan" if release.family == "wan" else "CogVideoX"
+    """uint8 FHWC clips at the release's own settings; `changes`: with that LoRA. [] when `should_stop` says so."""
+    family = FAMILIES[release.family]
     loras = () if changes is None else (LoraUse(Lora(Path("sample"), family, changes)),)
     settings = settings_of(release)
     device = next(vae.parameters()).device

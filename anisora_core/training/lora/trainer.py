@@ -16,6 +16,7 @@ import torch
 from ...checkpoints.components import Experts, Transformer
 from ...data.buckets import assign
 from ...data.captions import compose_caption
+from ...data.clips import to_floats
 from ...data.pictures import fit, read_frames
 from ...data.training_folder import Item, TrainingFolder, read_training_folder, report
 from ...data.training_folder import Report as FolderReport
@@ -86,8 +87,9 @@ def train_lora(
     folder = read_training_folder(Path(recipe.images))
     examples = examples_of(folder, recipe)
     yield Said(tuple(report_of(folder, recipe).lines()))
-    cache = ExampleCache(place.run / "cache", recipe.model, encoded_by(recipe, place), recipe.seed)
-    texts = TextCache(place.run / "cache", encoded_by(recipe, place))
+    encoders = encoded_by(recipe, place)
+    cache = ExampleCache(place.run / "cache", recipe.model, encoders, recipe.seed)
+    texts = TextCache(place.run / "cache", encoders)
     shots: list[Shot] = []
     for event in encode(recipe, place, folder, examples, cache, shots):
         yield event
@@ -216,7 +218,7 @@ def wishes(recipe: Recipe, folder: TrainingFolder) -> list[Wish]:
     rng = np.random.default_rng(0)  # not asked without shuffling
     said = [compose_caption(text, recipe.trigger, shuffle=False, keep=0, rng=rng) for text in captions]
     drawing = read_frames(chosen[2].path, recipe.model.fps, 1)[0]
-    picture = torch.from_numpy(fit(drawing, *size)).float() / 255.0
+    picture = to_floats(fit(drawing, *size))
     return [Wish(said[0], None, size), Wish(said[1], None, size), Wish(said[2], picture, size)]
 
 
