@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .models.wan.config import WAN21_I2V_14B, WAN22_I2V_A14B, WanConfig
-from .releases import Release
+from .models.wan.config import MINI, WAN21_I2V_14B, WAN22_I2V_A14B, WanConfig
+from .releases import MINI_NAME, Release
 
 TEXT_TOKENS, IMAGE_TOKENS = 512, 257
 #: What is worked with while gradients go back through a block, over what the block keeps for it: gradients, sums of layers and
@@ -43,6 +43,8 @@ def transformer_of(release: Release) -> WanConfig:
     """ValueError for a family that is not planned for."""
     if release.family != "wan":
         raise ValueError(f"release {release.name}: memory is planned for Wan's family only")
+    if release.name == MINI_NAME:
+        return MINI
     return WAN22_I2V_A14B if release.boundary is not None else WAN21_I2V_14B
 
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import subprocess
 import time
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +29,7 @@ from comfyui_anisora.anisora_core.evaluation.motion import BASELINES, inside_sha
 from comfyui_anisora.anisora_core.files import write_beside
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.training.samples import made_from, rebuilt
+from publish import add_options, publish
 from scipy.ndimage import binary_dilation
 from scipy.stats import spearmanr
 from unseen_art import ArtClip, area_row, real_clips, show
@@ -281,23 +279,10 @@ def art_summary(
     }
 
 
-def machine() -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    settings = {
-        "steps": RELEASE.steps,
-        "cfg": RELEASE.cfg_scale,
-        "shift": RELEASE.shift,
-        "sampler": RELEASE.sampler,
-    }
-    settings |= {"size": RELEASE.size, "frames": RELEASE.num_frames}
-    where = {
-        "cpu": platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-    }
-    return {"settings": settings, "machine": where, "commit": commit, "date": str(date.today())}
+def settings() -> dict[str, Any]:
+    """Of the release, with which all is made."""
+    named = {"cfg": RELEASE.cfg_scale, "shift": RELEASE.shift, "sampler": RELEASE.sampler}
+    return {"steps": RELEASE.steps, **named, "size": RELEASE.size, "frames": RELEASE.num_frames}
 
 
 def main() -> None:
@@ -306,23 +291,18 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=64)
     parser.add_argument("--shard", default="0/1", help="K/N: only clips K, K + N, ...")
     parser.add_argument("--work", type=Path, default=Path("runs/control"))
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--art", type=Path, help="a folder of clips and drawings: measure on these instead")
     parser.add_argument("--drawings", type=int, default=8, help="with --art: drawings on the contact sheet")
     parser.add_argument("--shown", type=Path, help="with --art: take the drawings for the sheet from here")
     parser.add_argument("--per-file", type=int, default=1, help="with --art: shots taken of each clip file")
-    parser.add_argument(
-        "--save",
-        action="store_true",
-        help="keep the result in benchmarks/results/, pictures in docs/pictures/",
-    )
+    add_options(parser)
     options = parser.parse_args()
     bench = Bench(MINI_DIR if options.model == "mini" else Path(options.model))
     if options.art:
         pictures = Path(__file__).parents[1] / "docs" / "pictures" if options.save else options.work
         shown = options.shown or options.art
         result = art_summary(bench, options.art, shown, pictures, options.drawings, options.per_file)
-        publish({**result, **machine()}, "art.json", options)
+        publish({**result, "settings": settings()}, "art", options)
         return
     options.work.mkdir(parents=True, exist_ok=True)
     judge, judged = train_judge(options.work)
@@ -336,19 +316,8 @@ def main() -> None:
         json.loads(path.read_text()) for path in sorted(options.work.glob("[0-9]*.json"))[: options.clips]
     ]
     result = {**summary(rows), "clips": len(rows), "text_judge": round(judged, 4)}
-    result |= {"seconds_per_clip": round(float(np.mean([row["seconds"] for row in rows])), 1), **machine()}
-    publish(result, "control.json", options)
-
-
-def publish(result: dict[str, Any], name: str, options: argparse.Namespace) -> None:
-    if options.save:
-        with write_beside(Path(__file__).parent / "results" / name) as part:
-            part.write_text(json.dumps(result, indent=1) + "\n")
-    if options.json:
-        print(json.dumps(result, indent=1))
-        return
-    for key, value in result.items():
-        print(f"{key:32} {value}")
+    result |= {"seconds_per_clip": round(float(np.mean([row["seconds"] for row in rows])), 1)}
+    publish({**result, "settings": settings()}, "control", options)
 
 
 if __name__ == "__main__":

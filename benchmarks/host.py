@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "host"))
-from comfyui_anisora.anisora_core.files import write_beside
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.host.workflow import override, read_workflow, to_api
 from hosts import PACK, find_hosts, python_of, running
+from publish import add_options, publish
 from tiny_models import write_models
 
 
@@ -60,8 +58,7 @@ def session(host: Path, base: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--save", action="store_true", help="keep the result in benchmarks/results/")
+    add_options(parser)
     options = parser.parse_args()
     hosts = find_hosts()
     if not hosts:
@@ -75,23 +72,7 @@ def main() -> None:
                 **numbers(host, Path(folder)),
                 **session(host, Path(folder) / "session"),
             }
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=PACK, capture_output=True, text=True, check=True
-    )
-    where = {"threads": int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))}
-    result = {"hosts": rows, "machine": where, "commit": commit.stdout.strip(), "date": str(date.today())}
-    if options.save:
-        with write_beside(PACK / "benchmarks" / "results" / "host.json") as part:
-            part.write_text(json.dumps(result, indent=1) + "\n")
-    if options.json:
-        print(json.dumps(result, indent=1))
-        return
-    for version, row in rows.items():
-        print(
-            f"ComfyUI {version}: import {row['import_seconds']} s, memory {row['resident_growth_after_third']:+.2%}"
-        )
-        for what, value in row["samples"].items():
-            print(f"  {what:70} {value:.1e}")
+    publish({"hosts": rows}, "host", options)
 
 
 if __name__ == "__main__":

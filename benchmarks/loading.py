@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import struct
 import subprocess
 import sys
@@ -17,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +25,9 @@ from comfyui_anisora.anisora_core.checkpoints.convert import convert
 from comfyui_anisora.anisora_core.checkpoints.files import KINDS, Entry, Shape, Weights
 from comfyui_anisora.anisora_core.checkpoints.load import describe, load_network
 from comfyui_anisora.anisora_core.checkpoints.save import save_weights
-from comfyui_anisora.anisora_core.files import write_beside
 from comfyui_anisora.anisora_core.models.wan.config import DEBUG, WAN21_I2V_14B, WanConfig
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from publish import add_options, publish
 
 TWO_BLOCKS = replace(WAN21_I2V_14B, num_layers=2)
 TINY = replace(DEBUG, dim=128, num_heads=1, text_dim=32, text_len=512, image_dim=1280, has_image_branch=True)
@@ -158,18 +156,10 @@ def measure(name: str, folder: Path) -> dict[str, float]:
     return {key: round(value, 3) for key, value in row.items()}
 
 
-def machine() -> dict[str, Any]:
-    command = ["git", "rev-parse", "HEAD"]
-    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    where = {"cpu": platform.machine(), "threads": torch.get_num_threads(), "torch": torch.__version__}
-    return {"machine": where, "commit": commit, "date": str(date.today())}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--case", choices=CASES, action="append", help="only these")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--save", action="store_true", help="keep the result in benchmarks/results/")
+    add_options(parser)
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -180,14 +170,7 @@ def main() -> None:
     for name in options.case or CASES:
         with tempfile.TemporaryDirectory() as folder:
             rows[name] = measure(name, Path(folder))
-        if not options.json:
-            print(name, "".join(f"\n  {key:18} {value:8.3f}" for key, value in rows[name].items()))
-    result = {"gigabytes_and_seconds": rows, **machine()}
-    if options.save:
-        with write_beside(Path(__file__).parent / "results" / "loading.json") as part:
-            part.write_text(json.dumps(result, indent=1) + "\n")
-    if options.json:
-        print(json.dumps(result, indent=1))
+    publish({"gigabytes_and_seconds": rows}, "loading", options)
 
 
 if __name__ == "__main__":

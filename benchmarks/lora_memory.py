@@ -7,27 +7,23 @@ steps on this machine, as many as fit, and compares the memory of the process wi
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import torch
-from comfyui_anisora.anisora_core.files import write_beside
 from comfyui_anisora.anisora_core.models.wan.config import WAN21_I2V_14B, WanConfig
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.planning import plan_lora
-from comfyui_anisora.anisora_core.training.export import commit
 from comfyui_anisora.anisora_core.training.loop import Ema, mixed_precision
 from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.training.lora.frozen import Swap, checkpointed, to_scaled_fp8
 from comfyui_anisora.anisora_core.training.optimizers import make_optimizers
+from publish import add_options, publish
 
 SIDE, RANK = 768, 32
 TOKENS = (SIDE // 16) ** 2
@@ -104,8 +100,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--blocks", type=int, default=4, help="full-size blocks to train here")
     options.add_argument("--steps", type=int, default=2)
-    options.add_argument("--save", action="store_true", help="keep the figures in benchmarks/results")
-    options.add_argument("--json", action="store_true")
+    add_options(options)
     told = options.parse_args()
     whole = plan_lora(WAN21_I2V_14B, tokens=TOKENS, rank=RANK, is_fp8=True, swap_blocks=20)
     config, swap = replace(WAN21_I2V_14B, num_layers=told.blocks), told.blocks - 1
@@ -119,16 +114,7 @@ def main() -> None:
         **measure(config, swap, told.steps),
     }
     figures["measured_over_planned"] = round(figures["measured_gb"] / planned, 3)
-    said = {**figures, "date": str(date.today()), "machine": platform.machine(), "commit": commit()}
-    if told.save:
-        with write_beside(Path(__file__).parent / "results" / "lora_memory.json") as part:
-            part.write_text(json.dumps(said, indent=1) + "\n")
-    if told.json:
-        print(json.dumps(said))
-        return
-    print("\n".join(whole.lines()))
-    for name, value in said.items():
-        print(f"{name}: {value}")
+    publish(figures, "lora_memory", told)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,8 @@ of the truth's (recall), without the LoRA and with it.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,14 +19,13 @@ from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, make_shot, r
 from comfyui_anisora.anisora_core.data.clips import contact_sheet, write_mp4
 from comfyui_anisora.anisora_core.domain.conditions import MotionArea
 from comfyui_anisora.anisora_core.evaluation.motion import moving_pixels
-from comfyui_anisora.anisora_core.files import write_beside
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.sampling import LoraUse
-from comfyui_anisora.anisora_core.training.export import commit
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS
 from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
 from comfyui_anisora.anisora_core.training.samples import made_from
 from comfyui_anisora.nodes.host.precision import fast_dtype
+from publish import add_options, publish
 from scipy.ndimage import binary_dilation
 
 RELEASE = find_release("mini")
@@ -87,8 +82,7 @@ def main() -> None:
     options.add_argument("--test", type=int, default=8, help="held-out clips to measure")
     options.add_argument("--steps", type=int, default=400)
     options.add_argument("--work", type=Path, default=Path("runs/motion_area_lora"))
-    options.add_argument("--save", action="store_true", help="keep the figures in benchmarks/results")
-    options.add_argument("--json", action="store_true")
+    add_options(options)
     told = options.parse_args()
     write_clips(told.work / "clips", told.clips)
     recipe = replace(
@@ -109,25 +103,15 @@ def main() -> None:
         for row in group
     ]
     contact_sheet(rows, told.work / "sheet.png")
-    said: dict[str, Any] = {
+    figures = {
         "without_area": without,
         "paper_way_base": before,
         "paper_way_lora": after,
         "clips": told.clips,
         "test": told.test,
         "steps": told.steps,
-        "date": str(date.today()),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        "commit": commit(),
     }
-    if told.save:
-        with write_beside(Path(__file__).parent / "results" / "motion_area_lora.json") as part:
-            part.write_text(json.dumps(said, indent=1) + "\n")
-    if told.json:
-        print(json.dumps(said))
-        return
-    for name, value in said.items():
-        print(f"{name}: {value}")
+    publish(figures, "motion_area_lora", told)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +32,13 @@ from comfyui_anisora.anisora_core.files import write_beside
 from comfyui_anisora.anisora_core.generate import Frames, Request, make_clip
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.sampling import LoraUse
-from comfyui_anisora.anisora_core.training.export import commit
 from comfyui_anisora.anisora_core.training.lora.events import Sampled, Stepped
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
 from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
 from comfyui_anisora.anisora_core.training.samples import rebuilt
 from comfyui_anisora.nodes.host.precision import fast_dtype
 from comfyui_anisora.nodes.trainer import BUNDLED_FOLDER
+from publish import add_options, publish
 
 RELEASE = find_release("mini")
 WIDTH, HEIGHT = RELEASE.size
@@ -209,29 +207,13 @@ def main() -> None:
     options.add_argument(
         "--set", action="append", default=[], metavar="OPTION=JSON", help="another option than the preset's"
     )
-    options.add_argument("--save", action="store_true", help="keep the figures in benchmarks/results")
-    options.add_argument("--json", action="store_true")
+    add_options(options)
     told = options.parse_args()
     work = told.work / told.images.name
     changes = {name: json.loads(value) for name, _, value in (text.partition("=") for text in told.set)}
     figures, rows = measure(told.images, work, changes)
     contact_sheet(rows, work / "sheet.png")
-    said = {
-        **figures,
-        "style": told.images.name,
-        "date": str(date.today()),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-    }
-    said["commit"] = commit()
-    if told.save:
-        path = Path(__file__).parent / "results" / f"style_lora_{told.images.name}.json"
-        with write_beside(path) as part:
-            part.write_text(json.dumps(said, indent=1) + "\n")
-    if told.json:
-        print(json.dumps(said))
-    else:
-        for name, value in said.items():
-            print(f"{name}: {value}")
+    publish({**figures, "style": told.images.name}, f"style_lora_{told.images.name}", told)
 
 
 if __name__ == "__main__":

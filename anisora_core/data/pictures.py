@@ -33,6 +33,8 @@ LARGEST = 32_000_000
 _MOVING = frozenset({"AVIF", "GIF", "PNG", "WEBP"})
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
 _SMALL = 1 << 16
+#: Seconds by which sums of durations are off.
+_TINY = 1e-6
 
 
 class Unreadable(ValueError):
@@ -45,12 +47,13 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True)
 class Look:
-    """Upright size in pixels, number of frames as stored (1 is a still), and the first one, much smaller."""
+    """Upright size in pixels, number of frames as stored (1 is a still), the first one, much smaller, and how long it lasts."""
 
     height: int
     width: int
     num_frames: int
     small_HWC: np.ndarray
+    seconds: float = 0.0
 
 
 def read_picture(path: Path, *, most_pixels: int = LARGEST) -> np.ndarray:
@@ -63,16 +66,23 @@ def read_picture(path: Path, *, most_pixels: int = LARGEST) -> np.ndarray:
         return _rgb(_upright(image, most_pixels), image.info.get("icc_profile"))
 
 
-def read_frames(path: Path, fps: float, most: int, *, most_pixels: int = LARGEST) -> np.ndarray:
+def read_frames(
+    path: Path, fps: float, most: int, *, skip: int = 0, most_pixels: int = LARGEST
+) -> np.ndarray:
     """frames_FHWC of a video or an animated picture: at 0, 1 / fps, 2 / fps ... seconds the frame nearest in time.
 
-    At least one and at most `most` frames; a still picture gives one. Larger frames than `most_pixels` are shrunk as
-    `read_picture` does. ValueError when the file cannot be read.
+    At least one and at most `most` frames after the first `skip`; a still picture gives one. Larger frames than
+    `most_pixels` are shrunk as `read_picture` does. ValueError when the file cannot be read.
     """
     if fps <= 0 or most < 1:
         raise ValueError(f"{fps} frames per second, at most {most}: both must be above zero")
     moments = _video if path.suffix.lower() in VIDEOS else _animation
-    return np.stack(list(islice(_nearest(moments(path, most_pixels), fps), most)))
+    return np.stack(list(islice(_nearest(moments(path, most_pixels), fps), skip, skip + most)))
+
+
+def frames_within(seconds: float, fps: float) -> int:
+    """How many frames `read_frames` finds in a file that lasts so long."""
+    return max(1, math.ceil((seconds - _TINY) * fps))
 
 
 def look_at(path: Path) -> Look:
@@ -85,10 +95,8 @@ def look_at(path: Path) -> Look:
         small = _rgb(_upright(image, _SMALL), None)
         if image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
             height, width = width, height
-        if num_frames > 1:
-            image.seek(num_frames - 1)
-            image.load()
-    return Look(height, width, num_frames, small)
+        seconds = sum(_seconds(frame) for frame in ImageSequence.Iterator(image)) if num_frames > 1 else 0.0
+    return Look(height, width, num_frames, small, seconds)
 
 
 def fit(picture: np.ndarray, height: int, width: int, rng: np.random.Generator | None = None) -> np.ndarray:
@@ -212,7 +220,7 @@ def _nearest(moments: Iterable[tuple[float, float, np.ndarray]], fps: float) -> 
             yield frame
             step += 1
         start, end, frame = next_start, next_end, next_frame
-    while frame is not None and (step == 0 or step / fps < end - 1e-6):
+    while frame is not None and (step == 0 or step / fps < end - _TINY):
         yield frame
         step += 1
 
@@ -222,28 +230,40 @@ def _animation(path: Path, most_pixels: int) -> Iterator[tuple[float, float, np.
         profile, moving, start = image.info.get("icc_profile"), _num_frames(image) > 1, 0.0
         for frame in ImageSequence.Iterator(image) if moving else [image]:
             picture = _rgb(_upright(frame, most_pixels), profile)
-            # As browsers do: frames that name no time are shown for a tenth of a second.
-            end = start + (frame.info.get("duration") or 100) / 1000 if moving else start
+            end = start + _seconds(frame) if moving else start
             yield start, end, picture
             start = end
 
 
+def _seconds(frame: Image.Image) -> float:
+    """As browsers do: frames that name no time are shown for a tenth of a second."""
+    frame.load()
+    return (frame.info.get("duration") or 100) / 1000
+
+
 def _video(path: Path, most_pixels: int) -> Iterator[tuple[float, float, np.ndarray]]:
+    for start, end, frame in _timed(path):
+        yield start, end, _rgb(_upright(Image.fromarray(_turned(frame)), most_pixels), None)
+
+
+def _look_at_video(path: Path) -> Look:
+    frames = _timed(path)
+    _, end, frame = next(frames)
+    first = _turned(frame)
+    ends = [end, *(end for _, end, _ in frames)]
+    height, width = first.shape[:2]
+    small = _rgb(_upright(Image.fromarray(first), _SMALL), None)
+    return Look(height, width, len(ends), small, ends[-1])
+
+
+def _timed(path: Path) -> Iterator[tuple[float, float, av.VideoFrame]]:
+    """Frames with their first and last second."""
     first = start = end = 0.0
     for number, frame in enumerate(_decoded(path)):
         before, start = start, end if frame.pts is None else frame.time
         first = first if number else start
         end = start + (float(frame.duration * (frame.time_base or 0)) or start - before)
-        picture = Image.fromarray(_turned(frame))
-        yield start - first, end - first, _rgb(_upright(picture, most_pixels), None)
-
-
-def _look_at_video(path: Path) -> Look:
-    frames = _decoded(path)
-    first = _turned(next(frames))
-    height, width = first.shape[:2]
-    num_frames = 1 + sum(1 for _ in frames)
-    return Look(height, width, num_frames, _rgb(_upright(Image.fromarray(first), _SMALL), None))
+        yield start - first, end - first, frame
 
 
 def _decoded(path: Path) -> Iterator[av.VideoFrame]:

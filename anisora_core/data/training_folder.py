@@ -35,7 +35,7 @@ Kind = Literal["broken", "duplicate", "caption", "skipped"]
 @dataclass(frozen=True)
 class Item:
     """A drawing (one frame) or clip: upright size in pixels, frames as stored, caption on one line or "" for none,
-    how often an epoch shows it, and the SHA-256 of the file's bytes in hex.
+    how often an epoch shows it, the SHA-256 of the file's bytes in hex, and how long it lasts.
     """
 
     path: Path
@@ -45,6 +45,7 @@ class Item:
     caption: str
     repeats: int
     content: str
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def read_training_folder(root: Path) -> TrainingFolder:
             look, content = looked
             caption = _caption(path, listed, problems)
             size = look.height, look.width, look.num_frames
-            items.append(Item(path, *size, caption, _repeats(path, root), content))
+            items.append(Item(path, *size, caption, _repeats(path, root), content, look.seconds))
             if look.num_frames == 1:
                 hashes[path] = perceptual_hash(look.small_HWC)
     if not items:

@@ -12,9 +12,16 @@ from types import FrameType
 from typing import Any
 
 from ...anisora_core.loading import find_files
-from ...anisora_core.planning import plan_lora, tokens_of, transformer_of
+from ...anisora_core.planning import LoraPlan, plan_lora, tokens_of, transformer_of
 from ...anisora_core.releases import Part
 from ...anisora_core.training.loop import processes
+from ...anisora_core.training.lora.curriculum import (
+    FOLDER,
+    curricula,
+    read_curriculum,
+    recipes_of,
+    train_curriculum,
+)
 from ...anisora_core.training.lora.events import (
     Encoding,
     Event,
@@ -48,6 +55,11 @@ def parser() -> argparse.ArgumentParser:
     )
     for option in ("weights", "low-noise", "vae", "text-encoder", "image-encoder"):
         root.add_argument(f"--{option}", metavar="FILE", help="as in `anisora generate`")
+    root.add_argument(
+        "--curriculum",
+        metavar="NAME",
+        help=f"train in phases: {', '.join(curricula())}, or a file of your own like those in {FOLDER.name}",
+    )
     root.add_argument("--plan", action="store_true", help="say what memory it will need, and stop")
     root.add_argument("--json", action="store_true")
     for one in fields(Recipe):
@@ -69,8 +81,10 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     recipe = read_recipe(options.recipe) if options.recipe else PRESETS[options.preset]
     told = {one.name: getattr(options, one.name) for one in fields(Recipe)}
     recipe = replace(recipe, **{name: value for name, value in told.items() if value is not None})
+    phases = read_curriculum(options.curriculum) if options.curriculum else None
     if options.plan:
-        return {"plan": planned(recipe)}
+        recipes = recipes_of(recipe, phases) if phases else [recipe]
+        return {"plan": max(map(planned, recipes), key=lambda plan: plan.device).lines()}
     named: dict[Part, str] = {part: getattr(options, name) or "" for part, name in PARTS.items()}
     here = processes().device or device()
     place = Place(
@@ -89,7 +103,12 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     before = signal.signal(signal.SIGINT, asked)
     facts: dict[str, Any] = {}
     try:
-        for event in train_lora(recipe, place, stop.is_set):
+        events = (
+            train_curriculum(recipe, phases, place, stop.is_set)
+            if phases
+            else train_lora(recipe, place, stop.is_set)
+        )
+        for event in events:
             if not processes().is_main_process:
                 continue
             show(event)
@@ -107,20 +126,19 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     return facts
 
 
-def planned(recipe: Recipe) -> list[str]:
+def planned(recipe: Recipe) -> LoraPlan:
     """Of a step on moving examples, which are the largest."""
     clips = -(-recipe.batch // recipe.accumulate)
     is_moving = recipe.move_share or recipe.given_share
-    plan = plan_lora(
+    return plan_lora(
         transformer_of(recipe.model),
-        tokens=clips * tokens_of(recipe.model, recipe.pixels, recipe.num_frames if is_moving else 1),
+        tokens=clips * tokens_of(recipe.model, recipe.pixels, recipe.lengths[0] if is_moving else 1),
         rank=recipe.rank,
         is_fp8=recipe.base == "fp8",
         swap_blocks=recipe.swap_blocks,
         checkpointing=recipe.checkpointing,
         optimizer_bytes=2 if recipe.optimizer == "adamw8bit" else 8,
     )
-    return plan.lines()
 
 
 def show(event: Event) -> None:

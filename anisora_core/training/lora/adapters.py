@@ -7,12 +7,14 @@ import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...checkpoints.lora import read_lora
 from ...layers.lora import Change, Dora, LowRank
 
 #: What a LoRA changes unless told otherwise: the attention projections and feed-forward layers of every block.
@@ -69,6 +71,20 @@ class Adapter(nn.Module):
         bias = linear.get_parameter("bias") if self.has_bias else torch.zeros_like(ratio)
         return ((out - bias + change) * ratio + bias).to(out.dtype)
 
+    @torch.no_grad()
+    def start_from(self, change: Change | None, what: str) -> None:
+        """`what` names the change in errors."""
+        plain = change.inner if isinstance(change, Dora) else change
+        if not isinstance(plain, LowRank) or isinstance(change, Dora) != self.settings.is_dora:
+            wanted = "DoRA" if self.settings.is_dora else "LoRA"
+            raise ValueError(f"{what} is no {wanted}; give one trained with the same targets and dora")
+        if plain.down.shape != self.down.shape:
+            raise ValueError(f"{what} has rank {len(plain.down)}; use rank {len(plain.down)}")
+        self.down.copy_(plain.down)
+        self.up.copy_(plain.up * (plain.scale / self.settings.scale))
+        if isinstance(change, Dora) and self.magnitude is not None:
+            self.magnitude.copy_(change.magnitude.flatten())
+
     def change(self) -> Change:
         """What it learned, for a file: scale folded into neither factor."""
         plain = LowRank(self.down.detach().cpu(), self.up.detach().cpu(), self.settings.scale)
@@ -94,6 +110,13 @@ class Adapters(nn.Module):
         """Our parameter name -> what was learned."""
         each: list[Any] = list(self.each)
         return {f"{name}.weight": one.change() for name, one in zip(self.names, each, strict=True)}
+
+    def start_from(self, path: Path) -> None:
+        """Go on from a LoRA of the same rank and layers, as this trainer writes it; ValueError for any other."""
+        changes = read_lora(path).changes
+        for name, each in zip(self.names, self.each, strict=True):
+            assert isinstance(each, Adapter)
+            each.start_from(changes.get(f"{name}.weight"), f"start: {name} in {path}")
 
     def kept(self, index: int) -> Tensor | None:
         """Ranks of adapter `index` that each clip keeps, by its own key, so that neither the batch nor the number of

@@ -22,7 +22,7 @@ from torch import Tensor
 from ...conditioning.guide import Encoder, canvas_of_keyframes, encode_in_slots
 from ...conditioning.masks import pack_mask
 from ...data.clips import to_floats
-from ...data.pictures import fit, read_frames, read_picture
+from ...data.pictures import fit, frames_within, read_frames, read_picture
 from ...data.pseudo_clips import SHOWN, pseudo_clip
 from ...data.training_folder import Item
 from ...domain.conditions import Timeline
@@ -40,15 +40,15 @@ KEYFRAMES = ConditionMix(
 )
 
 #: Of what examples show: with another one, files kept from earlier are made again.
-_EDITION = 2
+_EDITION = 3
 
 
 @dataclass(frozen=True)
 class Example:
-    """One way to see an item: a still, or a clip of `num_frames`, at `size` (height, width).
+    """One way to see an item: a still, or a clip of `num_frames` at `fps`, at `size` (height, width).
 
-    `variant` counts random crops and moves of one item. `self_guided`: the still is its own guide, as other trainers have
-    it; for comparisons.
+    `variant` counts random crops, moves and parts of one item. `cut`: share of a clip's height that is left out below, of its
+    width at the sides. `self_guided`: the still is its own guide, as other trainers have it; for comparisons.
     """
 
     item: Item
@@ -56,6 +56,8 @@ class Example:
     size: tuple[int, int]
     num_frames: int
     variant: int
+    fps: float
+    cut: float = 0.0
     self_guided: bool = False
 
     @property
@@ -164,7 +166,7 @@ def _save(path: Path, tensors: dict[str, Tensor], words: str = "") -> None:
 
 def blank_guide(example: Example, release: Release, encode: Encoder) -> Tensor:
     """guide [C, T, h, w] of a canvas without keyframes."""
-    timeline = Timeline(example.num_frames, release.fps, *example.size)
+    timeline = Timeline(example.num_frames, example.fps, *example.size)
     if release.guide_way == "slots":
         return encode_in_slots([], timeline, release.grid, encode)[0][0]
     return encode(canvas_of_keyframes([], timeline).video_CFHW[None])[0]
@@ -178,7 +180,7 @@ def encoded(
     frames, score, words = frames_of(example, release, rng)
     if example.kind == "area":
         area = area_of(frames, encoders.foreground)
-        made = area_example(frames, release.fps, area, release.grid, release.between, encode)
+        made = area_example(frames, example.fps, area, release.grid, release.between, encode)
         image = {"image": encoders.see(to_floats(frames[:1]))[0]} if encoders.see else {}
         return made | image | {"motion_score": torch.tensor(score)}, words
     latent = encode(to_video(frames)[None])[0]
@@ -191,7 +193,7 @@ def encoded(
     placed = random_keyframes(frames, KEYFRAMES, rng, release.key_multiple)
     if encoders.see:
         tensors["image"] = encoders.see(placed[0].image_HWC[None])[0]
-    timeline = Timeline(len(frames), release.fps, *example.size)
+    timeline = Timeline(len(frames), example.fps, *example.size)
     if release.guide_way == "slots":
         # of two in one latent the authors' training keeps the first
         alone = {release.grid.latent_of_frame(key.frame): key for key in reversed(placed)}
@@ -206,17 +208,27 @@ def frames_of(example: Example, release: Release, rng: np.random.Generator) -> t
     """uint8 FHWC frames, and the motion score and words that the prompt says."""
     height, width = example.size
     low, high = release.motion_range
-    path = example.item.path
+    path, is_first = example.item.path, example.variant == 0
     if example.kind in ("clip", "area"):
-        frames = read_frames(path, release.fps, example.num_frames)
-        return fit(frames, height, width, rng if example.variant else None), release.motion_score, ""
+        spare = frames_within(example.item.seconds, example.fps) - example.num_frames
+        skip = 0 if is_first else int(rng.integers(spare + 1))
+        frames = uncut(read_frames(path, example.fps, example.num_frames, skip=skip), example.cut)
+        return fit(frames, height, width, None if is_first else rng), release.motion_score, ""
     picture = read_picture(path)
     if example.kind == "still":
-        return fit(picture, height, width, rng if example.variant else None)[None], low, ""
+        return fit(picture, height, width, None if is_first else rng)[None], low, ""
     larger = fit(picture, round(height / SHOWN), round(width / SHOWN), rng)
-    clip = pseudo_clip(larger, example.num_frames, release.fps, height, width, rng)
-    score = 14.0 * (clip.speed * release.fps) ** 0.5  # as mini's cartoons are told
+    clip = pseudo_clip(larger, example.num_frames, example.fps, height, width, rng)
+    score = 14.0 * (clip.speed * example.fps) ** 0.5  # as mini's cartoons are told
     return clip.frames_FHWC, min(high, max(low, round(score, 1))), clip.words
+
+
+def uncut(frames_FHWC: np.ndarray, cut: float) -> np.ndarray:
+    """Without that share of the height below, and as much of the width, half at each side (paper, section 4.3: videos with
+    subtitles are cropped in proportion)."""
+    _, height, width, _ = frames_FHWC.shape
+    side = round(width * cut / 2)
+    return frames_FHWC[:, : height - round(height * cut), side : width - side]
 
 
 @dataclass(frozen=True)

@@ -57,14 +57,28 @@ class Recipe:
     dropout: float = option(0.0, "Share of ranks that a clip does without.", low=0.0, high=0.95)
     targets: str = option(BLOCK_LINEARS, "Pattern of the names of layers to change.")
     dora: bool = option(False, "Train magnitudes apart from directions (DoRA).")
+    start: str = option(
+        "", "LoRA file to go on from, of the same rank; of V3.2's two the name without _high_noise."
+    )
     area: int = option(
         0,
         "Pixels of a frame; 0: the release's. Drawings keep their shape and are never enlarged.",
         low=0,
         high=8_000_000,
     )
+    fps: float = option(0.0, "Frames a second that clips are read at; 0: the release's.", low=0.0, high=120.0)
     length: int = option(0, "Frames of moving examples; 0: the release's.", low=0, high=1000)
+    shortest: int = option(
+        0, "Moving examples have from so many frames to `length`; 0: all have `length`.", low=0, high=1000
+    )
+    cut: float = option(
+        0.0,
+        "Share of a clip's height cut off below, where subtitles are; the sides lose as much.",
+        low=0.0,
+        high=0.9,
+    )
     variants: int = option(4, "Random crops and moves per drawing.", low=1, high=64)
+    moves: bool = option(True, "Make moving examples out of drawings, too.")
     still_share: float = option(
         0.4, "Share of steps on drawings as stills, with nothing given.", low=0.0, high=1.0
     )
@@ -112,7 +126,8 @@ class Recipe:
             raise ValueError(
                 "still_share, move_share and given_share are all 0; give one a share of the steps"
             )
-
+        if self.shortest > self.num_frames:
+            raise ValueError(f"shortest {self.shortest} is more than length {self.num_frames}; lower it")
         if self.task == "motion area" and self.model.guide_way == "slots":
             raise ValueError(
                 f"task motion area needs a mask that release {self.release} does not have; use style"
@@ -130,8 +145,21 @@ class Recipe:
         return self.area or width * height
 
     @property
+    def rate(self) -> float:
+        """Frames a second."""
+        return self.fps or self.model.fps
+
+    @property
     def num_frames(self) -> int:
         return self.length or self.model.num_frames
+
+    @property
+    def lengths(self) -> list[int]:
+        """Of moving examples, in turn: legal ones, evenly spread."""
+        steps = max(1, self.variants - 1)
+        spread = (self.num_frames - self.shortest) / steps if self.shortest else 0.0
+        found = (self.num_frames - round(spread * step) for step in range(steps + 1))
+        return list(dict.fromkeys(self.model.grid.longest_within(length) for length in found))
 
     @property
     def adapters(self) -> AdapterSettings:

@@ -45,12 +45,18 @@ class Wish:
 
 
 def shots_of(
-    wishes: Sequence[Wish], release: Release, num_frames: int, encode: Encoder, see: Encoder | None, seed: int
+    wishes: Sequence[Wish],
+    release: Release,
+    num_frames: int,
+    fps: float,
+    encode: Encoder,
+    see: Encoder | None,
+    seed: int,
 ) -> list[Shot]:
     shots: list[Shot] = []
     for number, wish in enumerate(wishes):
         keyframes = () if wish.picture_HWC is None else (Keyframe(wish.picture_HWC),)
-        timeline = Timeline(num_frames, release.fps, *wish.size, keyframes)
+        timeline = Timeline(num_frames, fps, *wish.size, keyframes)
         guide = encode_guide(timeline, release.guide_rules, encode)
         image = see(wish.picture_HWC[None]) if see and wish.picture_HWC is not None else None
         prompt = compose_prompt(wish.words, release.prompt_tail, release.motion_score)

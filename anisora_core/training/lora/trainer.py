@@ -17,7 +17,7 @@ from ...checkpoints.components import Experts, Transformer
 from ...data.buckets import assign
 from ...data.captions import compose_caption
 from ...data.clips import to_floats
-from ...data.pictures import fit, read_frames
+from ...data.pictures import fit, frames_within, read_frames
 from ...data.training_folder import Item, TrainingFolder, read_training_folder, report
 from ...data.training_folder import Report as FolderReport
 from ...generate import vae_encoder
@@ -66,6 +66,12 @@ class Stage:
         return run if self.part == "transformer" else run / self.part
 
 
+def start_of(recipe: Recipe, stage: Stage) -> Path:
+    """Of two experts each has its own file."""
+    path = Path(recipe.start)
+    return path if stage.part == "transformer" else path.with_stem(f"{path.stem}_{stage.part}")
+
+
 def stages_of(recipe: Recipe) -> list[Stage]:
     boundary = recipe.model.boundary
     if boundary is None:
@@ -84,6 +90,9 @@ def train_lora(
     """
     began = time.monotonic()
     require_same(recipe, place.run)
+    for stage in stages_of(recipe):
+        if recipe.start and not start_of(recipe, stage).is_file():
+            raise ValueError(f"start: {start_of(recipe, stage)} is no file; give a LoRA, or leave it empty")
     folder = read_training_folder(Path(recipe.images))
     examples = examples_of(folder, recipe)
     yield Said(tuple(report_of(folder, recipe).lines()))
@@ -123,7 +132,7 @@ def train_lora(
 def require_same(recipe: Recipe, run: Path) -> None:
     """ValueError when `run` holds a training that this recipe would not go on with."""
     path = run / "recipe.json"
-    if not path.exists():
+    if not path.exists() or not any(saved_step(stage.folder(run)) for stage in stages_of(recipe)):
         return
     before = asdict(read_recipe(path))
     changed = [key for key, value in asdict(recipe).items() if key not in FREE and value != before[key]]
@@ -134,42 +143,69 @@ def require_same(recipe: Recipe, run: Path) -> None:
         )
 
 
+def buckets_of(folder: TrainingFolder, recipe: Recipe) -> dict[tuple[int, int], list[Item]]:
+    """ValueError when nothing is large enough."""
+    kept = 1.0 - recipe.cut
+    items = [
+        replace(item, height=int(item.height * kept), width=int(item.width * kept))
+        if recipe.cut and item.num_frames > 1
+        else item
+        for item in folder.items
+    ]
+    return assign(items, recipe.pixels, recipe.model.grid.size_multiple)
+
+
 def report_of(folder: TrainingFolder, recipe: Recipe) -> FolderReport:
     """What an artist should know before training. ValueError when nothing is large enough."""
-    buckets = assign(folder.items, recipe.pixels, recipe.model.grid.size_multiple)
-    return report(folder, buckets, area=recipe.pixels)
+    return report(folder, buckets_of(folder, recipe), area=recipe.pixels)
 
 
 def examples_of(folder: TrainingFolder, recipe: Recipe) -> list[Example]:
-    """ValueError when nothing is large enough."""
-    buckets = assign(folder.items, recipe.pixels, recipe.model.grid.size_multiple)
+    """ValueError when nothing is large enough, or there is nothing to learn from."""
+    lengths = recipe.lengths
     found = [
-        Example(item, kind, size, length, variant, recipe.self_guide and kind == "still")
-        for size, items in buckets.items()
+        Example(
+            item,
+            kind,
+            size,
+            length_of(item, kind, lengths[variant % len(lengths)], recipe),
+            variant,
+            recipe.rate,
+            recipe.cut if item.num_frames > 1 else 0.0,
+            recipe.self_guide and kind == "still",
+        )
+        for size, items in buckets_of(folder, recipe).items()
         for item in items
-        for kind, length in uses_of(item, recipe)
+        for kind in uses_of(item, recipe)
         for variant in range(recipe.variants)
     ]
     if not found:
-        raise ValueError(
-            f"images: {folder.root} has no clips, which task {recipe.task} learns from; add videos"
-        )
+        wanted = recipe.task if recipe.task == "motion area" else "style with still_share 0 and no moves"
+        raise ValueError(f"images: {folder.root} has no clips, which task {wanted} learns from; add videos")
     return found
 
 
-def uses_of(item: Item, recipe: Recipe) -> Iterator[tuple[Kind, int]]:
-    """(kind, length): a drawing is a still and is moved, a clip is what it is."""
+def uses_of(item: Item, recipe: Recipe) -> Iterator[Kind]:
+    """A drawing is a still and is moved, a clip is what it is."""
     if recipe.task == "motion area":
         if item.num_frames > 1:
-            yield "area", recipe.model.grid.longest_within(min(recipe.num_frames, item.num_frames))
-        return
-    if item.num_frames > 1:
-        yield "clip", recipe.model.grid.longest_within(min(recipe.num_frames, item.num_frames))
-        return
-    if recipe.still_share:
-        yield "still", 1
-    if recipe.move_share or recipe.given_share:
-        yield "move", recipe.num_frames
+            yield "area"
+    elif item.num_frames > 1:
+        yield "clip"
+    else:
+        if recipe.still_share:
+            yield "still"
+        if recipe.moves and (recipe.move_share or recipe.given_share):
+            yield "move"
+
+
+def length_of(item: Item, kind: Kind, length: int, recipe: Recipe) -> int:
+    """Frames of an example; a clip may not last as long as `length`."""
+    if kind == "still":
+        return 1
+    if kind == "move":
+        return length
+    return recipe.model.grid.longest_within(min(length, frames_within(item.seconds, recipe.rate)))
 
 
 def encoded_by(recipe: Recipe, place: Place) -> str:
@@ -197,7 +233,13 @@ def encode(
     foreground = detector(Path(recipe.detector)) if recipe.detector else moving
     encoders = Encoders(vae_encoder(vae), None if vision is None else vision.encode, foreground)
     shots += shots_of(
-        wishes(recipe, folder), release, recipe.num_frames, encoders.encode, encoders.see, recipe.seed
+        wishes(recipe, folder),
+        release,
+        recipe.num_frames,
+        recipe.rate,
+        encoders.encode,
+        encoders.see,
+        recipe.seed,
     )
     # shared out before looking what is there: another process may already be writing
     mine = cache.missing(examples[state.process_index :: state.num_processes])
@@ -217,7 +259,7 @@ def wishes(recipe: Recipe, folder: TrainingFolder) -> list[Wish]:
     captions = [item.caption if recipe.captions else "" for item in chosen]
     rng = np.random.default_rng(0)  # not asked without shuffling
     said = [compose_caption(text, recipe.trigger, shuffle=False, keep=0, rng=rng) for text in captions]
-    drawing = read_frames(chosen[2].path, recipe.model.fps, 1)[0]
+    drawing = read_frames(chosen[2].path, recipe.rate, 1)[0]
     picture = to_floats(fit(drawing, *size))
     return [Wish(said[0], None, size), Wish(said[1], None, size), Wish(said[2], picture, size)]
 
@@ -256,6 +298,8 @@ class Run:
         self.folder, self.name = stage.folder(place.run), stage.name(recipe)
         self.network = frozen(recipe, place, stage.part)
         self.adapters = Adapters(self.network, recipe.adapters, recipe.seed)
+        if recipe.start:
+            self.adapters.start_from(start_of(recipe, stage))
         self.base: list[np.ndarray] = []
         self.thumbnail: np.ndarray | None = None
         self.done = saved_step(self.folder)
@@ -306,7 +350,7 @@ class Run:
         styled = make(changes)
         if not (self.base and styled):
             return
-        sheet, clips = write_samples(self.base, styled, self.folder / "samples", step, release.fps)
+        sheet, clips = write_samples(self.base, styled, self.folder / "samples", step, self.recipe.rate)
         self.thumbnail = styled[0][len(styled[0]) // 2]
         ratio = motion_ratio(self.base, styled)
         yield Sampled(step, sheet, clips, ratio)

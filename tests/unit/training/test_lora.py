@@ -188,9 +188,9 @@ def item(name: str, num_frames: int = 1, repeats: int = 1) -> Item:
 
 
 def test_shares_of_steps_go_to_stills_clips_and_keyframes():
-    examples = [Example(item(n), "still", (32, 32), 1, 0) for n in "abc"]
-    examples += [Example(item(n), "move", (32, 32), 5, 0) for n in "abc"]
-    examples += [Example(item("d", 9), "clip", (32, 32), 9, 0)]
+    examples = [Example(item(n), "still", (32, 32), 1, 0, 12.0) for n in "abc"]
+    examples += [Example(item(n), "move", (32, 32), 5, 0, 12.0) for n in "abc"]
+    examples += [Example(item("d", 9), "clip", (32, 32), 9, 0, 12.0)]
     pools = pools_of(examples, still=0.4, move=0.2, given=0.4, prior=0.25)
     by_kind = {(p.examples[0].kind, p.is_given, p.is_prior): p.share for p in pools}
     assert by_kind[("still", False, False)] == pytest.approx(0.4)
@@ -201,7 +201,7 @@ def test_shares_of_steps_go_to_stills_clips_and_keyframes():
 
 def test_prompts_say_the_style_and_what_moves_and_plain_ones_not_the_style():
     release = RELEASES["mini"]
-    example = Example(replace(item("a"), caption="Ink style, a girl, a cat"), "move", (32, 32), 5, 0)
+    example = Example(replace(item("a"), caption="Ink style, a girl, a cat"), "move", (32, 32), 5, 0, 12.0)
     made = Told(motion_score=2.0, words="camera pans left")
     words = Words("ink style")
     assert (

@@ -1,0 +1,193 @@
+"""The paper's fine-tuning recipes, run small on mini: `python benchmarks/curriculum.py [--json]`.
+
+Each curriculum trains a LoRA on rendered clips of one kind of cartoon. Held out are others of that kind, whose loss at fixed noise is
+compared with the base model's. Then subtitles: a LoRA trained on clips that have some makes clips that have some, and the curriculum
+`subtitle_free`, going on from it on the same clips, takes them away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from comfyui_anisora.anisora_core.checkpoints.load import load_mini
+from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
+from comfyui_anisora.anisora_core.conditioning.guide import encode_guide
+from comfyui_anisora.anisora_core.conditioning.prompt import compose_prompt
+from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, make_shot, render
+from comfyui_anisora.anisora_core.data.clips import contact_sheet, to_bytes, write_mp4
+from comfyui_anisora.anisora_core.diffusion.prediction import Flow
+from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
+from comfyui_anisora.anisora_core.generate import Frames, Request, make_clip, vae_encoder
+from comfyui_anisora.anisora_core.layers.lora import live
+from comfyui_anisora.anisora_core.releases import find_release
+from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to, guided_model
+from comfyui_anisora.anisora_core.training.autoencoder import to_video
+from comfyui_anisora.anisora_core.training.lora.curriculum import curricula, read_curriculum, train_curriculum
+from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
+from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
+from comfyui_anisora.nodes.host.precision import fast_dtype
+from PIL import Image, ImageDraw, ImageFont
+from publish import add_options, publish
+
+RELEASE, CPU = find_release("mini"), torch.device("cpu")
+TRAIN_SEED, TEST_SEED = 830_000, 840_000
+#: Subtitles stand in this share of the height, below.
+BAND = 0.2
+LINES = ("where are we", "let us see", "it was not me", "come back home", "see you tonight", "what a day")
+
+
+def cartoons(first: int, count: int) -> list[CartoonClip]:
+    return [render(make_shot(first + number, split="heldout")) for number in range(count)]
+
+
+def longer(clip: CartoonClip) -> CartoonClip:
+    """There and back and there again: eight seconds."""
+    frames = clip.frames_FHWC
+    return replace(clip, frames_FHWC=np.concatenate([frames, frames[-2::-1], frames[1:]]))
+
+
+def subtitled(frames_FHWC: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """White letters with a black edge in the band below."""
+    height, width = frames_FHWC.shape[1:3]
+    text = str(rng.choice(LINES))
+    font = ImageFont.load_default(size=0.11 * height)
+    out: list[np.ndarray] = []
+    for frame in frames_FHWC:
+        image = Image.fromarray(frame)
+        place = (width / 2, height * (1.0 - BAND / 2))
+        ImageDraw.Draw(image).text(
+            place, text, "white", font, anchor="mm", stroke_width=2, stroke_fill="black"
+        )
+        out.append(np.asarray(image))
+    return np.stack(out)
+
+
+def written(clips: Sequence[np.ndarray]) -> float:
+    """How much writing is in the band: share of its pixels that are nearly white with nearly black within 3 pixels across."""
+    found: list[float] = []
+    for clip in clips:
+        band = clip[:, round(clip.shape[1] * (1.0 - BAND)) :].mean(-1)
+        white, black = band > 190, band < 70
+        near = np.zeros_like(black)
+        for shift in range(-3, 4):
+            near |= np.roll(black, shift, axis=2)
+        found.append(float((white & near).mean()))
+    return round(float(np.mean(found)), 4)
+
+
+def write_folder(folder: Path, clips: Sequence[CartoonClip], *, with_subtitles: bool, stills: int) -> Path:
+    """Clips, and the middle frames of some as drawings, with captions beside them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, clip in enumerate(clips):
+        path, frames = folder / f"{number:04}.mp4", clip.frames_FHWC
+        if number < stills:
+            path = path.with_suffix(".png")
+            Image.fromarray(frames[len(frames) // 2]).save(path)
+        else:
+            if with_subtitles:
+                frames = subtitled(frames, np.random.default_rng(number))
+            write_mp4(frames, path, clip.fps)
+        path.with_suffix(".txt").write_text(clip.caption)
+    return folder
+
+
+class Loss:
+    """Flow-matching loss of held-out clips from their first frames, at fixed noise and four levels."""
+
+    def __init__(self, clips: Sequence[CartoonClip]) -> None:
+        mini = load_mini()
+        self.network, encode = mini.transformer, vae_encoder(mini.vae)
+        self.parts: list[tuple[torch.Tensor, Any, torch.Tensor]] = []
+        with torch.no_grad():
+            for clip in clips:
+                frames = clip.frames_FHWC
+                first = Keyframe(torch.from_numpy(frames[0]).float() / 255.0)
+                timeline = Timeline(len(frames), clip.fps, *frames.shape[1:3], (first,))
+                guide = encode_guide(timeline, RELEASE.guide_rules, encode)
+                prompt = compose_prompt(clip.caption, RELEASE.prompt_tail, clip.motion_score)
+                self.parts.append((encode(to_video(frames)[None]), guide, mini.text_encoder.encode([prompt])))
+
+    @torch.no_grad()
+    def __call__(self, lora: Path | None = None) -> float:
+        changes = changes_to(self.network, [LoraUse(read_lora(lora))]) if lora else None
+        errors: list[float] = []
+        with live(self.network, changes) if changes else nullcontext():
+            for number, (x0, guide, text) in enumerate(self.parts):
+                noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(number))
+                for sigma in (0.3, 0.5, 0.7, 0.9):
+                    x = Flow().add_noise(x0, noise, torch.tensor(sigma))
+                    out = guided_model(self.network, guide, text)(x, torch.tensor([sigma * 1000.0]))
+                    errors.append(float((out - Flow().target(x0, noise)).square().mean()))
+        return round(float(np.mean(errors)), 4)
+
+
+def made(clips: Sequence[CartoonClip], lora: Path | None) -> list[np.ndarray]:
+    """With words alone."""
+    mini = load_mini(dtype=fast_dtype(CPU))
+    use = (LoraUse(read_lora(lora)),) if lora else ()
+    found: list[np.ndarray] = []
+    for clip in clips:
+        timeline = Timeline(RELEASE.num_frames, RELEASE.fps, *RELEASE.size[::-1])
+        request = Request(timeline, prompt=clip.caption, seed=clip.seed, loras=use)
+        events = make_clip(mini, RELEASE, request)
+        found.append(to_bytes(torch.cat([e.frames_FHWC for e in events if isinstance(e, Frames)])))
+    return found
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--steps", type=int, default=150, help="of each curriculum")
+    options.add_argument("--clips", type=int, default=48, help="to train on")
+    options.add_argument("--test", type=int, default=6, help="held out")
+    options.add_argument("--work", type=Path, default=Path("runs/curriculum"))
+    add_options(options)
+    told = options.parse_args()
+    clips = [longer(clip) for clip in cartoons(TRAIN_SEED, told.clips)]
+    plain = write_folder(told.work / "plain", clips, with_subtitles=False, stills=told.clips // 4)
+    below = write_folder(told.work / "subtitled", clips, with_subtitles=True, stills=0)
+    unseen = cartoons(TEST_SEED, told.test)
+    loss = Loss(unseen)
+    base = Recipe(
+        steps=told.steps, batch=4, rank=16, learning_rate=5e-4, warmup=10, prior=0.0, sample_every=0
+    )
+    figures: dict[str, Any] = {"held_out_loss": {"base": loss()}, "seconds": {}}
+
+    def train(name: str, recipe: Recipe, curriculum: str | None) -> Path:
+        since = time.monotonic()
+        place = Place(told.work / name, told.work / name / "run", {}, CPU, fast_dtype(CPU))
+        recipe = replace(recipe, name=name)
+        phases = read_curriculum(curriculum) if curriculum else None
+        for _ in train_curriculum(recipe, phases, place) if phases else train_lora(recipe, place):
+            pass
+        figures["seconds"][name] = round(time.monotonic() - since, 1)
+        return told.work / name / f"{name}.safetensors"
+
+    for name in ("none", *curricula()):
+        path = train(name, replace(base, images=str(plain)), None if name == "none" else name)
+        figures["held_out_loss"][name] = loss(path)
+    more = replace(
+        base, steps=told.steps * 2, images=str(below), still_share=0.0, move_share=0.8, given_share=0.2
+    )
+    infected = train("with_subtitles", more, None)
+    cured = train("without_again", replace(more, start=str(infected)), "subtitle_free")
+    shown = {"base": made(unseen, None), "with_subtitles": made(unseen, infected)}
+    shown |= {"subtitle_free": made(unseen, cured)}
+    truth = [clip.frames_FHWC for clip in unseen]
+    texts = [subtitled(frames, np.random.default_rng(n)) for n, frames in enumerate(truth)]
+    figures["writing"] = {"true_clips": written(truth), "true_clips_subtitled": written(texts)}
+    figures["writing"] |= {name: written(frames) for name, frames in shown.items()}
+    contact_sheet([texts[0], *(row for rows in shown.values() for row in rows[:2])], told.work / "sheet.png")
+    figures |= {"steps": told.steps, "clips": told.clips, "test": told.test}
+    publish(figures, "curriculum", told)
+
+
+if __name__ == "__main__":
+    main()
