@@ -22,6 +22,7 @@ from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, Adapte
 from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
 from comfyui_anisora.cli import main
 from PIL import Image
+from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_models import diffusers_wan, ours_like
@@ -125,10 +126,10 @@ def test_two_processes_learn_what_one_with_twice_the_batch_does(images, tmp_path
     assert all(torch.allclose(lone[name].up, both[name].up, atol=TOLERANCE) for name in lone)
 
 
-def test_diffusers_reads_what_was_trained(tmp_path):
-    """Its own loader on its own Wan; ours, with the file in ComfyUI's names, is the reference."""
+@pytest.fixture
+def trained(tmp_path):
+    """(config, network, inputs, its outputs with adapters that learned something, their file)."""
     pytest.importorskip("diffusers")
-    pytest.importorskip("peft", reason="peft is not installed: diffusers' LoRA loader needs it")
     config = replace(DEBUG, text_dim=8)
     torch.manual_seed(0)
     theirs = diffusers_wan(config)
@@ -139,16 +140,49 @@ def test_diffusers_reads_what_was_trained(tmp_path):
             parameter.add_(torch.randn_like(parameter) * 0.05)
     x, t, text = torch.randn(1, config.in_channels, 2, 4, 4), torch.tensor([300.0]), torch.randn(1, 512, 8)
     with torch.no_grad(), acting(ours, adapters):
-        trained = ours(x, t, text)
-    save_lora(tmp_path / "ink.safetensors", adapters.changes(), RELEASES["V3.2"], {})
-    with torch.no_grad(), live(ours, changes_to(ours, [LoraUse(read_lora(tmp_path / "ink.safetensors"))])):
-        assert torch.allclose(ours(x, t, text), trained, atol=1e-4)
-    from diffusers.loaders.lora_conversion_utils import _convert_non_diffusers_wan_lora_to_diffusers
-    from safetensors.torch import load_file
+        out = ours(x, t, text)
+    path = tmp_path / "ink.safetensors"
+    save_lora(path, adapters.changes(), RELEASES["V3.2"], {})
+    with torch.no_grad(), live(ours, changes_to(ours, [LoraUse(read_lora(path))])):
+        assert torch.allclose(ours(x, t, text), out, atol=1e-4)
+    return config, ours, theirs, (x, t, text), out, path
 
-    converted = _convert_non_diffusers_wan_lora_to_diffusers(load_file(tmp_path / "ink.safetensors"))
-    theirs.load_lora_adapter(converted)
+
+def test_diffusers_reads_what_was_trained(trained, tmp_path):
+    """Its own loader on its own Wan."""
+    pytest.importorskip("peft", reason="peft is not installed: diffusers' LoRA loader needs it")
+    from diffusers import WanPipeline
+
+    _, _, theirs, x, out, path = trained
+    theirs.load_lora_adapter(WanPipeline.lora_state_dict(str(path)))
     with torch.no_grad():
-        assert torch.allclose(theirs(x, t, text, return_dict=False)[0], trained, atol=1e-4)
-    convert(tmp_path / "ink.safetensors", "diffusers", tmp_path / "theirs.safetensors")
+        assert torch.allclose(theirs(*x, return_dict=False)[0], out, atol=1e-4)
+    convert(path, "diffusers", tmp_path / "theirs.safetensors")
     assert read_lora(tmp_path / "theirs.safetensors").family == "Wan"
+
+
+def test_musubi_reads_what_was_trained(trained, monkeypatch):
+    """Its own loader merges the file into its own Wan. Its attention is in bfloat16 always, so ours runs the weights."""
+    root = Path(os.environ.get("MUSUBI_PATH", "~/musubi/musubi-tuner")).expanduser() / "src"
+    if not root.is_dir():
+        pytest.skip("no musubi-tuner: set MUSUBI_PATH to its checkout")
+    config, ours, _, x, out, path = trained
+    monkeypatch.syspath_prepend(str(root))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)  # asked for on import, as a default
+    from musubi_tuner.networks import lora_wan  # type: ignore[import-not-found]
+    from musubi_tuner.wan.modules.model import WanModel  # type: ignore[import-not-found]
+
+    named = {
+        name: getattr(config, name)
+        for name in ("dim", "ffn_dim", "freq_dim", "text_dim", "num_heads", "num_layers")
+    }
+    theirs = WanModel(
+        "i2v", "2.2", in_dim=config.in_channels, out_dim=config.out_channels, attn_mode="torch", **named
+    )
+    theirs.load_state_dict(ours.state_dict())
+    weights = load_file(path)
+    network = lora_wan.create_arch_network_from_weights(1.0, weights, unet=theirs, for_inference=True)
+    network.merge_to(None, theirs, weights, torch.float32, "cpu")
+    ours.load_state_dict(theirs.state_dict())
+    with torch.no_grad():
+        assert torch.allclose(ours(*x), out, atol=1e-4)

@@ -27,17 +27,17 @@ from ...layers.lora import Change
 from ...releases import Release
 from .recipe import Recipe
 
+#: kohya's names: ComfyUI, diffusers and musubi-tuner read them as they are.
+_FORMS = {"wan": "kohya", "cogvideox": "comfyui"}
 _ARCHITECTURES = {"wan": "wan-2.1-i2v/lora", "cogvideox": "cogvideox-5b-i2v/lora"}
 
 
 def save_lora(
     path: Path, changes: Mapping[str, Change], release: Release, metadata: Mapping[str, str]
 ) -> None:
-    """In ComfyUI's names, which every tool reads; whole or not at all."""
-    tensors = {
-        name: value.contiguous()
-        for name, value in write_changes(changes, FAMILIES[release.family], "comfyui", None).tensors.items()
-    }
+    """In names that every tool reads; whole or not at all."""
+    written = write_changes(changes, FAMILIES[release.family], _FORMS[release.family], None)
+    tensors = {name: value.contiguous() for name, value in written.tensors.items()}
     digest = hashlib.sha256(b"".join(value.numpy().tobytes() for _, value in sorted(tensors.items())))
     with write_beside(path) as part:
         part.write_bytes(save(tensors, {**metadata, "modelspec.hash_sha256": f"0x{digest.hexdigest()}"}))
