@@ -195,14 +195,14 @@ def live(model: nn.Module, changes: Changes) -> Generator[None]:
 
 def _adding(parts: list[tuple[Change, float]]) -> Any:
     def hook(module: nn.Module, arguments: tuple[Any, ...], output: Tensor) -> Tensor:
-        x, weight = arguments[0].float(), module.get_parameter("weight")
+        x = arguments[0].float()
         total = torch.zeros_like(output, dtype=torch.float32)
         for change, strength in parts:
             if isinstance(change, LowRank) and change.mid is None:
                 narrow = F.linear(x, change.down.to(x))
                 total += strength * change.scale * F.linear(narrow, change.up.to(x))
             else:
-                total += strength * F.linear(x, change.delta(weight).to(x))
+                total += strength * F.linear(x, change.delta(module.get_parameter("weight")).to(x))
         return (output.float() + total).to(output.dtype)
 
     return hook

@@ -112,7 +112,12 @@ class Recipe:
     )
     save_every: int = option(250, "Steps between checkpoints.", low=1, high=100_000)
     keep: int = option(4, "Checkpoints kept; the last is always.", low=1, high=1000)
-    sample_every: int = option(250, "Steps between sample clips; 0: none.", low=0, high=100_000)
+    sample_every: int = option(
+        250,
+        "Steps between sample clips; 0: none. V3.2: once, when both experts are trained.",
+        low=0,
+        high=100_000,
+    )
     sample_prompts: str = option("", "One prompt a line for the samples; empty: two of the captions.")
     self_guide: bool = option(
         False, "Show each still its own picture as its guide, as other trainers do. For comparisons only."

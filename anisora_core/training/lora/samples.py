@@ -10,14 +10,12 @@ import numpy as np
 import torch
 
 from ...checkpoints.components import Experts, Transformer, VideoVAE
-from ...checkpoints.lora import FAMILIES, Lora
 from ...conditioning.guide import Encoder, encode_guide
 from ...conditioning.prompt import compose_prompt
 from ...data.clips import contact_sheet, to_bytes, write_webp
 from ...domain.conditions import Guide, Keyframe, Timeline
 from ...evaluation.motion import motion_amount
 from ...generate import decode_frames
-from ...layers.lora import Change
 from ...releases import Release
 from ...sampling import LoraUse, Words, sample, settings_of
 
@@ -71,11 +69,9 @@ def make_samples(
     shots: Sequence[Shot],
     text_of: Callable[[str], torch.Tensor],
     should_stop: Callable[[], bool],
-    changes: dict[str, Change] | None = None,
+    loras: Sequence[LoraUse] = (),
 ) -> list[np.ndarray]:
-    """uint8 FHWC clips at the release's own settings; `changes`: with that LoRA. [] when `should_stop` says so."""
-    family = FAMILIES[release.family]
-    loras = () if changes is None else (LoraUse(Lora(Path("sample"), family, changes)),)
+    """uint8 FHWC clips at the release's own settings. [] when `should_stop` says so."""
     settings = settings_of(release)
     device = next(vae.parameters()).device
     clips: list[np.ndarray] = []

@@ -6,6 +6,7 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from ...checkpoints.components import Experts, Transformer
+from ...checkpoints.lora import FAMILIES, Lora, read_lora
 from ...data.buckets import assign
 from ...data.captions import compose_caption
 from ...data.clips import to_floats
@@ -22,9 +24,10 @@ from ...data.training_folder import Item, TrainingFolder, read_training_folder, 
 from ...data.training_folder import Report as FolderReport
 from ...generate import vae_encoder
 from ...layers.attention import explicit_attention
-from ...layers.lora import Change
+from ...layers.lora import Change, live
 from ...loading import Files, file_of, load_text, load_transformer, load_vae, load_vision
 from ...releases import Part
+from ...sampling import LoraUse, changes_to
 from ..loop import Report, processes, saved_step, train
 from .adapters import Adapters, acting
 from .areas import detector, moving
@@ -124,9 +127,14 @@ def train_lora(
         yield from run.train(batches)
         paths.append(run.finish())
         before += run.done
-        if run.done < stage.steps:
+        is_whole = run.done == stage.steps
+        del run
+        if not is_whole:
             break
-    yield Finished(tuple(paths), before, before == recipe.steps, time.monotonic() - began)
+    has_experts, is_done = recipe.model.boundary is not None, before == recipe.steps
+    if has_experts and is_done and recipe.sample_every and processes().is_main_process:
+        yield from sample_experts(recipe, place, shots, texts, paths, should_stop)
+    yield Finished(tuple(paths), before, is_done, time.monotonic() - began)
 
 
 def require_same(recipe: Recipe, run: Path) -> None:
@@ -346,18 +354,11 @@ class Run:
         make = partial(
             make_samples, self.network, vae, release, self.shots, self.texts.read, self.should_stop
         )
-        self.base = self.base or make(None)
-        styled = make(changes)
-        if not (self.base and styled):
-            return
-        sheet, clips = write_samples(self.base, styled, self.folder / "samples", step, self.recipe.rate)
-        self.thumbnail = styled[0][len(styled[0]) // 2]
-        ratio = motion_ratio(self.base, styled)
-        yield Sampled(step, sheet, clips, ratio)
-        low, high = MOTION_KEPT
-        if ratio < low or ratio > high:
-            advice = "raise prior or move_share, or stop earlier" if ratio < low else "lower learning_rate"
-            yield Warned(f"step {step}: samples move {ratio:.2f} times as much as the base model's; {advice}")
+        self.base = self.base or make()
+        styled = make((LoraUse(Lora(Path("sample"), FAMILIES[release.family], changes)),))
+        if self.base and styled:
+            self.thumbnail = thumbnail_of(styled)
+            yield from compared(self.base, styled, self.folder, step, self.recipe)
 
     def save(self, path: Path, adapters: Adapters) -> None:
         metadata = metadata_of(self.recipe, self.training, self.done, self.thumbnail)
@@ -372,6 +373,57 @@ class Run:
             if self.thumbnail is not None:
                 save_thumbnail(path.with_suffix(".png"), self.thumbnail)
         return path
+
+
+def compared(
+    base: Sequence[np.ndarray], styled: Sequence[np.ndarray], run: Path, step: int, recipe: Recipe
+) -> Iterator[Event]:
+    """Writes the samples, and warns when they lost motion or shake."""
+    sheet, clips = write_samples(base, styled, run / "samples", step, recipe.rate)
+    ratio = motion_ratio(base, styled)
+    yield Sampled(step, sheet, clips, ratio)
+    low, high = MOTION_KEPT
+    if ratio < low or ratio > high:
+        advice = "raise prior or move_share, or stop earlier" if ratio < low else "lower learning_rate"
+        yield Warned(f"step {step}: samples move {ratio:.2f} times as much as the base model's; {advice}")
+
+
+def thumbnail_of(clips: Sequence[np.ndarray]) -> np.ndarray:
+    return clips[0][len(clips[0]) // 2]
+
+
+def sample_experts(
+    recipe: Recipe,
+    place: Place,
+    shots: Sequence[Shot],
+    texts: TextCache,
+    paths: Sequence[Path],
+    should_stop: Callable[[], bool],
+) -> Iterator[Event]:
+    """When both are trained: one alone makes no clip, and a clip has only one of them in memory at a time."""
+    release, acts = recipe.model, ExitStack()
+    changes = {path.stem.removeprefix(f"{recipe.name}_"): read_lora(path).changes for path in paths}
+
+    def bring(part: Part, is_styled: bool) -> Transformer:
+        acts.close()  # lets go of the other one
+        network = frozen(recipe, place, part)
+        if is_styled and part in changes:
+            use = LoraUse(Lora(Path("sample"), FAMILIES[release.family], changes[part]))
+            acts.enter_context(live(network, changes_to(network, [use])))
+        return network
+
+    def made(is_styled: bool) -> list[np.ndarray]:
+        both = Experts(partial(bring, "high_noise", is_styled), partial(bring, "low_noise", is_styled))
+        with acts:
+            vae = load_vae(release, place.files, place.dtype, place.device)
+            return make_samples(both, vae, release, shots, texts.read, should_stop)
+
+    base = made(False)
+    styled = made(True) if base else []
+    if styled:
+        yield from compared(base, styled, place.run, recipe.steps, recipe)
+        for path in paths:
+            save_thumbnail(path.with_suffix(".png"), thumbnail_of(styled))
 
 
 def frozen(recipe: Recipe, place: Place, part: Part) -> Transformer:

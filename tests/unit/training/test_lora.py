@@ -417,8 +417,11 @@ def test_every_family_can_be_trained(release, images, tmp_path):
         high_share=0.5,
         base="fp8",
         swap_blocks=1,
+        learning_rate=1e-2,
+        sample_every=4,
     )
-    finished = trained(recipe, where)[-1]
+    events = trained(recipe, where)
+    finished = events[-1]
     suffixes = ["_high_noise", "_low_noise"] if release == "V3.2" else [""]
     assert [path.name for path in finished.paths] == [f"small{suffix}.safetensors" for suffix in suffixes]
     for path in finished.paths:
@@ -426,9 +429,13 @@ def test_every_family_can_be_trained(release, images, tmp_path):
         assert lora.family == ("CogVideoX" if release == "V1" else "Wan")
         assert not lora.unmatched
         assert any(change.up.abs().max() > 0 for change in lora.changes.values())
+    (sample,) = (event for event in events if isinstance(event, Sampled))  # of two experts, in the end
+    base, styled, *_ = np.split(np.asarray(Image.open(sample.sheet).convert("L"), int), 6)
+    assert np.abs(base - styled).max() > 4
+    assert all(path.with_suffix(".png").exists() for path in finished.paths)
 
 
-def test_options_out_of_their_range_are_told_by_name():
+def test_options_out_of_their_range_are_told_by_name(tmp_path):
     for name, value in (
         ("rank", 0),
         ("steps", "many"),
@@ -441,7 +448,7 @@ def test_options_out_of_their_range_are_told_by_name():
     with pytest.raises(ValueError, match="all 0"):
         replace(SMALL, still_share=0.0, move_share=0.0, given_share=0.0)
     with pytest.raises(ValueError, match="package prodigyopt"):
-        list(train(torch.nn.Linear(2, 2), [], None, Settings(1, 1.0, optimizer="prodigy"), Path("none"), CPU))
+        list(train(torch.nn.Linear(2, 2), [], None, Settings(1, 1.0, optimizer="prodigy"), tmp_path, CPU))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
