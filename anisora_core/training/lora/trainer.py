@@ -372,6 +372,7 @@ class Run:
             self.curve.write()
             if self.thumbnail is not None:
                 save_thumbnail(path.with_suffix(".png"), self.thumbnail)
+        processes().wait_for_everyone()  # who goes on from it must find it
         return path
 
 

@@ -1,7 +1,7 @@
 """How `mini` is made: VAE on frames, VAE on clips, latents, transformer weak to strong, export.
 
 The same networks twice, since both must fit what the pack ships: `cpu` for a few hours on two cores, `gpu` for half
-an hour on a large card. Every stage resumes from its folder; `--warm` starts from the shipped weights instead of from
+an hour on a large card. `no_areas` is smaller still, on the shipped VAE, for the benchmark of motion-area LoRAs. Every stage resumes from its folder; `--warm` starts from the shipped weights instead of from
 nothing.
 """
 
@@ -48,7 +48,7 @@ SIZES = ((128, 128), (128, 160), (160, 128))
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides the result, besides the code."""
+    """Everything that decides the result, besides the code. `own_vae`: else the shipped one stays."""
 
     transformer: WanConfig
     vae: WanVAEConfig
@@ -68,6 +68,7 @@ class Recipe:
     strong: Settings
     mix: ConditionMix = ConditionMix()
     seed: int = 1
+    own_vae: bool = True
 
 
 def buckets(low: bool, batch: int) -> tuple[Bucket, ...]:
@@ -133,7 +134,17 @@ GPU = replace(
     weak=replace(CPU.weak, steps=4000, learning_rate=1.5e-3, num_workers=2),
     strong=replace(CPU.strong, steps=5000, learning_rate=1e-3, num_workers=2),
 )
-RECIPES = {"cpu": CPU, "gpu": GPU}
+#: Never shown a motion area: what the paper's model was before its LoRA (section 4.2.2). Stages latents, weak, export.
+NO_AREAS = replace(
+    CPU,
+    transformer=replace(MINI, dim=192, ffn_dim=576, num_layers=6, num_heads=3),
+    weak_buckets=(Bucket(17, (96, 96), 0.9, 16), Bucket(1, (96, 96), 0.1, 64)),
+    cached_clips=2500,
+    weak=replace(CPU.weak, steps=1500),
+    mix=ConditionMix(motion_area=0.0),
+    own_vae=False,
+)
+RECIPES = {"cpu": CPU, "gpu": GPU, "no_areas": NO_AREAS}
 
 
 @dataclass(frozen=True)
@@ -225,7 +236,7 @@ def trained_vae(job: Job) -> WanVAE:
 
     A warm run that trained none keeps the shipped one, so that the shipped transformer's latents stay what they were.
     """
-    if job.warm and not is_trained(job, "vae-clips"):
+    if not job.recipe.own_vae or (job.warm and not is_trained(job, "vae-clips")):
         vae = load_mini().vae.to(job.device)
     else:
         vae = WanVAE(job.recipe.vae)
