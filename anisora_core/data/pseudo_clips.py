@@ -14,8 +14,13 @@ from torch import Tensor
 MOVES = ("pan", "zoom", "parallax", "sway")
 #: Seconds in which a camera may go all the way; shorter clips go less far.
 WHOLE_WAY = 2.0
-#: A frame shows this share of the drawing's width and height: drawings come this much larger, and moves stay inside.
-SHOWN = 0.8
+#: A frame shows this share of the drawing's width and height: less of it, and what stands at its edges, white paper above all, would
+#: be missing from what is learned. A camera moves by up to so much of half of them; what is seen outside then is a narrow reflection.
+SHOWN, REACH = 0.9, 0.2
+#: Frames are drawn so many times larger and shrunk, so that lines stay as sharp as a still's.
+_SUPERSAMPLE = 2
+#: Over the sides of a frame: how large a drawing should come.
+ENLARGED = _SUPERSAMPLE / SHOWN
 
 
 @dataclass(frozen=True)
@@ -34,27 +39,32 @@ class PseudoClip:
 def pseudo_clip(
     picture_HWC: np.ndarray, num_frames: int, fps: float, height: int, width: int, rng: np.random.Generator
 ) -> PseudoClip:
-    """A uint8 drawing of about (height, width) / SHOWN, moved by a random camera or swaying in place.
+    """A uint8 drawing of about (height, width) * ENLARGED, moved by a random camera or swaying in place.
 
     No frame shows what another shows, so a keyframe is never just the answer.
     """
     move = str(rng.choice(MOVES))
-    y, x = torch.meshgrid(
-        (torch.arange(height) + 0.5) * 2 / height - 1,
-        (torch.arange(width) + 0.5) * 2 / width - 1,
-        indexing="ij",
-    )
+    size = (height * _SUPERSAMPLE, width * _SUPERSAMPLE)
+    y, x = torch.meshgrid(*((torch.arange(side) + 0.5) * 2 / side - 1 for side in size), indexing="ij")
     grid = torch.stack([x, y], dim=-1)
     times = torch.arange(num_frames) / max(1, num_frames - 1)
     seconds = num_frames / fps
     act = swaying if move == "sway" else partial(filmed, move=move)
     seen, words = act(grid, times, seconds, rng=rng)
     picture = torch.from_numpy(np.ascontiguousarray(picture_HWC)).permute(2, 0, 1)[None].float()
-    frames = F.grid_sample(
-        picture.expand(num_frames, -1, -1, -1), seen, padding_mode="reflection", align_corners=False
-    )
+    frames = [
+        F.interpolate(
+            F.grid_sample(picture, look, padding_mode="reflection", align_corners=False),
+            (height, width),
+            mode="bicubic",
+            antialias=True,
+        )
+        for look in seen.split(1)
+    ]
     speed = float((seen[1:] - seen[:-1]).norm(dim=-1).mean()) / (2.0 * SHOWN) if num_frames > 1 else 0.0
-    return PseudoClip(frames.permute(0, 2, 3, 1).round().clamp(0, 255).byte().numpy(), speed, move, words)
+    return PseudoClip(
+        torch.cat(frames).permute(0, 2, 3, 1).round().clamp(0, 255).byte().numpy(), speed, move, words
+    )
 
 
 def filmed(
@@ -64,7 +74,7 @@ def filmed(
     eased = times_F * times_F * (3.0 - 2.0 * times_F) if rng.random() < 0.5 else times_F
     onwards = 1.0 if rng.random() < 0.5 else -1.0
     course = onwards * (eased.view(-1, 1, 1, 1) * 2.0 - 1.0)  # -1..1
-    reach = (1.0 - SHOWN) * min(1.0, seconds / WHOLE_WAY) * float(rng.uniform(0.2, 1.0))
+    reach = REACH * min(1.0, seconds / WHOLE_WAY) * float(rng.uniform(0.2, 1.0))
     if move == "zoom":
         return grid_HW2 * (SHOWN + reach * course), f"camera zooms {'out' if onwards > 0 else 'in'}"
     angle = float(rng.choice([0.0, 0.5 * math.pi])) if rng.random() < 0.7 else float(rng.uniform(0, math.pi))

@@ -23,7 +23,7 @@ from ...conditioning.guide import Encoder, canvas_of_keyframes, encode_in_slots
 from ...conditioning.masks import pack_mask
 from ...data.clips import to_floats
 from ...data.pictures import fit, frames_within, read_frames, read_picture
-from ...data.pseudo_clips import SHOWN, pseudo_clip
+from ...data.pseudo_clips import ENLARGED, pseudo_clip
 from ...data.training_folder import Item
 from ...domain.conditions import Timeline
 from ...files import write_beside
@@ -40,7 +40,7 @@ KEYFRAMES = ConditionMix(
 )
 
 #: Of what examples show: with another one, files kept from earlier are made again.
-_EDITION = 3
+_EDITION = 4
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def frames_of(example: Example, release: Release, rng: np.random.Generator) -> t
     picture = read_picture(path)
     if example.kind == "still":
         return fit(picture, height, width, None if is_first else rng)[None], low, ""
-    larger = fit(picture, round(height / SHOWN), round(width / SHOWN), rng)
+    larger = fit(picture, round(height * ENLARGED), round(width * ENLARGED), rng)
     clip = pseudo_clip(larger, example.num_frames, example.fps, height, width, rng)
     score = 14.0 * (clip.speed * example.fps) ** 0.5  # as mini's cartoons are told
     return clip.frames_FHWC, min(high, max(low, round(score, 1))), clip.words

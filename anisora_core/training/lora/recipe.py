@@ -118,6 +118,9 @@ class Recipe:
         low=0,
         high=100_000,
     )
+    first_sample: int = option(
+        0, "Step of samples before that, to see early where it goes; 0: none.", low=0, high=100_000
+    )
     sample_prompts: str = option("", "One prompt a line for the samples; empty: two of the captions.")
     self_guide: bool = option(
         False, "Show each still its own picture as its guide, as other trainers do. For comparisons only."
@@ -207,6 +210,7 @@ FREE = {
     "save_every",
     "keep",
     "sample_every",
+    "first_sample",
     "sample_prompts",
     "accumulate",
     "checkpointing",
@@ -257,21 +261,22 @@ MOTION_AREA = replace(
     steps=4000,
     prior=0.0,
 )
-#: For mini on two cores, minutes; for a 14 B model, a look whether the style takes. Samples come often.
+#: For mini on two cores, minutes; for a 14 B model, a look whether the style takes.
 QUICK = replace(
     NORMAL,
-    steps=450,
+    steps=500,
     batch=8,
     learning_rate=1e-3,
     warmup=20,
     length=33,
     variants=2,
-    still_share=0.35,
-    move_share=0.45,
-    given_share=0.2,
-    prior=0.4,
+    still_share=0.3,
+    move_share=0.4,
+    given_share=0.3,
+    prior=0.3,
     save_every=150,
-    sample_every=50,
+    sample_every=150,
+    first_sample=50,
 )
 THOROUGH = replace(
     NORMAL, steps=4000, batch=8, learning_rate=5e-5, variants=12, save_every=500, sample_every=500

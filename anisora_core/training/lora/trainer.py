@@ -337,7 +337,9 @@ class Run:
         """Samples and checkpoint, when their step has come."""
         assert isinstance(now.averaged, Adapters)
         recipe, is_last = self.recipe, now.step == now.total
-        is_due = recipe.sample_every and (now.step % recipe.sample_every == 0 or is_last)
+        is_due = recipe.sample_every and (
+            is_last or now.step == recipe.first_sample or now.step % recipe.sample_every == 0
+        )
         # one of two experts makes no clip, and both would not be there at once
         if is_due and self.stage.part == "transformer":
             yield from self.sample(now.step, now.averaged.changes())

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
-from comfyui_anisora.anisora_core.data.pseudo_clips import MOVES, pseudo_clip
+from comfyui_anisora.anisora_core.data.pseudo_clips import ENLARGED, MOVES, SHOWN, pseudo_clip
 from comfyui_anisora.anisora_core.data.training_folder import Item
 from comfyui_anisora.anisora_core.diffusion.prediction import Velocity
 from comfyui_anisora.anisora_core.layers.lora import live
@@ -219,15 +219,16 @@ def test_prompts_say_the_style_and_what_moves_and_plain_ones_not_the_style():
 
 @pytest.mark.parametrize("move", MOVES)
 def test_pseudo_clips_move_as_far_as_they_say(move):
-    y, x = np.mgrid[0:80, 0:80]
-    picture = np.stack([x * 3, y * 3, (x + y) * 1], axis=-1).astype(np.uint8)
+    side = round(64 * ENLARGED)
+    y, x = np.mgrid[0:side, 0:side] * 255 / side
+    picture = np.stack([x, y, (x + y) / 2], axis=-1).astype(np.uint8)
     clips = (pseudo_clip(picture, 3, 1.0, 64, 64, np.random.default_rng(seed)) for seed in range(60))
     clip = next(clip for clip in clips if clip.move == move)
     assert clip.frames_FHWC.shape == (3, 64, 64, 3)
     assert clip.speed > 0
-    # red is 3 levels a pixel across, green 3 down: the picture itself says how far it went
-    steps = np.diff(clip.frames_FHWC[..., :2].astype(float), axis=0) / 3.0
-    went = np.hypot(steps[..., 0], steps[..., 1]).mean() / 64
+    # red rises from 0 to 255 across, green down: the picture itself says how far it went
+    steps = np.diff(clip.frames_FHWC[..., :2].astype(float), axis=0) / 255
+    went = np.hypot(steps[..., 0], steps[..., 1]).mean() / SHOWN
     assert went == pytest.approx(clip.speed, rel=0.1)
     assert all((a != b).any() for a, b in zip(clip.frames_FHWC, clip.frames_FHWC[1:], strict=False))
 
@@ -367,9 +368,10 @@ def test_drawings_that_vanish_after_encoding_are_not_missed(tmp_path, monkeypatc
 
 
 def test_samples_stand_beside_the_base_models_and_warn_of_lost_motion(images, tmp_path, monkeypatch):
-    recipe = replace(SMALL, images=str(images), steps=2, sample_every=2, learning_rate=0.05)
+    recipe = replace(SMALL, images=str(images), steps=5, sample_every=3, first_sample=1, learning_rate=0.05)
     monkeypatch.setattr(trainer_module, "motion_ratio", lambda base, styled: 0.5)
     events = trained(recipe, place(tmp_path))
+    assert [e.step for e in events if isinstance(e, Sampled)] == [1, 3, 5]
     sampled = next(e for e in events if isinstance(e, Sampled))
     assert Image.open(sampled.sheet).size[1] >= 2 * 3 * 32  # three shots, two rows each
     assert len(sampled.clips) == 3
