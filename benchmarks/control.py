@@ -291,7 +291,11 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=64)
     parser.add_argument("--shard", default="0/1", help="K/N: only clips K, K + N, ...")
     parser.add_argument("--work", type=Path, default=Path("runs/control"))
-    parser.add_argument("--art", type=Path, help="a folder of clips and drawings: measure on these instead")
+    parser.add_argument(
+        "--art",
+        type=Path,
+        help="a folder of clips and drawings: measure on these instead; --save keeps the sheets in docs/pictures",
+    )
     parser.add_argument("--drawings", type=int, default=8, help="with --art: drawings on the contact sheet")
     parser.add_argument("--shown", type=Path, help="with --art: take the drawings for the sheet from here")
     parser.add_argument("--per-file", type=int, default=1, help="with --art: shots taken of each clip file")

@@ -22,10 +22,10 @@ from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
 from comfyui_anisora.anisora_core.conditioning.guide import encode_guide
 from comfyui_anisora.anisora_core.conditioning.prompt import compose_prompt
 from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, make_shot, render
-from comfyui_anisora.anisora_core.data.clips import contact_sheet, to_bytes, write_mp4
+from comfyui_anisora.anisora_core.data.clips import contact_sheet, to_floats, write_mp4
 from comfyui_anisora.anisora_core.diffusion.prediction import Flow
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
-from comfyui_anisora.anisora_core.generate import Frames, Request, make_clip, vae_encoder
+from comfyui_anisora.anisora_core.generate import vae_encoder
 from comfyui_anisora.anisora_core.layers.lora import live
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to, guided_model
@@ -33,6 +33,7 @@ from comfyui_anisora.anisora_core.training.autoencoder import to_video
 from comfyui_anisora.anisora_core.training.lora.curriculum import curricula, read_curriculum, train_curriculum
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
 from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
+from comfyui_anisora.anisora_core.training.samples import made_from
 from comfyui_anisora.nodes.host.precision import fast_dtype
 from PIL import Image, ImageDraw, ImageFont
 from publish import add_options, publish
@@ -109,7 +110,7 @@ class Loss:
         with torch.no_grad():
             for clip in clips:
                 frames = clip.frames_FHWC
-                first = Keyframe(torch.from_numpy(frames[0]).float() / 255.0)
+                first = Keyframe(to_floats(frames[0]))
                 timeline = Timeline(len(frames), clip.fps, *frames.shape[1:3], (first,))
                 guide = encode_guide(timeline, RELEASE.guide_rules, encode)
                 prompt = compose_prompt(clip.caption, RELEASE.prompt_tail, clip.motion_score)
@@ -133,13 +134,7 @@ def made(clips: Sequence[CartoonClip], lora: Path | None) -> list[np.ndarray]:
     """With words alone."""
     mini = load_mini(dtype=fast_dtype(CPU))
     use = (LoraUse(read_lora(lora)),) if lora else ()
-    found: list[np.ndarray] = []
-    for clip in clips:
-        timeline = Timeline(RELEASE.num_frames, RELEASE.fps, *RELEASE.size[::-1])
-        request = Request(timeline, prompt=clip.caption, seed=clip.seed, loras=use)
-        events = make_clip(mini, RELEASE, request)
-        found.append(to_bytes(torch.cat([e.frames_FHWC for e in events if isinstance(e, Frames)])))
-    return found
+    return [made_from(mini, RELEASE, clip, (), loras=use, motion_score=None) for clip in clips]
 
 
 def main() -> None:

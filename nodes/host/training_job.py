@@ -45,7 +45,7 @@ class Job:
     @property
     def paths(self) -> list[Path]:
         """The finished files: one, or one of each expert."""
-        names = (stage.name(self.recipe) for stage in stages_of(self.recipe))
+        names = (stage.name(self.recipe.name) for stage in stages_of(self.recipe))
         return [self.place.loras / f"{name}.safetensors" for name in names]
 
     @property

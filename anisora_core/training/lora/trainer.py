@@ -62,17 +62,17 @@ class Stage:
     high: float = 1.0
     steps: int = 0
 
-    def name(self, recipe: Recipe) -> str:
-        return recipe.name if self.part == "transformer" else f"{recipe.name}_{self.part}"
+    def name(self, whole: str) -> str:
+        """Of its file, when `whole` is the training's: each of two experts has its own."""
+        return whole if self.part == "transformer" else f"{whole}_{self.part}"
 
     def folder(self, run: Path) -> Path:
         return run if self.part == "transformer" else run / self.part
 
 
 def start_of(recipe: Recipe, stage: Stage) -> Path:
-    """Of two experts each has its own file."""
     path = Path(recipe.start)
-    return path if stage.part == "transformer" else path.with_stem(f"{path.stem}_{stage.part}")
+    return path.with_stem(stage.name(path.stem))
 
 
 def stages_of(recipe: Recipe) -> list[Stage]:
@@ -303,7 +303,7 @@ class Run:
         gc.collect()
         self.recipe, self.place, self.stage, self.training = recipe, place, stage, folder
         self.shots, self.texts, self.should_stop, self.before = shots, texts, should_stop, before
-        self.folder, self.name = stage.folder(place.run), stage.name(recipe)
+        self.folder, self.name = stage.folder(place.run), stage.name(recipe.name)
         self.network = frozen(recipe, place, stage.part)
         self.adapters = Adapters(self.network, recipe.adapters, recipe.seed)
         if recipe.start:
@@ -405,7 +405,8 @@ def sample_experts(
 ) -> Iterator[Event]:
     """When both are trained: one alone makes no clip, and a clip has only one of them in memory at a time."""
     release, acts = recipe.model, ExitStack()
-    changes = {path.stem.removeprefix(f"{recipe.name}_"): read_lora(path).changes for path in paths}
+    stages = stages_of(recipe)
+    changes = {stage.part: read_lora(path).changes for stage, path in zip(stages, paths, strict=True)}
 
     def bring(part: Part, is_styled: bool) -> Transformer:
         acts.close()  # lets go of the other one

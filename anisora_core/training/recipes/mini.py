@@ -1,8 +1,8 @@
 """How `mini` is made: VAE on frames, VAE on clips, latents, transformer weak to strong, export.
 
 The same networks twice, since both must fit what the pack ships: `cpu` for a few hours on two cores, `gpu` for half
-an hour on a large card. `no_areas` is smaller still, on the shipped VAE, for the benchmark of motion-area LoRAs. Every stage resumes from its folder; `--warm` starts from the shipped weights instead of from
-nothing.
+an hour on a large card. `no_areas` is smaller still, on the shipped VAE, for the benchmark of motion-area LoRAs. Every
+stage resumes from its folder; `--warm` starts from the shipped weights instead of from nothing.
 """
 
 from __future__ import annotations
