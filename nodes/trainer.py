@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: What `images` is for the drawings that come with the pack.
 BUNDLED, BUNDLED_FOLDER = "bundled drawings", Path(__file__).parent / "illustrations"
 #: The names of core's presets, here without importing a trainer.
-PRESET_NAMES = ("quick look", "normal", "thorough")
+PRESET_NAMES = ("quick look", "normal", "thorough", "motion area")
 #: What no system takes in a file name.
 _FORBIDDEN = set('<>:"/\\|?*')
 _LONGEST_NAME = 50
@@ -72,7 +72,8 @@ class AniSoraLoraTrainer:
                     list(PRESET_NAMES),
                     {
                         "default": PRESET_NAMES[0],
-                        "tooltip": "quick look: minutes on mini, does the style take? normal: for use. thorough: long, for large folders.",
+                        "tooltip": "quick look: minutes on mini, does the style take? normal: for use. thorough: long, for large folders. "
+                        "motion area: from clips, so that only what a mask covers moves.",
                     },
                 ),
                 "trigger": (
