@@ -32,7 +32,7 @@ from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to, guided_mo
 from comfyui_anisora.anisora_core.training.autoencoder import to_video
 from comfyui_anisora.anisora_core.training.lora.curriculum import curricula, read_curriculum, train_curriculum
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
-from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
+from comfyui_anisora.anisora_core.training.lora.trainer import Place
 from comfyui_anisora.anisora_core.training.samples import made_from
 from comfyui_anisora.nodes.host.precision import fast_dtype
 from PIL import Image, ImageDraw, ImageFont
@@ -159,8 +159,8 @@ def main() -> None:
         since = time.monotonic()
         place = Place(told.work / name, told.work / name / "run", {}, CPU, fast_dtype(CPU))
         recipe = replace(recipe, name=name)
-        phases = read_curriculum(curriculum) if curriculum else None
-        for _ in train_curriculum(recipe, phases, place) if phases else train_lora(recipe, place):
+        phases = read_curriculum(curriculum) if curriculum else []
+        for _ in train_curriculum(recipe, phases, place):
             pass
         figures["seconds"][name] = round(time.monotonic() - since, 1)
         return told.work / name / f"{name}.safetensors"

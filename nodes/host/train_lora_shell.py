@@ -33,7 +33,7 @@ from ...anisora_core.training.lora.events import (
     Warned,
 )
 from ...anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
-from ...anisora_core.training.lora.trainer import Place, train_lora
+from ...anisora_core.training.lora.trainer import Place
 from .precision import fast_dtype
 from .shell import PARTS
 from .standalone import device, model_file, models_folder
@@ -81,10 +81,10 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     recipe = read_recipe(options.recipe) if options.recipe else PRESETS[options.preset]
     told = {one.name: getattr(options, one.name) for one in fields(Recipe)}
     recipe = replace(recipe, **{name: value for name, value in told.items() if value is not None})
-    phases = read_curriculum(options.curriculum) if options.curriculum else None
+    phases = read_curriculum(options.curriculum) if options.curriculum else []
     if options.plan:
-        recipes = recipes_of(recipe, phases) if phases else [recipe]
-        return {"plan": max(map(planned, recipes), key=lambda plan: plan.device).lines()}
+        plans = map(planned, recipes_of(recipe, phases))
+        return {"plan": max(plans, key=lambda plan: plan.device).lines()}
     named: dict[Part, str] = {part: getattr(options, name) or "" for part, name in PARTS.items()}
     here = processes().device or device()
     place = Place(
@@ -103,12 +103,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     before = signal.signal(signal.SIGINT, asked)
     facts: dict[str, Any] = {}
     try:
-        events = (
-            train_curriculum(recipe, phases, place, stop.is_set)
-            if phases
-            else train_lora(recipe, place, stop.is_set)
-        )
-        for event in events:
+        for event in train_curriculum(recipe, phases, place, stop.is_set):
             if not processes().is_main_process:
                 continue
             show(event)

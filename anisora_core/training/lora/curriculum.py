@@ -83,7 +83,9 @@ def _phase(said: Mapping[str, Any], path: Path) -> Phase:
 
 
 def recipes_of(whole: Recipe, phases: Sequence[Phase]) -> list[Recipe]:
-    """One for each phase; their steps add up to the whole's."""
+    """One for each phase; their steps add up to the whole's, which without phases is all there is."""
+    if not phases:
+        return [whole]
     total, done, before, found = sum(phase.share for phase in phases), 0.0, 0, list[Recipe]()
     for phase in phases:
         done += phase.share
@@ -97,12 +99,15 @@ def recipes_of(whole: Recipe, phases: Sequence[Phase]) -> list[Recipe]:
 def train_curriculum(
     whole: Recipe, phases: Sequence[Phase], place: Place, should_stop: Callable[[], bool] = lambda: False
 ) -> Iterator[Event]:
-    """As `train_lora`, phase after phase, each in a folder of the run; the last one's file goes where LoRAs are."""
+    """As `train_lora`, which it is without phases; else one after the other, each in a folder of the run.
+
+    The last one's file goes where LoRAs are.
+    """
     began, before, start = time.monotonic(), 0, whole.start
     recipes = recipes_of(whole, phases)
     last = Finished((), 0, False, 0.0)
     for number, recipe in enumerate(recipes, start=1):
-        run = place.run / f"phase_{number}"
+        run = place.run / f"phase_{number}" if phases else place.run
         here = replace(place, run=run, loras=place.loras if number == len(recipes) else run)
         for event in train_lora(replace(recipe, start=start), here, should_stop):
             if isinstance(event, Finished):
