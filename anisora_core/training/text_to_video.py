@@ -30,7 +30,7 @@ class FlowMatching:
 
     empty_ids_L: Tensor
     empty_mask_L: Tensor
-    shift: float = 2.0
+    shift: float = 3.0
     text_dropout: float = 0.12
 
     def __call__(

@@ -21,7 +21,7 @@ import torch
 from ...checkpoints.components import Mini
 from ...checkpoints.load import MINI_DIR, load_mini
 from ...layers.attention import explicit_attention, torch_attention
-from ...models.text import ByteTextEncoder, TextConfig
+from ...models.text import ByteTextEncoder, TextConfig, init_byte_positions
 from ...models.wan.config import MINI, MINI_VAE, WanConfig, WanVAEConfig
 from ...models.wan.init import init_transformer_zero_gates, init_vae_frames_first
 from ...models.wan.transformer import WanTransformer
@@ -301,6 +301,7 @@ def new_text_to_video(job: Job) -> TextToVideo:
         model.text_encoder.load_state_dict(shipped.text_encoder.state_dict())
     else:
         init_transformer_zero_gates(model.transformer, job.rng())
+        init_byte_positions(model.text_encoder)
     return model.requires_grad_(True)
 
 

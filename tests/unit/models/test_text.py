@@ -16,6 +16,7 @@ from comfyui_anisora.anisora_core.models.text import (
     TextRules,
     byte_ids,
     clean_text,
+    init_byte_positions,
     t5_encoder,
 )
 
@@ -113,3 +114,29 @@ def test_minis_encoder_keeps_its_names_and_length():
     assert all(name.startswith("encoder.") for name, _ in mini.named_parameters())
     assert mini.encode(["abc", ""]).shape == (2, 12, 16)
     assert not mini.encode(["abc"])[0, 4:].any()
+
+
+def test_byte_positions_point_heads_at_neighbours():
+    mini = ByteTextEncoder(TextConfig(16, 24, 1, 6, 8, max_length=12))
+    attention = mini.encoder.encoder.block[0].layer[0].SelfAttention
+    before = attention.relative_attention_bias.weight.clone()
+    init_byte_positions(mini)
+    bias_HQK = attention.compute_bias(12, 12)[0]
+    middle = bias_HQK[:, 6]
+    assert middle[:2].argmax(1).tolist() == [5, 7]  # the byte before, the byte after
+    assert bool((middle[2].diff() > 0)[:6].all())
+    assert bool((middle[2, 7:] < -10).all())
+    assert torch.equal(middle[3].flip(0)[:-1], middle[2, 1:])  # the same, mirrored
+    assert torch.equal(attention.relative_attention_bias.weight[:, 4:], before[:, 4:])
+
+
+def test_order_of_bytes_counts_after_the_start():
+    def told_apart(encoder, one, other):
+        first, second = (encoder.encode([text])[0, : len(text) + 1] for text in (one, other))
+        return float((first.mean(0) - second.mean(0)).norm() / first.mean(0).norm())
+
+    torch.manual_seed(0)
+    mini = ByteTextEncoder(TextConfig())
+    as_t5_starts = told_apart(mini, "motion score: 0.5.", "motion score: 5.0.")
+    init_byte_positions(mini)
+    assert told_apart(mini, "motion score: 0.5.", "motion score: 5.0.") > 5 * as_t5_starts
