@@ -294,7 +294,9 @@ def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
 def new_text_to_video(job: Job) -> TextToVideo:
     attention = explicit_attention if job.device.type == "cpu" else torch_attention
     transformer = WanTransformer(job.recipe.transformer, attention=attention)
-    model = TextToVideo(transformer, ByteTextEncoder(job.recipe.text))
+    with torch.random.fork_rng(devices=()):  # T5 starts from torch's own generator
+        torch.manual_seed(job.recipe.seed)
+        model = TextToVideo(transformer, ByteTextEncoder(job.recipe.text))
     if job.warm:
         shipped = load_mini()
         model.transformer.load_state_dict(shipped.transformer.state_dict())

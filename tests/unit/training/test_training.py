@@ -122,6 +122,19 @@ def test_what_a_recipe_ships_fits_40_megabytes(recipe):
     assert 2 * sum(p.numel() for network in networks for p in network.parameters()) < 40e6
 
 
+def test_a_recipes_seed_decides_its_first_weights(tmp_path):
+    def weights(seed):
+        recipe = replace(CPU, transformer=replace(DEBUG, text_dim=24), text=TINY_TEXT, seed=seed)
+        job = recipe_module.Job(recipe, tmp_path, torch.device("cpu"), ["weak"])
+        return recipe_module.new_text_to_video(job).state_dict()
+
+    first, again, other = weights(1), weights(1), weights(2)
+    assert all(torch.equal(value, again[name]) for name, value in first.items())
+    for part in ("transformer", "text_encoder"):
+        names = [name for name in first if name.startswith(part)]
+        assert any(not torch.equal(first[name], other[name]) for name in names)
+
+
 def test_areas_cover_all_true_motion():
     moving = np.zeros((5, 32, 32), bool)
     moving[2, 10:14, 8:20] = True
