@@ -86,10 +86,13 @@ class Bench:
 
     def __init__(self, held_out: Sequence[Path], trigger: str) -> None:
         self.mini, self.trigger = load_mini(dtype=fast_dtype(CPU)), trigger
-        self.drawings = np.stack([fit(read_picture(path), HEIGHT, WIDTH) for path in held_out])
-        # what is compared has been through the VAE on both sides, so that its blur is no part of the style
-        self.shown = np.concatenate([rebuilt(self.mini.vae, drawing[None]) for drawing in self.drawings])
+        self.drawings = pictures(held_out)
+        self.shown = self.through_vae(self.drawings)
         self.cartoons = [render(make_shot(SEED + index, split="heldout")) for index in range(CLIPS)]
+
+    def through_vae(self, drawings: np.ndarray) -> np.ndarray:
+        """On both sides of what is compared, so that its blur is no part of the style."""
+        return np.concatenate([rebuilt(self.mini.vae, drawing[None]) for drawing in drawings])
 
     def clips(self, loras: tuple[LoraUse, ...] = ()) -> list[np.ndarray]:
         """With words alone."""
@@ -125,6 +128,10 @@ class Bench:
         return sum((error(clip[:1], drawing[None]) for clip, drawing in pairs), Error())
 
 
+def pictures(paths: Sequence[Path]) -> np.ndarray:
+    return np.stack([fit(read_picture(path), HEIGHT, WIDTH) for path in paths])
+
+
 def keyframe(drawing: np.ndarray) -> Keyframe:
     return Keyframe(to_floats(drawing), "first")
 
@@ -151,6 +158,7 @@ def measure(images: Path, work: Path, changes: dict[str, Any]) -> tuple[dict[str
     trained(peers, work)
     bench = Bench(held_out, trigger)
     loras = {name: read_lora(work / f"{name}.safetensors") for name in ("ours", "self_guided")}
+    seen = bench.through_vae(pictures([item.path for item in read_training_folder(folder).items]))
     base, keyed_base = bench.clips(), bench.keyed()
     made = {strength: bench.clips((LoraUse(loras["ours"], strength),)) for strength in (0.0, 0.5, 1.0)}
     keyed = bench.keyed((LoraUse(loras["ours"]),))
@@ -169,6 +177,7 @@ def measure(images: Path, work: Path, changes: dict[str, Any]) -> tuple[dict[str
         "style_gain_line": line,
         "style_gain_raw": [round(1.0 - d / b, 3) for d, b in zip(raw, before_raw, strict=True)],
         "style_distance_base": [round(value, 2) for value in before],
+        "style_distance_of_trained_drawings": [round(value, 2) for value in bench.distances([seen])],
         "self_guide_style_gain": min(gain(theirs)),
         "self_guide_style_gain_both": gain(theirs),
         "keyframed_farther": [round(d / b - 1.0, 3) for d, b in zip(keyed_now, keyed_before, strict=True)],
