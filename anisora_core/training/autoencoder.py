@@ -105,6 +105,31 @@ def latents_and_frames(vae: WanVAE, videos: list[Tensor]) -> list[tuple[Tensor, 
     return pairs
 
 
+def pixel_metric(vae: WanVAE, latents_BCTHW: Tensor, rng: torch.Generator) -> Tensor:
+    """A root R_CC: |error @ R|^2 is half a normalised latent's own error, half that of the pixels it decodes to.
+
+    A few directions of a latent carry most of a picture. The Gram matrix of the decoder's answers to one smooth change
+    along each channel finds them; its trace is scaled to the channels, so that losses keep their size.
+    """
+    channels = latents_BCTHW.shape[1]
+    gram = torch.zeros(channels, channels)
+    with torch.inference_mode():
+        for latent in latents_BCTHW.split(1):
+            coarse = [-(-size // 3) for size in latent.shape[2:]]
+            noise = torch.randn(1, 1, *coarse, generator=rng)
+            change = 0.3 * F.interpolate(noise, latent.shape[2:], mode="trilinear").to(latent)
+            before = vae.decode(vae.denormalize(latent), latents_per_chunk=4).float()
+            answers = [
+                vae.decode(vae.denormalize(latent + change * along.view(1, -1, 1, 1, 1)), latents_per_chunk=4)
+                for along in torch.eye(channels, device=latent.device)
+            ]
+            flat = torch.stack([(answer.float() - before).flatten() for answer in answers])
+            gram += (flat @ flat.T).cpu()
+    eye = torch.eye(channels)
+    values, vectors = torch.linalg.eigh(0.5 * eye + 0.5 * gram * channels / gram.trace())
+    return vectors * values.sqrt()
+
+
 def fit_latent_rgb(pairs: list[tuple[Tensor, Tensor]]) -> list[list[float]]:
     """Least-squares map from a normalised latent to its pixels' mean colour, 3 rows of channels + bias, for previews."""
     latents: list[Tensor] = []

@@ -120,6 +120,10 @@ class LatentBatches(Dataset[dict[str, Tensor]]):
             raise ValueError(f"no latents for {bucket.name} in {folder}; run the cache stage first")
         return {key: torch.cat([shard[key] for shard in shards]) for key in shards[0]}
 
+    def some_latents(self, count: int) -> Tensor:
+        """The first [count, C, T, H, W] of the first bucket."""
+        return self.tensors[0]["latent"][:count].float()
+
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((self.seed, index))
         which = int(rng.choice(len(self.buckets), p=self.shares))

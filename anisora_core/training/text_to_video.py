@@ -25,11 +25,13 @@ class TextToVideo(nn.Module):
 class FlowMatching:
     """Flow-matching loss (Lipman et al. 2022, arXiv 2210.02747): MSE to noise - x0 at shifted uniform noise levels.
 
+    `metric_CC`: a root of the metric the error is measured in; the best answer, the mean, is the same in all of them.
     With probability `text_dropout` a clip's prompt is replaced by the empty one, which classifier-free guidance needs.
     """
 
     empty_ids_L: Tensor
     empty_mask_L: Tensor
+    metric_CC: Tensor
     shift: float = 3.0
     text_dropout: float = 0.12
 
@@ -49,6 +51,7 @@ class FlowMatching:
         text = model.text_encoder(ids, mask)
         x = torch.cat([x, batch["mask"], batch["guide"]], dim=1)
         out = model.transformer(x, sigma_B * 1000.0, text).float()
-        error = (out - Flow().target(x0, noise)).square().mean(dim=(1, 2, 3, 4))
+        missed = (out - Flow().target(x0, noise)).movedim(1, -1) @ self.metric_CC.to(device)
+        error = missed.square().mean(dim=(1, 2, 3, 4))
         low, high = error.detach()[: count // 2], error.detach()[count // 2 :]
         return error.mean(), {"low_noise": float(low.mean()), "high_noise": float(high.mean())}

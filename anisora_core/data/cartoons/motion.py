@@ -202,5 +202,33 @@ OBJECT_ACTIONS: tuple[Action, ...] = (
 STILL = Action("stand", "", ("stands still",), lambda u, amount: Pose(), determined=True)
 
 
+#: Reach of each channel in a free motion. Heads do not nod and nothing only spins: those actions are held out.
+_FREE_REACH = {
+    "dx": 0.35, "dy": 0.3, "angle": 1.4, "grow": 0.6, "squash": 0.5, "lean": 0.5, "arm_left": 2.2,
+    "arm_right": 2.2, "stride": 0.7, "turn": 1.0, "mouth": 0.8, "sway": 0.6,
+}  # fmt: skip
+_FREE_WORDS = (
+    "moves", "stirs", "drifts", "tilts", "twists", "tumbles", "wobbles", "stretches", "shrinks", "swings", "dances",
+    "staggers", "poses", "slips", "hovers", "shifts", "plays", "reaches out", "wriggles", "swerves",
+)  # fmt: skip
+
+
+def free_motion(rng: np.random.Generator) -> Action:
+    """From rest to a random pose: two to five channels at once, under a verb that does not say which.
+
+    A model that knows only named actions takes an unknown word for one of them, whatever the keyframes show.
+    """
+    names = rng.choice(list(_FREE_REACH), size=int(rng.integers(2, 6)), replace=False)
+    if set(names) <= {"mouth", "sway", "angle"}:
+        names = [*names, "dx"]
+    goal = {str(name): float(rng.uniform(-1.0, 1.0)) * _FREE_REACH[str(name)] for name in names}
+    goal |= {name: abs(goal[name]) for name in ("squash", "mouth") if name in goal}
+
+    def pose(u: float, amount: float) -> Pose:
+        return Pose(**{name: value * ease(u) * (0.15 + 0.85 * amount) for name, value in goal.items()})
+
+    return Action("free", "", (str(rng.choice(_FREE_WORDS)),), pose, determined=True)
+
+
 def added(pose: Pose, **change: float) -> Pose:
     return replace(pose, **{name: getattr(pose, name) + value for name, value in change.items()})

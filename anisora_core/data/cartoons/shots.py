@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from .figures import Figure, make_character, make_object
-from .motion import CHARACTER_ACTIONS, OBJECT_ACTIONS, STILL, Action
+from .motion import CHARACTER_ACTIONS, OBJECT_ACTIONS, STILL, Action, free_motion
 from .styles import LINES, PALETTES, Line, Palette
 
 Split = Literal["train", "heldout"]
@@ -160,7 +160,7 @@ def choose_action(
     wanted: tuple[str | None, str | None],
     acting: np.random.Generator,
 ) -> Action:
-    """The wanted one, else one of the split's: `heldout` takes its own and trained ones half and half."""
+    """The wanted one, else one of the split's: half are named, half free in `train`; half its own in `heldout`."""
     drawn, coin = float(acting.random()), float(acting.random())
     name, direction = wanted
     if name is not None:
@@ -173,6 +173,8 @@ def choose_action(
                 f"action {name!r} {direction or ''} is not in {split}; use one of {', '.join(known)}"
             )
         return found[0]
+    if split == "train" and coin < 0.5:
+        return free_motion(acting)
     own = split == "heldout" and coin < 0.5
     pool = [a for a in actions if a.heldout == own]
     return pool[int(drawn * len(pool))]

@@ -34,6 +34,7 @@ from ..autoencoder import (
     fit_preview_decoder,
     latent_statistics,
     latents_and_frames,
+    pixel_metric,
 )
 from ..conditions import ConditionMix
 from ..export import export_mini
@@ -283,11 +284,13 @@ def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
     chosen = recipe.strong_buckets if strong else recipe.weak_buckets
     data = LatentBatches(job.run_dir / "latents", chosen, seed=recipe.seed + strong)
     settings = recipe.strong if strong else recipe.weak
-    yield from train(
-        model, data, FlowMatching(ids[0], mask[0]), settings, folder, job.device, job.should_stop
-    )
+    vae = trained_vae(job)
     with mixed_precision(job.device):
-        made_by = Mini(model.transformer, trained_vae(job), model.text_encoder)
+        metric = pixel_metric(vae, data.some_latents(8).to(job.device), job.rng())
+    objective = FlowMatching(ids[0], mask[0], metric)
+    yield from train(model, data, objective, settings, folder, job.device, job.should_stop)
+    with mixed_precision(job.device):
+        made_by = Mini(model.transformer, vae, model.text_encoder)
         sample_sheet(made_by, RELEASES[MINI_NAME], folder / "samples.png")
 
 

@@ -48,6 +48,17 @@ def test_splits_share_no_style_and_train_no_held_out_action():
         make_shot(0, action="bow")
 
 
+def test_half_of_the_training_shots_move_freely_but_never_as_a_held_out_action():
+    free = [a for a in (make_shot(seed).actors[-1].action for seed in range(200)) if a.name == "free"]
+    assert 70 < len(free) < 130
+    poses = [action.pose(1.0, 1.0) for action in free]
+    assert all(pose.nod == 0.0 for pose in poses)
+    assert all(sum(value != 0.0 for value in vars(pose).values()) >= 2 for pose in poses)
+    assert not any(vars(action.pose(0.0, 1.0))[name] for action in free for name in vars(poses[0]))
+    heldout = {word for a in (*CHARACTER_ACTIONS, *OBJECT_ACTIONS) if a.heldout for word in a.words}
+    assert not heldout & {word for action in free for word in action.words}
+
+
 def test_captions_are_short_and_name_action_and_camera():
     made = clip(1, action="walk", direction="left", camera="pan right")
     assert "left" in made.caption

@@ -18,6 +18,7 @@ from comfyui_anisora.anisora_core.models.wan.config import DEBUG, MINI_VAE
 from comfyui_anisora.anisora_core.models.wan.init import init_transformer_zero_gates, init_vae_frames_first
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
+from comfyui_anisora.anisora_core.training.autoencoder import pixel_metric
 from comfyui_anisora.anisora_core.training.conditions import ConditionMix, random_area, random_canvas
 from comfyui_anisora.anisora_core.training.export import export_mini
 from comfyui_anisora.anisora_core.training.latents import Bucket
@@ -56,7 +57,7 @@ class OneBatch(torch.utils.data.Dataset):
 
 def objective() -> FlowMatching:
     ids, mask = ByteTextEncoder(TINY_TEXT).tokenize([""])
-    return FlowMatching(ids[0], mask[0])
+    return FlowMatching(ids[0], mask[0], torch.eye(16))
 
 
 def loss_of(model: TextToVideo) -> float:
@@ -78,6 +79,18 @@ def test_loss_falls_and_a_resumed_run_continues_where_it_stopped(tmp_path):
     assert states[0]["step"] == states[1]["step"] == 12
     for key, value in states[0]["model"].items():
         assert torch.equal(value, states[1]["model"][key]), key
+
+
+def test_the_metric_weighs_a_channel_by_the_pixels_it_changes():
+    vae = WanVAE(replace(TINY_VAE, latent_mean=(0.0,) * 16, latent_std=(1.0,) * 16))
+    init_vae_frames_first(vae, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        vae.conv2.weight[:, 3] = 0.0
+    root = pixel_metric(vae, torch.randn(2, 16, 2, 4, 4), torch.Generator().manual_seed(0))
+    weights = root.square().sum(1)
+    assert weights.sum() == pytest.approx(16.0, rel=1e-4)
+    assert weights[3] == pytest.approx(0.5, rel=1e-3)
+    assert weights[3] < weights.median() < weights.max()
 
 
 def test_zero_gates_start_as_the_identity():
