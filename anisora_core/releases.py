@@ -11,8 +11,8 @@ from .domain.geometry import LatentGrid
 
 FamilyName = Literal["wan", "cogvideox"]
 Part = Literal["transformer", "high_noise", "low_noise", "vae", "text_encoder", "image_encoder"]
-Guidance = Literal["constant", "rising", "authors"]
-GUIDANCE: tuple[Guidance, ...] = ("constant", "rising", "authors")
+Guidance = Literal["constant", "rising", "early", "authors"]
+GUIDANCE: tuple[Guidance, ...] = ("constant", "rising", "early", "authors")
 MINI_NAME = "mini"
 
 _WAN_NEGATIVE = (
@@ -203,7 +203,8 @@ _MINI = Release(
     steps=12,
     sampler="unipc",
     shift=2.0,
-    cfg_scale=2.0,
+    cfg_scale=6.0,
+    guidance="early",
     fps=12.0,
     num_frames=33,
     sizes=((128, 128), (160, 128), (128, 160)),

@@ -15,7 +15,7 @@ from torch import Tensor
 from .checkpoints.components import Experts, Transformer
 from .checkpoints.lora import Lora
 from .diffusion.experts import with_experts
-from .diffusion.guidance import Scale, authors_dynamic, rising, with_cfg, with_hold
+from .diffusion.guidance import Scale, authors_dynamic, early, rising, with_cfg, with_hold
 from .diffusion.optimal_steps import listed_sigmas
 from .diffusion.prediction import Flow, Velocity, VelocityModel
 from .diffusion.samplers import GRID_START, SAMPLERS, euler, sde_dpmpp_2m
@@ -70,6 +70,8 @@ class Settings:
         gain, predicted = self.cfg_scale - 1.0, self.prediction
         if self.guidance == "rising":
             return rising(gain, self.sigmas)
+        if self.guidance == "early":
+            return early(self.cfg_scale)
         if self.guidance == "authors":
             return authors_dynamic(gain, lambda sigma: int(predicted.timestep(sigma)), steps=self.steps)
         return self.cfg_scale

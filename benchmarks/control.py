@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import torch
 from comfyui_anisora.anisora_core.checkpoints.components import Mini
 from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR, load_mini
 from comfyui_anisora.anisora_core.data.cartoons import TEXT_ACTIONS, CartoonClip, make_shot, render
+from comfyui_anisora.anisora_core.data.cartoons.motion import CHARACTER_ACTIONS, OBJECT_ACTIONS
 from comfyui_anisora.anisora_core.domain.conditions import MotionArea
 from comfyui_anisora.anisora_core.evaluation.actions import (
     ActionClassifier,
@@ -38,6 +39,8 @@ RELEASE = find_release("mini")
 SEED = 700_000
 SCORES = (0.5, 1.5, 2.5, 3.5, 5.0)
 TEXTS_PER_CLIP = 4
+#: Actions that training leaves out.
+UNSEEN = {action.name for action in (*CHARACTER_ACTIONS, *OBJECT_ACTIONS) if action.heldout}
 
 
 class Bench:
@@ -181,8 +184,10 @@ def train_judge(work: Path, clips: int = 800) -> tuple[ActionClassifier, float]:
 
 def measure(bench: Bench, index: int, judge: ActionClassifier) -> dict[str, Any]:
     since = time.monotonic()
+    determined = find_clip(index, "determined")
     row = {
-        "determined": between(bench, find_clip(index, "determined")),
+        "determined": between(bench, determined),
+        "action": determined.action,
         "free": between(bench, find_clip(index, "free")) if index % 4 == 0 else None,
         "areas": areas(bench, find_clip(index, "area")),
         "scores": motion_scores(bench, index),
@@ -200,6 +205,12 @@ def pooled(rows: Sequence[dict[str, Any]], kind: str) -> dict[str, float]:
 
 def gain(psnr: dict[str, float]) -> float:
     return psnr["two"] - max(psnr[name] for name in BASELINES)
+
+
+def gain_of(rows: Sequence[dict[str, Any]], wanted: Callable[[str], bool]) -> float:
+    """Over determined clips of these actions."""
+    psnr = pooled([row for row in rows if wanted(row["action"])], "determined")
+    return gain(psnr) if psnr else float("nan")
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -227,6 +238,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "keyframe_gap_db": determined["vae_keys"] - determined["keys"],
         "inbetween_gain_db": gain(determined),
         "inbetween_gain_free_db": gain(free) if free else float("nan"),
+        "inbetween_gain_seen_db": gain_of(rows, lambda action: action not in UNSEEN),
+        "inbetween_gain_unseen_db": gain_of(rows, lambda action: action in UNSEEN),
         "inbetween_gain_db_spread": spread([per_clip_gain(row) for row in rows]),
         "inbetween_psnr": {name: round(determined[name], 2) for name in ("two", "four", *BASELINES)},
         "four_vs_two_db": determined["four"] - determined["two"],

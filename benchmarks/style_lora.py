@@ -47,19 +47,19 @@ SEED = 720_000
 CLIPS = 6
 
 
-def split(images: Path, work: Path) -> tuple[Path, list[Path], str]:
-    """(folder of four fifths of the drawings, the rest, the words that call the style)."""
+def split(images: Path, work: Path) -> tuple[Path, list[Path], list[Path], str]:
+    """(folder of four fifths of the drawings, those, the rest, the words that call the style)."""
     items = read_training_folder(images).items
     folder = work / "drawings"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for number, item in enumerate(items):
-        if number % 5:
-            shutil.copy(item.path, folder)
-            (folder / item.path.name).with_suffix(".txt").write_text(item.caption)
+    trained_on = [item for number, item in enumerate(items) if number % 5]
+    for item in trained_on:
+        shutil.copy(item.path, folder)
+        (folder / item.path.name).with_suffix(".txt").write_text(item.caption)
     first_words = {item.caption.split(",")[0] for item in items}
     trigger = first_words.pop() if len(first_words) == 1 else "my style"
-    return folder, [item.path for item in items[::5]], trigger
+    return folder, [item.path for item in trained_on], [item.path for item in items[::5]], trigger
 
 
 def trained(recipe: Recipe, work: Path) -> dict[str, float]:
@@ -142,7 +142,7 @@ def flow(clips: Sequence[np.ndarray]) -> float:
 
 
 def measure(images: Path, work: Path, changes: dict[str, Any]) -> tuple[dict[str, Any], list[np.ndarray]]:
-    folder, held_out, trigger = split(images, work)
+    folder, trained_on, held_out, trigger = split(images, work)
     quick = replace(PRESETS["quick look"], images=str(folder), trigger=trigger, name="ours")
     quick = replace(quick, **changes)
     peers = replace(
@@ -158,7 +158,7 @@ def measure(images: Path, work: Path, changes: dict[str, Any]) -> tuple[dict[str
     trained(peers, work)
     bench = Bench(held_out, trigger)
     loras = {name: read_lora(work / f"{name}.safetensors") for name in ("ours", "self_guided")}
-    seen = bench.through_vae(pictures([item.path for item in read_training_folder(folder).items]))
+    seen = bench.through_vae(pictures(trained_on))
     base, keyed_base = bench.clips(), bench.keyed()
     made = {strength: bench.clips((LoraUse(loras["ours"], strength),)) for strength in (0.0, 0.5, 1.0)}
     keyed = bench.keyed((LoraUse(loras["ours"]),))
@@ -190,7 +190,7 @@ def measure(images: Path, work: Path, changes: dict[str, Any]) -> tuple[dict[str
         "strength_0_identical": all(np.array_equal(a, b) for a, b in zip(made[0.0], base, strict=True)),
         "strength_half_gain": gain(made[0.5]),
         **facts,
-        "drawings": len(list(folder.glob("*.txt"))),
+        "drawings": len(trained_on),
         "held_out": len(held_out),
     }
     rows = [
