@@ -102,7 +102,7 @@ class Scene:
         )
         self.positive, self.negative, self.latent, _ = made["result"]
 
-    def ours(self, sampler, steps, cfg, model=None, shift=0.0, **more):
+    def ours(self, sampler, steps, cfg, model=None, shift=0.0, guidance="constant", **more):
         node = ours["AniSoraSampler"]
         arguments = (
             model or self.model,
@@ -115,7 +115,7 @@ class Scene:
             cfg,
             shift,
         )
-        return node.sample(*arguments, sampler, **more)[0]["samples"]
+        return node.sample(*arguments, sampler, guidance, **more)[0]["samples"]
 
     def custom(self, sampler, sigmas, cfg, model=None):
         guider = comfy.samplers.CFGGuider(model or self.model)
@@ -190,6 +190,8 @@ def mini():
     made = scene.ours("euler", 4, 2.0)
     record(scene, "host's euler in SamplerCustomAdvanced", made, scene.custom(euler, levels, 2.0))
     record(scene, "the core without a host", made, scene.core("euler", 4, 2.0))
+    early = scene.ours("euler", 4, 6.0, guidance="early")
+    record(scene, "early guidance, the core without a host", early, scene.core("euler", 4, 6.0, "early"))
     unipc = scene.ours("unipc", 4, 2.0)
     levels = sigmas_of(scene, 4, "unipc")
     record(

@@ -219,8 +219,8 @@ def free_motion(rng: np.random.Generator) -> Action:
     A model that knows only named actions takes an unknown word for one of them, whatever the keyframes show.
     """
     names = rng.choice(list(_FREE_REACH), size=int(rng.integers(2, 6)), replace=False)
-    if set(names) <= {"mouth", "sway", "angle"}:
-        names = [*names, "dx"]
+    if not {"dx", "dy", "grow"} & set(names):
+        names = [*names, "dx"]  # objects have no arms: all that is left may be a turn in place
     goal = {str(name): float(rng.uniform(-1.0, 1.0)) * _FREE_REACH[str(name)] for name in names}
     goal |= {name: abs(goal[name]) for name in ("squash", "mouth") if name in goal}
 
