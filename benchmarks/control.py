@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -204,13 +204,8 @@ def pooled(rows: Sequence[dict[str, Any]], kind: str) -> dict[str, float]:
 
 
 def gain(psnr: dict[str, float]) -> float:
-    return psnr["two"] - max(psnr[name] for name in BASELINES)
-
-
-def gain_of(rows: Sequence[dict[str, Any]], wanted: Callable[[str], bool]) -> float:
-    """Over determined clips of these actions."""
-    psnr = pooled([row for row in rows if wanted(row["action"])], "determined")
-    return gain(psnr) if psnr else float("nan")
+    """nan over no clips."""
+    return psnr["two"] - max(psnr[name] for name in BASELINES) if psnr else float("nan")
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -231,15 +226,17 @@ def per_clip_gain(row: dict[str, Any]) -> float:
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The acceptance keys; `*_spread` beside them over clips."""
     determined, free = pooled(rows, "determined"), pooled(rows, "free")
+    seen = [row for row in rows if row["action"] not in UNSEEN]
+    unseen = [row for row in rows if row["action"] in UNSEEN]
     right = [r for row in rows for r in row["texts"]["right"]]
     spearman = [row["scores"]["spearman"] for row in rows]
     out: dict[str, Any] = {
         "vae_psnr": determined["vae"],
         "keyframe_gap_db": determined["vae_keys"] - determined["keys"],
         "inbetween_gain_db": gain(determined),
-        "inbetween_gain_free_db": gain(free) if free else float("nan"),
-        "inbetween_gain_seen_db": gain_of(rows, lambda action: action not in UNSEEN),
-        "inbetween_gain_unseen_db": gain_of(rows, lambda action: action in UNSEEN),
+        "inbetween_gain_free_db": gain(free),
+        "inbetween_gain_seen_db": gain(pooled(seen, "determined")),
+        "inbetween_gain_unseen_db": gain(pooled(unseen, "determined")),
         "inbetween_gain_db_spread": spread([per_clip_gain(row) for row in rows]),
         "inbetween_psnr": {name: round(determined[name], 2) for name in ("two", "four", *BASELINES)},
         "four_vs_two_db": determined["four"] - determined["two"],

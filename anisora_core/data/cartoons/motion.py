@@ -214,7 +214,7 @@ _FREE_WORDS = (
 
 
 def free_motion(rng: np.random.Generator) -> Action:
-    """From rest to a random pose: two to five channels at once, under a verb that does not say which.
+    """From rest to a random pose: two to six channels at once, under a verb that does not say which.
 
     A model that knows only named actions takes an unknown word for one of them, whatever the keyframes show.
     """

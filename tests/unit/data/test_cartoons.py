@@ -53,6 +53,7 @@ def test_half_of_the_training_shots_move_freely_but_never_as_a_held_out_action()
     assert 70 < len(free) < 130
     poses = [action.pose(1.0, 1.0) for action in free]
     assert all(pose.nod == 0.0 for pose in poses)
+    assert all(sum(value != 0.0 for value in vars(pose).values()) >= 2 for pose in poses)
     assert all(pose.dx or pose.dy or pose.grow for pose in poses)
     assert not any(vars(action.pose(0.0, 1.0))[name] for action in free for name in vars(poses[0]))
     heldout = {word for a in (*CHARACTER_ACTIONS, *OBJECT_ACTIONS) if a.heldout for word in a.words}
