@@ -33,5 +33,5 @@ lint: $(VENV)/ready
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt torch
-	$(BIN)/pip install -q -c constraints.txt -e ".[standalone,data,evaluate,test]"
+	$(BIN)/pip install -q -c constraints.txt -e ".[standalone,test]"
 	touch $@

@@ -216,7 +216,7 @@ _MINI = Release(
     negative_prompt="",
     truncate_timestep=False,
     trained_strengths=True,
-    between="cross_fade",
+    between="flow",
 )
 
 RELEASES: dict[str, Release] = {

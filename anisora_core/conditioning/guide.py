@@ -20,6 +20,7 @@ from ..domain.conditions import (
     Timeline,
 )
 from ..domain.geometry import LatentGrid
+from .flow import carried
 from .masks import fit_area, latent_area, pack_mask
 from .timeline import holding_keyframe, place_keyframes
 
@@ -32,21 +33,33 @@ def canvas_of_keyframes(
 ) -> Canvas:
     """Each keyframe on its frame, mixed with grey by 1 - strength; its mask carries the strength.
 
-    Other frames have mask 0 and show grey, or with `cross_fade` the linear mix of the keyframes around them.
+    Other frames have mask 0 and show grey, or with `flow` the nearest keyframe, and between two their in-between
+    along optical flow.
     """
     video = torch.zeros(3, timeline.num_frames, timeline.height, timeline.width)
     mask = torch.zeros(timeline.num_frames, timeline.height, timeline.width)
     for key in placed:
         video[:, key.frame] = key.strength * centred(key.image_HWC)
         mask[key.frame] = key.strength
-    if between == "cross_fade" and placed:
-        keyed = torch.tensor([key.frame for key in placed])
-        for frame in range(timeline.num_frames):
-            later = int(torch.searchsorted(keyed, frame))
-            before, after = keyed[max(later - 1, 0)], keyed[min(later, len(keyed) - 1)]
-            share = (frame - before) / (after - before).clamp_min(1)
-            video[:, frame] = torch.lerp(video[:, before], video[:, after], share.clamp(0.0, 1.0))
+    if between == "flow" and placed:
+        first, last = placed[0].frame, placed[-1].frame
+        video[:, :first], video[:, last + 1 :] = video[:, first, None], video[:, last, None]
+        for earlier, later in pairwise(placed):
+            if later.frame - earlier.frame > 1:
+                video[:, earlier.frame + 1 : later.frame] = flowing(earlier, later)
     return Canvas(video, mask)
+
+
+def flowing(earlier: PlacedKeyframe, later: PlacedKeyframe) -> Tensor:
+    """CFHW of the frames between two keyframes: both carried along their flow and mixed by distance and strength."""
+    shares = torch.arange(1, later.frame - earlier.frame) / (later.frame - earlier.frame)
+    pictures = [(key.image_HWC.clamp(0.0, 1.0) * 255.0).round().byte().numpy() for key in (earlier, later)]
+    from_earlier, from_later = (
+        torch.from_numpy(moved).movedim(3, 0) / 127.5 - 1.0
+        for moved in carried(pictures[0], pictures[1], shares.tolist())
+    )
+    u = shares[:, None, None]
+    return (1.0 - u) * earlier.strength * from_earlier + u * later.strength * from_later
 
 
 def give_outside(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW: Tensor) -> Canvas:

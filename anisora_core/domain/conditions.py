@@ -26,7 +26,7 @@ FITS: tuple[Fit, ...] = ("crop", "stretch")
 MaskResize = Literal["average", "nearest", "bicubic"]
 MASK_RESIZES: tuple[MaskResize, ...] = ("average", "nearest", "bicubic")
 #: What the canvas shows on frames without a keyframe: grey, as Wan and AniSora; or a mix of the neighbouring keyframes.
-Between = Literal["grey", "cross_fade"]
+Between = Literal["grey", "flow"]
 MOTION_WAYS: tuple[MotionWay, ...] = ("auto", "condition", "paper", "hold")
 
 

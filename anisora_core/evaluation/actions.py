@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .motion import flow, opencv
+from ..conditioning.flow import flow, opencv
 
 _MOMENTS = (0.2, 0.4, 0.6, 0.8, 1.0)
 _CELLS = 8

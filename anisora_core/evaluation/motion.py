@@ -1,29 +1,12 @@
-"""Motion measured with OpenCV's DIS optical flow (Kroeger et al. 2016, arXiv 1603.03590)."""
+"""Motion measured with optical flow, and what in-betweening costs nothing to beat."""
 
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 
-
-def opencv() -> Any:
-    try:
-        import cv2
-    except ImportError:
-        raise ValueError(
-            "motion needs OpenCV; install the extra `evaluate` (opencv-python-headless)"
-        ) from None
-    return cv2
-
-
-def flow(before_HWC: np.ndarray, after_HWC: np.ndarray) -> np.ndarray:
-    """HW2 pixels from `before` to `after`."""
-    cv2 = opencv()
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey = [cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY) for f in (before_HWC, after_HWC)]
-    return dis.calc(*grey, None)
+from ..conditioning.flow import carried, flow
 
 
 def speed(frames_FHWC: np.ndarray) -> np.ndarray:
@@ -57,21 +40,11 @@ def inside_share(moving: np.ndarray, area_HW: np.ndarray) -> float:
 
 
 def warped_between(first_HWC: np.ndarray, last_HWC: np.ndarray, num_frames: int) -> np.ndarray:
-    """In-betweening by flow: both ends warped along their flows and mixed by distance; FHWC with the ends included."""
-    cv2 = opencv()
-    height, width = first_HWC.shape[:2]
-    forward, backward = flow(first_HWC, last_HWC), flow(last_HWC, first_HWC)
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-
-    def warp(image: np.ndarray, field: np.ndarray, amount: float) -> np.ndarray:
-        shifted = (x - amount * field[..., 0], y - amount * field[..., 1])
-        return cv2.remap(image, *shifted, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(
-            np.float32
-        )
-
-    shares = np.linspace(0.0, 1.0, num_frames, dtype=np.float32)  # OpenCV maps must be float32
-    mixed = [(1 - u) * warp(first_HWC, forward, u) + u * warp(last_HWC, backward, 1 - u) for u in shares]
-    return np.stack(mixed).round().astype(np.uint8)
+    """In-betweening by flow: both ends carried along theirs and mixed by distance; FHWC with the ends included."""
+    shares = np.linspace(0.0, 1.0, num_frames)
+    from_first, from_last = carried(first_HWC, last_HWC, shares.tolist())
+    u = shares[:, None, None, None]
+    return ((1 - u) * from_first + u * from_last).round().astype(np.uint8)
 
 
 def cross_faded(first_HWC: np.ndarray, last_HWC: np.ndarray, num_frames: int) -> np.ndarray:

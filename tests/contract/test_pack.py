@@ -44,7 +44,7 @@ ALLOWED = {
     "diffusion": {"domain"},
     "conditioning": {"domain"},
     "data": {"domain", "files"},
-    "evaluation": {"domain"},
+    "evaluation": {"conditioning", "domain"},
     "releases": {"domain"},
     "sampling": BELOW_TRAINING,
     "loading": BELOW_TRAINING,

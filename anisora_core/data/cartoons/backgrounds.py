@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from .drawing import Points, ellipse, opencv, paint, rounded
+from .drawing import Points, ellipse, paint, rounded
 from .styles import Line, Palette, line_colour
 
 ART = Path(__file__).parent / "art"
@@ -53,7 +54,6 @@ def read_picture(path: Path) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def _read(path: Path) -> np.ndarray:
-    cv2 = opencv()
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise ValueError(f"art file {path.name} cannot be read; restore the folder {path.parent.name}")
@@ -63,7 +63,7 @@ def _read(path: Path) -> np.ndarray:
 def cover_with(picture: np.ndarray, tall: int, wide: int) -> np.ndarray:
     scale = max(tall / picture.shape[0], wide / picture.shape[1])
     size = (max(wide, round(picture.shape[1] * scale)), max(tall, round(picture.shape[0] * scale)))
-    return opencv().resize(picture, size, interpolation=3 if scale < 1 else 1)[:tall, :wide].copy()
+    return cv2.resize(picture, size, interpolation=3 if scale < 1 else 1)[:tall, :wide].copy()
 
 
 def blob(image: np.ndarray, points: Points, rng: np.random.Generator, palette: Palette, line: Line) -> None:
@@ -75,7 +75,7 @@ def blob(image: np.ndarray, points: Points, rng: np.random.Generator, palette: P
         return
     rgb, alpha = np.ascontiguousarray(image[..., :3]), np.ascontiguousarray(image[..., 3])
     paint(rgb, points, fill, outline, line.width * image.shape[0] / MARGIN)
-    opencv().fillPoly(alpha, np.round(points).astype(np.int32)[None], 255)
+    cv2.fillPoly(alpha, [np.round(points).astype(np.int32)], 255)
     image[..., :3], image[..., 3] = rgb, alpha
 
 

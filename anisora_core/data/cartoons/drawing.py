@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+import cv2
 import numpy as np
 
 Points = np.ndarray
 Colour = tuple[int, int, int]
 _SHIFT = 4  # sub-pixel bits OpenCV keeps
 
-
-def opencv() -> Any:
-    """OpenCV, on one thread: the trainer wants the other cores."""
-    try:
-        import cv2
-    except ImportError:
-        raise ValueError("cartoons need OpenCV; install the extra `data` (opencv-python-headless)") from None
-    cv2.setNumThreads(1)
-    return cv2
+cv2.setNumThreads(1)  # the trainer wants the other cores
 
 
 @dataclass(frozen=True)
@@ -64,8 +56,7 @@ def rounded(points: Points, rounds: int = 2) -> Points:
 
 
 def paint(image: np.ndarray, points: Points, fill: Colour, line: Colour | None, line_width: float) -> None:
-    cv2 = opencv()
-    fixed = np.round(points * (1 << _SHIFT)).astype(np.int32)[None]
+    fixed = [np.round(points * (1 << _SHIFT)).astype(np.int32)]
     cv2.fillPoly(image, fixed, fill, cv2.LINE_AA, _SHIFT)
     if line is not None and line_width > 0.0:
         cv2.polylines(image, fixed, True, line, max(1, round(line_width)), cv2.LINE_AA, _SHIFT)
@@ -73,7 +64,6 @@ def paint(image: np.ndarray, points: Points, fill: Colour, line: Colour | None, 
 
 def cover(mask: np.ndarray, points: Points, margin: float) -> None:
     """Set the pixels a shape can touch, its line and anti-aliasing included."""
-    cv2 = opencv()
-    fixed = np.round(points * (1 << _SHIFT)).astype(np.int32)[None]
+    fixed = [np.round(points * (1 << _SHIFT)).astype(np.int32)]
     cv2.fillPoly(mask, fixed, 1, cv2.LINE_8, _SHIFT)
     cv2.polylines(mask, fixed, True, 1, max(1, int(np.ceil(margin)) * 2 + 1), cv2.LINE_8, _SHIFT)

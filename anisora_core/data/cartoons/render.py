@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from .backgrounds import ART, MARGIN, Background, make_background, read_picture
-from .drawing import Part, cover, opencv, paint, rotated
+from .drawing import Part, cover, paint, rotated
 from .motion import Pose, ease
 from .shots import Actor, Shot, caption_of
 from .styles import line_colour
@@ -152,15 +153,15 @@ def draw(
     for layer in layers:
         if layer.sprite is not None:
             matrix = layer.matrix + np.array([[0, 0, offset], [0, 0, 0]])
-            composite(image, opencv().warpAffine(layer.sprite, matrix, (wide, tall), flags=1))
+            composite(image, cv2.warpAffine(layer.sprite, matrix, (wide, tall), flags=1))
         for part in layer.parts:
             outline = line_colour(shot.line, part.fill) if part.outlined and shot.line.width else None
             paint(image, part.points + [offset, 0.0], part.fill, outline, shot.line.width * tall * 0.8)
     if view.zoom != 1.0:
         z = view.zoom
         matrix = np.array([[z, 0, wide / 2 * (1 - z)], [0, z, tall / 2 * (1 - z)]])
-        image = opencv().warpAffine(image, matrix, (wide, tall), flags=1, borderMode=1)
-    return opencv().resize(image, (width, height), interpolation=3)
+        image = cv2.warpAffine(image, matrix, (wide, tall), flags=1, borderMode=1)
+    return cv2.resize(image, (width, height), interpolation=3)
 
 
 def camera_offset(view: View, wide: int) -> float:
@@ -194,7 +195,7 @@ def motion(
             mask[:] = 1
             pan = abs(camera_offset(views[f + 1], wide) - camera_offset(views[f], wide)) * 0.7
             moved += (pan + 0.35 * abs(views[f + 1].zoom - views[f].zoom) * tall) * tall * wide
-        moving[f] = opencv().resize(mask * 255, (width, height), interpolation=3) > 0
+        moving[f] = cv2.resize(mask * 255, (width, height), interpolation=3) > 0
         displacement.append(moved / (tall * wide) / tall)
     moving[-1] = moving[-2] if len(layers) > 1 else False
     return moving, displacement or [0.0]
@@ -225,6 +226,6 @@ def moved_layer(mask: np.ndarray, now: Layer, after: Layer, line: float) -> floa
             continue
         for part in (before, later):
             cover(mask, part.points, line * 0.5 + 2.0)
-        area = min(abs(float(opencv().contourArea(before.points.astype(np.float32)))), tall * wide)
+        area = min(abs(float(cv2.contourArea(before.points.astype(np.float32)))), tall * wide)
         moved += float(np.hypot(*(later.points - before.points).T).mean()) * area
     return moved

@@ -4,10 +4,16 @@ from dataclasses import replace
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.conditioning.guide import encode_guide
+from comfyui_anisora.anisora_core.conditioning.guide import canvas_of_keyframes, centred, encode_guide
 from comfyui_anisora.anisora_core.conditioning.masks import feather, fit_area, pack_mask
 from comfyui_anisora.anisora_core.conditioning.prompt import compose_prompt
-from comfyui_anisora.anisora_core.domain.conditions import GuideRules, Keyframe, MotionArea, Timeline
+from comfyui_anisora.anisora_core.domain.conditions import (
+    GuideRules,
+    Keyframe,
+    MotionArea,
+    PlacedKeyframe,
+    Timeline,
+)
 from comfyui_anisora.anisora_core.domain.geometry import LatentGrid
 
 GRID = LatentGrid()
@@ -62,13 +68,27 @@ def test_keyframes_stand_on_grey_and_strength_mixes_with_it():
     assert guide.mask_BMTHW[0, 3, 2].eq(0.5).all()
 
 
-def test_cross_fade_fills_what_is_not_given_with_the_keyframes_around_it():
+def test_flow_fills_what_is_not_given_with_the_keyframes_around_it():
     encode = Recorder()
-    keys = timeline(Keyframe(RED, "2"), Keyframe(BLUE, "6"))
-    guide = encode_guide(keys, replace(RULES, between="cross_fade"), encode)
-    red = [1.0, 1.0, 1.0, 0.5, 0.0, -0.5, -1.0, -1.0, -1.0]
+    keys = timeline(Keyframe(RED, "2"), Keyframe(BLUE, "6", 0.5))
+    guide = encode_guide(keys, replace(RULES, between="flow"), encode)
+    red = [1.0, 1.0, 1.0, 0.625, 0.25, -0.125, -0.5, -0.5, -0.5]
     assert encode.videos[0][0, 0, :, 0, 0].tolist() == red
-    assert guide.mask_BMTHW[0, :, 1:, 0, 0].T.flatten().tolist() == [0, 1, 0, 0, 0, 1, 0, 0]
+    mask = guide.mask_BMTHW[0, :, 1:, 0, 0].T.flatten()
+    assert mask.tolist() == [0, 1, 0, 0, 0, 0.5, 0, 0]
+
+
+def test_flow_moves_what_moves_between_keyframes():
+    def square_at(left: int) -> torch.Tensor:
+        picture = torch.full((64, 64, 3), 0.2)
+        picture[20:40, left : left + 20] = 0.9
+        return picture
+
+    placed = [PlacedKeyframe(0, square_at(16), 1.0), PlacedKeyframe(8, square_at(24), 1.0)]
+    middle = canvas_of_keyframes(placed, Timeline(9, 8.0, 64, 64), "flow").video_CFHW[:, 4]
+    faded = torch.lerp(centred(square_at(16)), centred(square_at(24)), 0.5)
+    truth = centred(square_at(20))
+    assert (middle - truth).square().mean() < 0.3 * (faded - truth).square().mean()
 
 
 def test_condition_gives_everything_outside_the_area_from_the_keyframe_before():

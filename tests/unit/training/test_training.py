@@ -166,7 +166,7 @@ def test_what_a_canvas_gives_is_true():
         canvas = random_canvas(frames, moving, ConditionMix(weak_keyframe=0.0), np.random.default_rng(seed))
         error = (canvas.video_CFHW - truth * canvas.given_mask_FHW).abs().max()
         assert error < 1e-5
-        filled = random_canvas(frames, moving, ConditionMix(), np.random.default_rng(seed), "cross_fade")
+        filled = random_canvas(frames, moving, ConditionMix(), np.random.default_rng(seed), "flow")
         error = (filled.video_CFHW - truth).abs() * (filled.given_mask_FHW == 1.0)
         assert error.max() < 1e-5
 
