@@ -291,7 +291,12 @@ def art_summary(
 
 def settings() -> dict[str, Any]:
     """Of the release, with which all is made."""
-    named = {"cfg": RELEASE.cfg_scale, "shift": RELEASE.shift, "sampler": RELEASE.sampler}
+    named = {
+        "cfg": RELEASE.cfg_scale,
+        "guidance": RELEASE.guidance,
+        "shift": RELEASE.shift,
+        "sampler": RELEASE.sampler,
+    }
     return {"steps": RELEASE.steps, **named, "size": RELEASE.size, "frames": RELEASE.num_frames}
 
 

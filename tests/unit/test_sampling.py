@@ -26,6 +26,13 @@ def test_the_sampler_of_listed_steps_needs_a_release_with_a_list(name):
         _ = settings_of(RELEASES[name], sampler="optimal", steps=16).sigmas
 
 
+def test_early_guidance_ends_after_the_noisiest_steps():
+    release = RELEASES["mini"]
+    settings = settings_of(release)
+    scales = [settings.scale(sigma) for sigma in settings.sigmas[:-1]]
+    assert scales == [release.cfg_scale] * 2 + [1.0] * 10
+
+
 @pytest.fixture
 def wan():
     model = WanTransformer(WAN)

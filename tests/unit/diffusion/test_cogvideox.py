@@ -17,8 +17,6 @@ from comfyui_anisora.anisora_core.diffusion.schedules import (
     sigma_of_alpha,
     zero_terminal_snr,
 )
-from comfyui_anisora.anisora_core.releases import RELEASES
-from comfyui_anisora.anisora_core.sampling import settings_of
 
 AUTHORS_50 = """2.291 2.544 6.974 6.420 2.788 4.272 1.038 4.170 1.618 6.983 1.005 2.872 6.977 1.633 4.330 2.437 6.377
 6.007 3.448 3.198 1.655 6.610 1.195 4.295 6.985 1.521 1.762 1.058 4.128 1.482 2.003 5.948 4.143 6.531 6.140 7.000
@@ -121,13 +119,6 @@ def test_the_authors_curve_equals_their_sequence_and_the_sane_one_rises():
     sane = [rising(6.0, sigmas)(sigma) for sigma in sigmas[:-1]]
     assert sane == sorted(sane)
     assert (round(sane[0], 2), round(sane[-1], 2)) == (1.0, 6.86)
-
-
-def test_early_guidance_ends_after_the_noisiest_steps():
-    release = RELEASES["mini"]
-    settings = settings_of(release)
-    scales = [settings.scale(sigma) for sigma in settings.sigmas[:-1]]
-    assert scales == [release.cfg_scale] * 2 + [1.0] * 10
 
 
 def test_guidance_follows_its_curve_and_skips_the_second_pass_at_one():
