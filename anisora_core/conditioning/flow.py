@@ -35,19 +35,15 @@ def carried(
     """
     cv2 = opencv()
     height, width = first_HWC.shape[:2]
-    forward, backward = flow(first_HWC, last_HWC), flow(last_HWC, first_HWC)
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    here = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).astype(np.float32)
 
-    def pulled(image: np.ndarray, field: np.ndarray, amount: float) -> np.ndarray:
-        shift = field * np.float32(amount)  # OpenCV's maps must be float32
-        return cv2.remap(
-            image.astype(np.float32),
-            x - shift[..., 0],
-            y - shift[..., 1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+    def pulled(image: np.ndarray, field: np.ndarray, amounts: Sequence[float]) -> np.ndarray:
+        exact = image.astype(np.float32)
+        looks = (here - field * np.float32(amount) for amount in amounts)  # OpenCV's maps must be float32
+        rows = [
+            cv2.remap(exact, look, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for look in looks
+        ]
+        return np.stack(rows)
 
-    from_first = [pulled(first_HWC, forward, share) for share in shares]
-    from_last = [pulled(last_HWC, backward, 1.0 - share) for share in shares]
-    return np.stack(from_first), np.stack(from_last)
+    from_first = pulled(first_HWC, flow(first_HWC, last_HWC), shares)
+    return from_first, pulled(last_HWC, flow(last_HWC, first_HWC), [1.0 - share for share in shares])

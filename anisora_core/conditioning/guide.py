@@ -53,7 +53,9 @@ def canvas_of_keyframes(
 def flowing(earlier: PlacedKeyframe, later: PlacedKeyframe) -> Tensor:
     """CFHW of the frames between two keyframes: both carried along their flow and mixed by distance and strength."""
     shares = torch.arange(1, later.frame - earlier.frame) / (later.frame - earlier.frame)
-    pictures = [(key.image_HWC.clamp(0.0, 1.0) * 255.0).round().byte().numpy() for key in (earlier, later)]
+    pictures = [
+        (key.image_HWC.clamp(0.0, 1.0) * 255.0).round().byte().cpu().numpy() for key in (earlier, later)
+    ]
     from_earlier, from_later = (
         torch.from_numpy(moved).movedim(3, 0) / 127.5 - 1.0
         for moved in carried(pictures[0], pictures[1], shares.tolist())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..conditioning.flow import flow, opencv
+from ..conditioning.flow import flow
 
 _MOMENTS = (0.2, 0.4, 0.6, 0.8, 1.0)
 _CELLS = 8
@@ -17,7 +18,6 @@ _CELLS = 8
 
 def action_features(frames_FHWC: np.ndarray) -> np.ndarray:
     """Flow and absolute change from the first frame at five moments, averaged over an 8 x 8 grid."""
-    cv2 = opencv()
     last = len(frames_FHWC) - 1
     side = 64
     small = [
