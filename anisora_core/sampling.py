@@ -15,7 +15,7 @@ from torch import Tensor
 from .checkpoints.components import Experts, Transformer
 from .checkpoints.lora import Lora
 from .diffusion.experts import with_experts
-from .diffusion.guidance import Scale, authors_dynamic, early, rising, with_cfg, with_hold
+from .diffusion.guidance import Scale, authors_dynamic, early, left_open, rising, with_cfg, with_hold
 from .diffusion.optimal_steps import listed_sigmas
 from .diffusion.prediction import Flow, Velocity, VelocityModel
 from .diffusion.samplers import GRID_START, SAMPLERS, euler, sde_dpmpp_2m
@@ -75,6 +75,10 @@ class Settings:
         if self.guidance == "authors":
             return authors_dynamic(gain, lambda sigma: int(predicted.timestep(sigma)), steps=self.steps)
         return self.cfg_scale
+
+    def where(self, mask_BMTHW: Tensor) -> Tensor | None:
+        """Where guidance acts, [B, 1, T, H, W]; None: everywhere."""
+        return left_open(mask_BMTHW) if self.guidance == "early" and mask_BMTHW.shape[1] else None
 
 
 def settings_of(
@@ -268,7 +272,7 @@ def denoiser(
         if cache is not None:
             cond, uncond = cache.wrap(cond, uncond)
         predict = settings.prediction.denoiser
-        return with_cfg(predict(cond), predict(uncond), settings.scale)
+        return with_cfg(predict(cond), predict(uncond), settings.scale, settings.where(guide.mask_BMTHW))
 
     if not isinstance(transformer, Experts):
         return guided(transformer)

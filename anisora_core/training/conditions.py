@@ -19,11 +19,11 @@ from ..domain.conditions import Between, Canvas, PlacedKeyframe, Timeline
 class ConditionMix:
     """Probabilities of what is given; the rest is keyframes at 2 to `max_keyframes` uniformly drawn frames."""
 
-    nothing: float = 0.08
-    first: float = 0.24
-    first_and_last: float = 0.22
-    last: float = 0.06
-    motion_area: float = 0.20
+    nothing: float = 0.03
+    first: float = 0.26
+    first_and_last: float = 0.26
+    last: float = 0.05
+    motion_area: float = 0.24
     max_keyframes: int = 6
     weak_keyframe: float = 0.15
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,10 +105,23 @@ def encode_bucket(
 
 
 class LatentBatches(Dataset[dict[str, Tensor]]):
-    """Item i is a batch of one bucket, drawn by share; everything is held in memory."""
+    """Item i is a batch of one bucket, drawn by share; everything is held in memory.
 
-    def __init__(self, folder: Path, buckets: Sequence[Bucket], *, seed: int) -> None:
-        self.buckets, self.seed = list(buckets), seed
+    `undrawn`: share of clips shown without what is given, with the guide of an empty canvas instead: `blank` makes it,
+    [C, T, h, w].
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        buckets: Sequence[Bucket],
+        *,
+        seed: int,
+        blank: Callable[[Bucket], Tensor],
+        undrawn: float = 0.0,
+    ) -> None:
+        self.buckets, self.seed, self.undrawn = list(buckets), seed, undrawn
+        self.blanks = [blank(bucket) for bucket in self.buckets]
         self.tensors = [self._read(folder, bucket) for bucket in self.buckets]
         shares = np.array([bucket.share for bucket in self.buckets])
         self.shares = shares / shares.sum()
@@ -131,10 +144,13 @@ class LatentBatches(Dataset[dict[str, Tensor]]):
         rows = torch.from_numpy(rng.integers(len(tensors["latent"]), size=bucket.batch))
         draw = torch.from_numpy(rng.integers(tensors["guide"].shape[1], size=bucket.batch))
         ids, text_mask = tensors["ids"][rows].long(), tensors["text_mask"][rows].long()
+        guide, mask = tensors["guide"][rows, draw].float(), tensors["mask"][rows, draw].float()
+        hidden = torch.from_numpy(rng.random(bucket.batch) < self.undrawn)
+        guide[hidden], mask[hidden] = self.blanks[which].float(), 0.0
         return {
             "latent": tensors["latent"][rows].float(),
-            "guide": tensors["guide"][rows, draw].float(),
-            "mask": tensors["mask"][rows, draw].float(),
+            "guide": guide,
+            "mask": mask,
             "ids": ids,
             "text_mask": text_mask,
         }

@@ -20,6 +20,7 @@ import torch
 
 from ...checkpoints.components import Mini
 from ...checkpoints.load import MINI_DIR, load_mini
+from ...generate import vae_encoder
 from ...layers.attention import explicit_attention, torch_attention
 from ...models.text import ByteTextEncoder, TextConfig, init_byte_positions
 from ...models.wan.config import MINI, MINI_VAE, WanConfig, WanVAEConfig
@@ -68,6 +69,7 @@ class Recipe:
     weak: Settings
     strong: Settings
     mix: ConditionMix = ConditionMix()
+    undrawn: float = 0.12
     seed: int = 1
     own_vae: bool = True
 
@@ -282,9 +284,15 @@ def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
             block.compile(dynamic=False)
     ids, mask = model.text_encoder.tokenize([""])
     chosen = recipe.strong_buckets if strong else recipe.weak_buckets
-    data = LatentBatches(job.run_dir / "latents", chosen, seed=recipe.seed + strong)
     settings = recipe.strong if strong else recipe.weak
     vae = trained_vae(job)
+    data = LatentBatches(
+        job.run_dir / "latents",
+        chosen,
+        seed=recipe.seed + strong,
+        blank=partial(empty_guide, vae),
+        undrawn=recipe.undrawn,
+    )
     with mixed_precision(job.device):
         metric = pixel_metric(vae, data.some_latents(8).to(job.device), job.rng())
     objective = FlowMatching(ids[0], mask[0], metric)
@@ -292,6 +300,11 @@ def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
     with mixed_precision(job.device):
         made_by = Mini(model.transformer, vae, model.text_encoder)
         sample_sheet(made_by, RELEASES[MINI_NAME], folder / "samples.png")
+
+
+def empty_guide(vae: WanVAE, bucket: Bucket) -> torch.Tensor:
+    """[C, T, h, w] of a canvas on which nothing is given."""
+    return vae_encoder(vae)(torch.zeros(1, 3, bucket.num_frames, *bucket.size))[0].cpu()
 
 
 def new_text_to_video(job: Job) -> TextToVideo:

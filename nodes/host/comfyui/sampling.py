@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import comfy.model_management
+import comfy.model_patcher
 import comfy.sample
 import comfy.samplers
 import torch
 from torch import Tensor
 
-from ....anisora_core.diffusion.guidance import Scale, with_cfg
+from ....anisora_core.diffusion.guidance import only_where, with_cfg
 from ....anisora_core.diffusion.prediction import Velocity, VelocityModel
 from ....anisora_core.diffusion.samplers import GRID_START
 from ....anisora_core.diffusion.stepcache import FasterCache
 from ....anisora_core.domain.noise import seeded_draws
 from ....anisora_core.domain.protocols import Denoiser, Step
 from ....anisora_core.sampling import Settings, cached, stepper
+from ..masks import from_concat_mask
 from . import Progress
 from .model import FlowOfVelocity, truncated
 
@@ -120,12 +122,15 @@ class Relay(HostSampler):
 
 
 class Guided(comfy.samplers.CFGGuider):
-    """Classifier-free guidance whose scale may change with the noise level; without a second pass at 1."""
+    """Classifier-free guidance as the settings have it: its scale may change with the noise level, and with the place; without
+    a second pass at 1."""
 
-    def __init__(self, model: Any, positive: Any, negative: Any, scale: float | Scale) -> None:
+    def __init__(self, model: Any, positive: Any, negative: Any, settings: Settings) -> None:
         super().__init__(model)
         self.set_conds(positive, negative)
-        self.scale = scale
+        self.scale = settings.scale
+        mask = positive[0][1].get("concat_mask")
+        self.where = None if mask is None else settings.where(from_concat_mask(mask))
 
     def predict_noise(
         self,
@@ -134,8 +139,17 @@ class Guided(comfy.samplers.CFGGuider):
         model_options: dict[str, Any] | None = None,
         seed: int | None = None,
     ) -> Tensor:
+        where, options = self.where, dict(model_options or {})
         self.cfg = self.scale(float(timestep.flatten()[0])) if callable(self.scale) else self.scale
-        return super().predict_noise(x, timestep, model_options or {}, seed)
+        if where is not None and not where.any():
+            self.cfg = 1.0
+        if where is not None and self.cfg != 1.0:
+
+            def there(told: dict[str, Any]) -> Tensor:
+                return only_where(where, told["denoised"], told["cond_denoised"])
+
+            options = comfy.model_patcher.set_model_options_post_cfg_function(options, there)
+        return super().predict_noise(x, timestep, options, seed)
 
 
 class Cached(Guided):
@@ -144,7 +158,7 @@ class Cached(Guided):
     def __init__(
         self, model: Any, positive: Any, negative: Any, settings: Settings, cache: FasterCache
     ) -> None:
-        super().__init__(model, positive, negative, settings.scale)
+        super().__init__(model, positive, negative, settings)
         assert isinstance(settings.prediction, Velocity)
         self.predicted = settings.prediction
         self.passes = cache.wrap(self.network("positive"), self.network("negative"))
@@ -224,7 +238,7 @@ def sample(
     def run(one: Any, sampler: HostSampler) -> Tensor:
         told, mask = exact(one, settings), latent.get("noise_mask")
         with cached(one.model.diffusion_model, cache):
-            guider = Guided(told, positive, negative, settings.scale)
+            guider = Guided(told, positive, negative, settings)
             if cache is not None:
                 guider = Cached(told, positive, negative, settings, cache)
             return guider.sample(

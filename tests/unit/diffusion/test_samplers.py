@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.diffusion.guidance import with_cfg, with_hold
+from comfyui_anisora.anisora_core.diffusion.guidance import left_open, with_cfg, with_hold
 from comfyui_anisora.anisora_core.diffusion.prediction import Flow
 from comfyui_anisora.anisora_core.diffusion.samplers import SAMPLERS
 from comfyui_anisora.anisora_core.diffusion.schedules import flow_sigmas
@@ -96,6 +96,31 @@ def test_cfg_of_one_runs_one_pass():
     assert calls == []
     guided = with_cfg(lambda x, s: x * 2, lambda x, s: x, 3.0)
     assert guided(torch.ones(1), 0.5) == 4.0
+
+
+def test_guidance_acts_where_it_is_said_to_and_nowhere_takes_one_pass():
+    calls = []
+
+    def uncond(x, sigma):
+        calls.append(sigma)
+        return x
+
+    x = torch.ones(1, 1, 3, 1, 1)
+    where = torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 3, 1, 1)
+    guided = with_cfg(lambda x, s: x * 2, uncond, 3.0, where)
+    assert guided(x, 0.5).flatten().tolist() == [2.0, 3.0, 4.0]
+    calls.clear()
+    with_cfg(lambda x, s: x * 2, uncond, 3.0, where * 0)(x, 0.5)
+    assert calls == []
+
+
+def test_words_decide_what_no_drawing_follows():
+    given = torch.zeros(1, 4, 6, 1, 2)
+    given[:, 1, 1], given[:, 0, 3] = 1.0, 0.5  # keyframes in latents 1 and 3, the second at half strength
+    given[:, :, 3:, :, 1] = 1.0  # the second pixel stays given
+    left, right = left_open(given)[0, 0, :, 0].T.tolist()
+    assert left == [1.0, 0.0, 0.5, 0.5, 1.0, 1.0]
+    assert right == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
 def test_hold_keeps_what_is_kept_at_every_noise_level():

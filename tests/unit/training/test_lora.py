@@ -25,7 +25,7 @@ from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to
 from comfyui_anisora.anisora_core.training.loop import Settings, train
 from comfyui_anisora.anisora_core.training.lora import trainer as trainer_module
 from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
-from comfyui_anisora.anisora_core.training.lora.batches import LoraBatches, Words, pools_of, prompt_of
+from comfyui_anisora.anisora_core.training.lora.batches import LoraBatches, Pool, Words, pools_of, prompt_of
 from comfyui_anisora.anisora_core.training.lora.events import (
     Encoding,
     Finished,
@@ -37,7 +37,7 @@ from comfyui_anisora.anisora_core.training.lora.events import (
     from_json,
     to_json,
 )
-from comfyui_anisora.anisora_core.training.lora.examples import Example, Told
+from comfyui_anisora.anisora_core.training.lora.examples import Encoded, Example, Told
 from comfyui_anisora.anisora_core.training.lora.objective import LoraObjective, NoiseLevels
 from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
@@ -215,6 +215,26 @@ def test_prompts_say_the_style_and_what_moves_and_plain_ones_not_the_style():
     shuffled = {prompt_of(example, made, Words("", shuffle=True, keep=1), release, n) for n in range(6)}
     assert len(shuffled) == 2
     assert all(text.startswith("Ink style, a ") for text in shuffled)
+
+
+class Kept:
+    """A cache of one example, and of texts that are the prompt's length."""
+
+    def read(self, what: Example | str) -> Encoded | torch.Tensor:
+        if isinstance(what, str):
+            return torch.tensor([len(what)])
+        latent = torch.zeros(16, 2, 4, 4)
+        return Encoded(latent, latent, latent[:4], latent, Told(2.0))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 1.0])
+def test_without_words_a_prior_step_wants_what_the_network_says_without_words(dropout):
+    example = Example(replace(item("a"), caption="ink style, a girl"), "move", (32, 32), 5, 0, 12.0)
+    pools = [Pool([example], 1.0, is_given=True, is_prior=True)]
+    words = Words("ink style", dropout=dropout)
+    row = LoraBatches(pools, Kept(), Kept(), words, RELEASES["mini"], 1, 0)[0]
+    lengths = [len(f"{start}a girl. motion score: 2.0.") for start in ("ink style, ", "")]
+    assert [int(row["text"]), int(row["plain"])] == ([0, 0] if dropout else lengths)
 
 
 @pytest.mark.parametrize("move", MOVES)

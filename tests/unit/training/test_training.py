@@ -21,11 +21,12 @@ from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
 from comfyui_anisora.anisora_core.training.autoencoder import pixel_metric
 from comfyui_anisora.anisora_core.training.conditions import ConditionMix, random_area, random_canvas
 from comfyui_anisora.anisora_core.training.export import export_mini
-from comfyui_anisora.anisora_core.training.latents import Bucket
+from comfyui_anisora.anisora_core.training.latents import Bucket, LatentBatches
 from comfyui_anisora.anisora_core.training.loop import Settings, train
 from comfyui_anisora.anisora_core.training.recipes import mini as recipe_module
 from comfyui_anisora.anisora_core.training.recipes.mini import CPU
 from comfyui_anisora.anisora_core.training.text_to_video import FlowMatching, TextToVideo
+from safetensors.torch import save_file
 
 TINY_VAE = replace(MINI_VAE, encoder_dim=8, decoder_dim=8)
 TINY_TEXT = TextConfig(dim=24, ffn_dim=32, num_layers=1, num_heads=2, head_dim=12, max_length=16)
@@ -79,6 +80,33 @@ def test_loss_falls_and_a_resumed_run_continues_where_it_stopped(tmp_path):
     assert states[0]["step"] == states[1]["step"] == 12
     for key, value in states[0]["model"].items():
         assert torch.equal(value, states[1]["model"][key]), key
+
+
+def test_what_is_given_counts_more():
+    batch = OneBatch()[0]
+    model, rng = tiny_model(), torch.Generator
+    with torch.no_grad():
+        loss, told = objective()(model, batch | {"mask": batch["mask"] * 0}, rng().manual_seed(7))
+        heavier, _ = objective()(model, batch, rng().manual_seed(7))
+    assert told["low_noise"] > 0.0
+    assert float(heavier) == pytest.approx(3.0 * float(loss), rel=1e-4)  # the first answer is 0 either way
+
+
+def test_a_share_of_clips_is_shown_without_what_is_given(tmp_path):
+    bucket = Bucket(5, (32, 32), 1.0, batch=400)
+    ones = torch.ones(3, 1, 16, 2, 4, 4)
+    kept = {"latent": ones[:, 0].clone(), "guide": ones, "mask": ones[:, :, :4].clone()}
+    kept |= {"ids": torch.zeros(3, 8, dtype=torch.int16), "text_mask": torch.ones(3, 8, dtype=torch.bool)}
+    save_file(kept, tmp_path / f"{bucket.name}_000000.safetensors")
+    batches = LatentBatches(
+        tmp_path, [bucket], seed=0, blank=lambda _: torch.full((16, 2, 4, 4), 7.0), undrawn=0.25
+    )
+    made = batches[0]
+    hidden = made["guide"].eq(7.0).flatten(1).all(1)
+    assert 0.15 < hidden.float().mean() < 0.35
+    assert made["mask"][hidden].eq(0.0).all()
+    assert made["mask"][~hidden].eq(1.0).all()
+    assert made["guide"][~hidden].eq(1.0).all()
 
 
 def test_the_metric_weighs_a_channel_by_the_pixels_it_changes():
