@@ -11,8 +11,8 @@ from .domain.geometry import LatentGrid
 
 FamilyName = Literal["wan", "cogvideox"]
 Part = Literal["transformer", "high_noise", "low_noise", "vae", "text_encoder", "image_encoder"]
-Guidance = Literal["constant", "rising", "early", "authors"]
-GUIDANCE: tuple[Guidance, ...] = ("constant", "rising", "early", "authors")
+Guidance = Literal["constant", "rising", "early", "authors", "open"]
+GUIDANCE: tuple[Guidance, ...] = ("constant", "rising", "early", "authors", "open")
 MINI_NAME = "mini"
 
 _WAN_NEGATIVE = (
@@ -200,11 +200,11 @@ _MINI = Release(
     name=MINI_NAME,
     title="mini (in the box, runs on a CPU)",
     family="wan",
-    steps=12,
-    sampler="unipc",
+    steps=4,
+    sampler="euler",
     shift=2.0,
-    cfg_scale=8.0,
-    guidance="early",
+    cfg_scale=5.0,
+    guidance="open",
     fps=12.0,
     num_frames=33,
     sizes=((128, 128), (160, 128), (128, 160)),

@@ -78,7 +78,7 @@ class Settings:
 
     def where(self, mask_BMTHW: Tensor) -> Tensor | None:
         """Where guidance acts, [B, 1, T, H, W]; None: everywhere."""
-        return left_open(mask_BMTHW) if self.guidance == "early" and mask_BMTHW.shape[1] else None
+        return left_open(mask_BMTHW) if self.guidance == "open" and mask_BMTHW.shape[1] else None
 
 
 def settings_of(

@@ -85,8 +85,8 @@ class AniSoraSampler:
                     ["auto", *GUIDANCE],
                     {
                         "default": "auto",
-                        "tooltip": "How cfg runs over the steps. rising: from 1 to cfg. early: at the noisiest steps alone, which is fast. "
-                        "authors: AniSora V1's curve to the letter, which jumps about. auto: the release's.",
+                        "tooltip": "How cfg runs over the steps. rising: from 1 to cfg. early: at the noisiest steps alone, and only where no later "
+                        "drawing decides, which is fast. authors: AniSora V1's curve to the letter, which jumps about. auto: the release's.",
                     },
                 ),
                 "faster_cache": (

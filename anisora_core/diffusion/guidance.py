@@ -63,7 +63,7 @@ def rising(gain: float, sigmas: Sequence[float], *, power: float = 5.0) -> Scale
 
 def early(scale: float, *, above: float = 0.94) -> Scale:
     """`scale` at noise levels above `above`, where the motion is decided, then 1 (an interval as in Kynkäänniemi et al. 2024,
-    arXiv 2404.07724). Meant for what is `left_open`."""
+    arXiv 2404.07724)."""
     return lambda sigma: scale if sigma > above else 1.0
 
 
