@@ -85,8 +85,8 @@ class AniSoraSampler:
                     ["auto", *GUIDANCE],
                     {
                         "default": "auto",
-                        "tooltip": "How cfg runs over the steps. rising: from 1 to cfg. early: at the noisiest steps alone, and only where no later "
-                        "drawing decides, which is fast. authors: AniSora V1's curve to the letter, which jumps about. auto: the release's.",
+                        "tooltip": "How cfg runs over the steps. rising: from 1 to cfg. early: at the noisiest steps alone, which is fast. "
+                        "authors: AniSora V1's curve to the letter, which jumps about. open: only where no later drawing decides. auto: the release's.",
                     },
                 ),
                 "faster_cache": (
@@ -152,9 +152,7 @@ class AniSoraSamplerSelect:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        tip = (
-            "unipc: V2 to V3.2 and mini. sde_dpmpp_2m: V1. optimal: Euler over AniSora Sigmas' list of steps."
-        )
+        tip = "unipc: V2 to V3.2. euler: mini. sde_dpmpp_2m: V1. optimal: Euler over AniSora Sigmas' list of steps."
         return {"required": {"sampler": (list(SAMPLER_NAMES), {"default": "unipc", "tooltip": tip})}}
 
     def pick(self, sampler: str) -> tuple[Any]:

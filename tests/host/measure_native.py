@@ -192,6 +192,8 @@ def mini():
     record(scene, "the core without a host", made, scene.core("euler", 4, 2.0))
     early = scene.ours("euler", 4, 6.0, guidance="early")
     record(scene, "early guidance, the core without a host", early, scene.core("euler", 4, 6.0, "early"))
+    left_open = scene.ours("euler", 4, 5.0, guidance="open")
+    record(scene, "open guidance, the core without a host", left_open, scene.core("euler", 4, 5.0, "open"))
     unipc = scene.ours("unipc", 4, 2.0)
     levels = sigmas_of(scene, 4, "unipc")
     record(

@@ -49,6 +49,7 @@ def measured(request, tmp_path_factory) -> dict:
         "mini: KSampler, euler on its own levels, against our euler on them",
         "mini: the core without a host",
         "mini: early guidance, the core without a host",
+        "mini: open guidance, the core without a host",
         "mini: held outside an area, against the core",
         "mini: held, from below the usual first level (unipc, shift 0.5), against the core",
         "V3.1: host's euler in SamplerCustomAdvanced",
