@@ -27,10 +27,20 @@ def test_the_sampler_of_listed_steps_needs_a_release_with_a_list(name):
 
 
 def test_early_guidance_ends_after_the_noisiest_steps():
-    release = RELEASES["mini"]
-    settings = settings_of(release)
+    settings = settings_of(RELEASES["mini"], steps=12, cfg_scale=8.0, guidance="early")
     scales = [settings.scale(sigma) for sigma in settings.sigmas[:-1]]
-    assert scales == [release.cfg_scale] * 2 + [1.0] * 10
+    assert scales == [8.0] * 2 + [1.0] * 10
+
+
+def test_open_guidance_is_everywhere_but_between_what_is_given():
+    given = torch.zeros(1, 4, 3, 2, 2)
+    given[:, :, 0] = 1.0
+    mini = settings_of(RELEASES["mini"])
+    assert mini.scale == RELEASES["mini"].cfg_scale
+    assert mini.where(given)[0, 0, :, 0, 0].tolist() == [0.0, 1.0, 1.0]
+    given[:, :, 2] = 1.0
+    assert not mini.where(given).any()
+    assert settings_of(RELEASES["V3.2"]).where(given) is None
 
 
 @pytest.fixture
