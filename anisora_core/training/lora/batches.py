@@ -82,7 +82,9 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
         made = self.cache.read(example)
         is_dropped, order = rng.random() < self.words.dropout, int(rng.integers(self.words.orders))
         prompt = "" if is_dropped else prompt_of(example, made.told, self.words, self.release, order)
-        plain = "" if is_dropped else self.plain(example, made.told)
+        plain = None
+        if pool.is_prior:
+            plain = "" if is_dropped else self.plain(example, made.told)
         key = torch.tensor(int(rng.integers(1 << 62)))
         level = torch.tensor((index + float(rng.random())) / total)
         is_shown = pool.is_given or example.self_guided
@@ -94,7 +96,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
             "text": self.texts.read(prompt),
             "key": key,
             "level": level,
-            **({"plain": self.texts.read(plain)} if pool.is_prior else {}),
+            **({"plain": self.texts.read(plain)} if plain is not None else {}),
             **({"image": made.image} if is_shown and made.image is not None else {}),
         }
 
