@@ -1,7 +1,8 @@
-"""A style LoRA from a folder of drawings, measured: `python benchmarks/style_lora.py [--images DIR] [--json]`.
+"""A style LoRA from a folder of drawings, measured: `python benchmarks/style_lora.py [--images DIR | --cartoons STYLE] [--json]`.
 
-Trains the preset "quick look" on four of five drawings and compares clips with those it never saw. The same is done in the way of
-other trainers, each still being its own guide. docs/style_lora.md says what the figures mean. What was trained is kept in `--work`.
+Trains the preset "quick look" on four of five drawings and compares clips with those it never saw, asked for in their captions. The
+same is done in the way of other trainers, each still being its own guide. docs/style_lora.md says what the figures mean. What was
+trained is kept in `--work`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from comfyui_anisora.anisora_core.data.captions import compose_caption
 from comfyui_anisora.anisora_core.data.cartoons import make_shot, render
 from comfyui_anisora.anisora_core.data.clips import contact_sheet, to_bytes, to_floats
 from comfyui_anisora.anisora_core.data.pictures import fit, read_picture
-from comfyui_anisora.anisora_core.data.training_folder import read_training_folder
+from comfyui_anisora.anisora_core.data.training_folder import Item, read_training_folder
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
 from comfyui_anisora.anisora_core.evaluation.fidelity import Error, error
 from comfyui_anisora.anisora_core.evaluation.motion import speed
@@ -38,17 +40,32 @@ from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
 from comfyui_anisora.anisora_core.training.samples import rebuilt
 from comfyui_anisora.nodes.host.precision import fast_dtype
 from comfyui_anisora.nodes.trainer import BUNDLED_FOLDER
+from PIL import Image
 from publish import add_options, publish
 
 RELEASE = find_release("mini")
 WIDTH, HEIGHT = RELEASE.size
 CPU = torch.device("cpu")
 SEED = 720_000
-CLIPS = 6
+#: Clips asked for in cartoons' words; cartoons of a style.
+CLIPS, DRAWINGS = 6, 25
 
 
-def split(images: Path, work: Path) -> tuple[Path, list[Path], list[Path], str]:
-    """(folder of four fifths of the drawings, those, the rest, the words that call the style)."""
+@dataclass(frozen=True)
+class Style:
+    """Drawings of one style, four of five in `folder` to train on; `trigger`: the words that call it."""
+
+    folder: Path
+    trained_on: list[Item]
+    held_out: list[Item]
+    trigger: str
+
+    def words(self, item: Item) -> str:
+        """Its caption, without what calls the style."""
+        return item.caption.removeprefix(self.trigger).lstrip(" ,")
+
+
+def split(images: Path, work: Path) -> Style:
     items = read_training_folder(images).items
     folder = work / "drawings"
     shutil.rmtree(folder, ignore_errors=True)
@@ -59,7 +76,18 @@ def split(images: Path, work: Path) -> tuple[Path, list[Path], list[Path], str]:
         (folder / item.path.name).with_suffix(".txt").write_text(item.caption)
     first_words = {item.caption.split(",")[0] for item in items}
     trigger = first_words.pop() if len(first_words) == 1 else "my style"
-    return folder, [item.path for item in trained_on], [item.path for item in items[::5]], trigger
+    return Style(folder, trained_on, list(items[::5]), trigger)
+
+
+def draw_cartoons(style: str, folder: Path) -> Path:
+    """A folder of drawings in a style of cartoons that no training of mini saw, with captions in words that it knows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shots = (make_shot(seed, split="heldout") for seed in count(SEED + 1000))
+    for number, shot in enumerate(islice((shot for shot in shots if shot.style == style), DRAWINGS)):
+        drawn = render(shot, num_frames=1, height=2 * HEIGHT, width=2 * WIDTH)
+        Image.fromarray(drawn.frames_FHWC[0]).save(folder / f"{number:02}.png")
+        (folder / f"{number:02}.txt").write_text(drawn.caption)
+    return folder
 
 
 def trained(recipe: Recipe, work: Path) -> dict[str, float]:
@@ -81,37 +109,69 @@ def trained(recipe: Recipe, work: Path) -> dict[str, float]:
     return told
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A clip to make: `seed` is its noise's."""
+
+    words: str
+    seed: int
+    keyframes: tuple[Keyframe, ...] = ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """Clips of one model with words alone, and from the drawings held out."""
+
+    free: list[np.ndarray]
+    keyed: list[np.ndarray]
+
+    @property
+    def motion(self) -> float:
+        return flow([*self.free, *self.keyed])
+
+
 class Bench:
     """The same clips by the base model and with LoRAs."""
 
-    def __init__(self, held_out: Sequence[Path], trigger: str) -> None:
-        self.mini, self.trigger = load_mini(dtype=fast_dtype(CPU)), trigger
-        self.drawings = pictures(held_out)
+    def __init__(self, style: Style) -> None:
+        self.mini, self.style = load_mini(dtype=fast_dtype(CPU)), style
+        self.drawings = pictures(style.held_out)
         self.shown = self.through_vae(self.drawings)
-        self.cartoons = [render(make_shot(SEED + index, split="heldout")) for index in range(CLIPS)]
 
     def through_vae(self, drawings: np.ndarray) -> np.ndarray:
         """On both sides of what is compared, so that its blur is no part of the style."""
         return np.concatenate([rebuilt(self.mini.vae, drawing[None]) for drawing in drawings])
 
-    def clips(self, loras: tuple[LoraUse, ...] = ()) -> list[np.ndarray]:
-        """With words alone."""
-        return [self.make(cartoon.caption, cartoon.seed, (), loras) for cartoon in self.cartoons]
+    def own_words(self) -> tuple[list[Wanted], list[Wanted]]:
+        """Of the drawings held out, two clips each with words alone; and one each from the drawing."""
+        words = [self.style.words(item) for item in self.style.held_out]
+        free = [Wanted(text, SEED + 100 * round_ + n) for round_ in range(2) for n, text in enumerate(words)]
+        return free, self.from_drawings(words)
 
-    def keyed(self, loras: tuple[LoraUse, ...] = ()) -> list[np.ndarray]:
-        """From the held-out drawings."""
-        return [
-            self.make(cartoon.caption, cartoon.seed, (keyframe(drawing),), loras)
-            for cartoon, drawing in zip(self.cartoons, self.drawings, strict=False)
-        ]
+    def cartoon_words(self) -> tuple[list[Wanted], list[Wanted]]:
+        """Of cartoons that have nothing to do with the drawings."""
+        cartoons = [make_shot(SEED + index, split="heldout") for index in range(CLIPS)]
+        words = [render(shot, num_frames=1).caption for shot in cartoons]
+        free = [Wanted(text, SEED + n) for n, text in enumerate(words)]
+        return free, self.from_drawings(words)
+
+    def from_drawings(self, words: Sequence[str]) -> list[Wanted]:
+        pairs = zip(words, self.drawings, strict=False)
+        return [Wanted(text, SEED + n, (keyframe(drawing),)) for n, (text, drawing) in enumerate(pairs)]
 
     def make(
-        self, words: str, seed: int, keyframes: tuple[Keyframe, ...], loras: tuple[LoraUse, ...]
-    ) -> np.ndarray:
-        timeline = Timeline(RELEASE.num_frames, RELEASE.fps, HEIGHT, WIDTH, keyframes)
+        self, wanted: tuple[list[Wanted], list[Wanted]], guidance: float, loras: tuple[LoraUse, ...] = ()
+    ) -> Made:
+        free, keyed = ([self.clip(one, guidance, loras) for one in part] for part in wanted)
+        return Made(free, keyed)
+
+    def clip(self, wanted: Wanted, guidance: float, loras: tuple[LoraUse, ...]) -> np.ndarray:
+        timeline = Timeline(RELEASE.num_frames, RELEASE.fps, HEIGHT, WIDTH, wanted.keyframes)
+        words = wanted.words
         if loras and loras[0].strength:  # the base model does not know the words that call the style
-            words = compose_caption(words, self.trigger, shuffle=False, keep=1, rng=np.random.default_rng(0))
-        request = Request(timeline, prompt=words, seed=seed, loras=loras)
+            rng = np.random.default_rng(0)
+            words = compose_caption(words, self.style.trigger, shuffle=False, keep=1, rng=rng)
+        request = Request(timeline, prompt=words, seed=wanted.seed, cfg_scale=guidance, loras=loras)
         events = make_clip(self.mini, RELEASE, request)
         return to_bytes(torch.cat([event.frames_FHWC for event in events if isinstance(event, Frames)]))
 
@@ -123,13 +183,36 @@ class Bench:
         style = self.shown if drawings is None else drawings
         return colour_distance(frames, style), line_distance(frames, style)
 
+    def gains(
+        self, clips: Sequence[np.ndarray], base: Sequence[np.ndarray], drawings: np.ndarray | None = None
+    ) -> list[float]:
+        """How much nearer than `base`, as a share: (colours, lines); below 0 it is farther."""
+        pairs = zip(self.distances(clips, drawings), self.distances(base, drawings), strict=True)
+        return [round(1.0 - now / before, 3) for now, before in pairs]
+
+    def compared(self, made: Made, base: Made) -> dict[str, Any]:
+        colour, line = self.gains(made.free, base.free)
+        return {
+            "style_gain": min(colour, line),
+            "style_gain_colour": colour,
+            "style_gain_line": line,
+            "keyframed_farther": [round(-gain, 3) for gain in self.gains(made.keyed, base.keyed)],
+            "motion_ratio": round(made.motion / base.motion, 3),
+            "motion_ratio_words": round(flow(made.free) / flow(base.free), 3),
+            "motion_ratio_keyframed": round(flow(made.keyed) / flow(base.keyed), 3),
+            "keyframe_loss_db": round(
+                self.keyframe_error(base.keyed).psnr - self.keyframe_error(made.keyed).psnr, 2
+            ),
+            "style_distance_base": [round(value, 2) for value in self.distances(base.free)],
+        }
+
     def keyframe_error(self, clips: Sequence[np.ndarray]) -> Error:
         pairs = zip(clips, self.drawings, strict=False)
         return sum((error(clip[:1], drawing[None]) for clip, drawing in pairs), Error())
 
 
-def pictures(paths: Sequence[Path]) -> np.ndarray:
-    return np.stack([fit(read_picture(path), HEIGHT, WIDTH) for path in paths])
+def pictures(items: Sequence[Item]) -> np.ndarray:
+    return np.stack([fit(read_picture(item.path), HEIGHT, WIDTH) for item in items])
 
 
 def keyframe(drawing: np.ndarray) -> Keyframe:
@@ -141,9 +224,11 @@ def flow(clips: Sequence[np.ndarray]) -> float:
     return float(np.mean([speed(clip).mean() for clip in clips]))
 
 
-def measure(images: Path, work: Path, changes: dict[str, Any]) -> tuple[dict[str, Any], list[np.ndarray]]:
-    folder, trained_on, held_out, trigger = split(images, work)
-    quick = replace(PRESETS["quick look"], images=str(folder), trigger=trigger, name="ours")
+def measure(
+    images: Path, work: Path, guidance: float, changes: dict[str, Any]
+) -> tuple[dict[str, Any], list[np.ndarray]]:
+    style = split(images, work)
+    quick = replace(PRESETS["quick look"], images=str(style.folder), trigger=style.trigger, name="ours")
     quick = replace(quick, **changes)
     peers = replace(
         quick,
@@ -156,50 +241,40 @@ def measure(images: Path, work: Path, changes: dict[str, Any]) -> tuple[dict[str
     )
     facts = trained(quick, work)
     trained(peers, work)
-    bench = Bench(held_out, trigger)
-    loras = {name: read_lora(work / f"{name}.safetensors") for name in ("ours", "self_guided")}
-    seen = bench.through_vae(pictures(trained_on))
-    base, keyed_base = bench.clips(), bench.keyed()
-    made = {strength: bench.clips((LoraUse(loras["ours"], strength),)) for strength in (0.0, 0.5, 1.0)}
-    keyed = bench.keyed((LoraUse(loras["ours"]),))
-    theirs = bench.clips((LoraUse(loras["self_guided"]),))
-    before, before_raw = bench.distances(base), bench.distances(base, bench.drawings)
-
-    def gain(clips: Sequence[np.ndarray]) -> list[float]:
-        return [round(1.0 - d / b, 3) for d, b in zip(bench.distances(clips), before, strict=True)]
-
-    colour, line = gain(made[1.0])
-    raw = bench.distances(made[1.0], bench.drawings)
-    keyed_now, keyed_before = bench.distances(keyed), bench.distances(keyed_base)
+    bench = Bench(style)
+    ours, theirs = (read_lora(work / f"{name}.safetensors") for name in ("ours", "self_guided"))
+    free, keyed = bench.own_words()
+    base = bench.make((free, keyed), guidance)
+    made = bench.make((free, keyed), guidance, (LoraUse(ours),))
+    half = bench.make((free, []), guidance, (LoraUse(ours, 0.5),))
+    off = bench.make((free[:CLIPS], []), guidance, (LoraUse(ours, 0.0),))
+    peer = bench.make((free, []), guidance, (LoraUse(theirs),))
+    seen = bench.through_vae(pictures(style.trained_on))
     figures = {
-        "style_gain": min(colour, line),
-        "style_gain_colour": colour,
-        "style_gain_line": line,
-        "style_gain_raw": [round(1.0 - d / b, 3) for d, b in zip(raw, before_raw, strict=True)],
-        "style_distance_base": [round(value, 2) for value in before],
+        **bench.compared(made, base),
+        "style_gain_raw": bench.gains(made.free, base.free, bench.drawings),
         "style_distance_of_trained_drawings": [round(value, 2) for value in bench.distances([seen])],
-        "self_guide_style_gain": min(gain(theirs)),
-        "self_guide_style_gain_both": gain(theirs),
-        "keyframed_farther": [round(d / b - 1.0, 3) for d, b in zip(keyed_now, keyed_before, strict=True)],
-        "motion_ratio": round(flow([*made[1.0], *keyed]) / flow([*base, *keyed_base]), 3),
-        "motion_ratio_words": round(flow(made[1.0]) / flow(base), 3),
-        "motion_ratio_keyframed": round(flow(keyed) / flow(keyed_base), 3),
-        "keyframe_loss_db": round(
-            bench.keyframe_error(keyed_base).psnr - bench.keyframe_error(keyed).psnr, 2
-        ),
-        "strength_0_identical": all(np.array_equal(a, b) for a, b in zip(made[0.0], base, strict=True)),
-        "strength_half_gain": gain(made[0.5]),
+        "self_guide_style_gain": min(bench.gains(peer.free, base.free)),
+        "self_guide_style_gain_both": bench.gains(peer.free, base.free),
+        "strength_0_identical": all(map(np.array_equal, off.free, base.free)),
+        "strength_half_gain": bench.gains(half.free, base.free),
         **facts,
-        "drawings": len(trained_on),
-        "held_out": len(held_out),
+        "drawings": len(style.trained_on),
+        "held_out": len(style.held_out),
+        "guidance": guidance,
     }
+    if guidance != RELEASE.cfg_scale:
+        cartoons = bench.cartoon_words()
+        usual = bench.make(cartoons, RELEASE.cfg_scale)
+        styled = bench.make(cartoons, RELEASE.cfg_scale, (LoraUse(ours),))
+        figures["cartoon_words"] = bench.compared(styled, usual)
     rows = [
         bench.drawings,
-        *base[:2],
-        *made[1.0][:2],
-        *theirs[:2],
-        *keyed_base[:2],
-        *keyed[:2],
+        *base.free[:2],
+        *made.free[:2],
+        *peer.free[:2],
+        *base.keyed[:2],
+        *made.keyed[:2],
     ]
     return figures, rows
 
@@ -212,17 +287,30 @@ def main() -> None:
         default=BUNDLED_FOLDER,
         help="a folder of drawings of one style; those of the pack",
     )
+    options.add_argument(
+        "--cartoons",
+        metavar="LINE/PALETTE",
+        help="instead, drawings of a style of mini's own cartoons that its training never saw, as pencil/sepia",
+    )
+    options.add_argument(
+        "--guidance",
+        type=float,
+        help="of all clips; 1 for drawings, whose captions mini has no words for, its own for cartoons",
+    )
     options.add_argument("--work", type=Path, default=Path("runs/style_lora"))
     options.add_argument(
         "--set", action="append", default=[], metavar="OPTION=JSON", help="another option than the preset's"
     )
     add_options(options)
     told = options.parse_args()
-    work = told.work / told.images.name
+    name = told.cartoons.replace("/", "_") if told.cartoons else told.images.name
+    work = told.work / name
+    images = draw_cartoons(told.cartoons, work / "cartoons") if told.cartoons else told.images
+    guidance = told.guidance or (RELEASE.cfg_scale if told.cartoons else 1.0)
     changes = {name: json.loads(value) for name, _, value in (text.partition("=") for text in told.set)}
-    figures, rows = measure(told.images, work, changes)
+    figures, rows = measure(images, work, guidance, changes)
     contact_sheet(rows, work / "sheet.png")
-    publish({**figures, "style": told.images.name}, f"style_lora_{told.images.name}", told)
+    publish({**figures, "style": name}, f"style_lora_{name}", told)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ...conditioning.guide import Encoder, canvas_of_keyframes, encode_in_slots
+from ...conditioning.guide import Encoder, canvas_of_keyframes, encode_guide, encode_in_slots
 from ...conditioning.masks import pack_mask
 from ...data.clips import to_floats
 from ...data.pictures import fit, frames_within, read_frames, read_picture
@@ -134,9 +134,9 @@ class ExampleCache:
         """Encode what is not there yet, yielding each as it is done."""
         for example in self.missing(examples):
             if not self.blank_path(example).exists():
-                _save(
-                    self.blank_path(example), {"blank": blank_guide(example, self.release, encoders.encode)}
-                )
+                nothing = Timeline(example.num_frames, example.fps, *example.size)
+                guide = encode_guide(nothing, self.release.guide_rules, encoders.encode)
+                _save(self.blank_path(example), {"blank": guide.latent_BCTHW[0]})
             _save(self.path(example), *encoded(example, self.release, encoders, self.seed))
             yield example
 
@@ -162,14 +162,6 @@ def _save(path: Path, tensors: dict[str, Tensor], words: str = "") -> None:
     kept = {name: value.half().cpu().contiguous() for name, value in tensors.items()}
     with write_beside(path) as part:
         save_file(kept, part, metadata={"words": words})
-
-
-def blank_guide(example: Example, release: Release, encode: Encoder) -> Tensor:
-    """guide [C, T, h, w] of a canvas without keyframes."""
-    timeline = Timeline(example.num_frames, example.fps, *example.size)
-    if release.guide_way == "slots":
-        return encode_in_slots([], timeline, release.grid, encode)[0][0]
-    return encode(canvas_of_keyframes([], timeline).video_CFHW[None])[0]
 
 
 def encoded(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
@@ -19,13 +20,15 @@ from ...releases import Release
 from ...sampling import guided_model
 from .adapters import Adapters
 
-Timesteps = Literal["uniform", "logit_normal", "shift"]
-TIMESTEPS: tuple[Timesteps, ...] = ("uniform", "logit_normal", "shift")
+Timesteps = Literal["uniform", "logit_normal", "shift", "sampler"]
+TIMESTEPS: tuple[Timesteps, ...] = ("uniform", "logit_normal", "shift", "sampler")
 
 
 @dataclass(frozen=True)
 class NoiseLevels:
     """Evenly drawn u in 0..1 -> sigma in `low`..`high`, rising with u.
+
+    `sampler`: of `sigmas`, in rising order, those in that range, and no other: all that is learned is what sampling asks for.
 
     `logit_normal`: most in the middle (Esser et al. 2024, arXiv 2403.03206, section 3.1; location 0, scale 1). `shift`: their
     equation 23, as the release samples. An expert of two has its own range, and the density there of the whole.
@@ -35,8 +38,12 @@ class NoiseLevels:
     shift: float
     low: float = 0.0
     high: float = 1.0
+    sigmas: Sequence[float] = ()
 
     def __call__(self, u: float) -> float:
+        if self.way == "sampler":
+            own = [sigma for sigma in self.sigmas if self.low < sigma <= self.high]
+            return own[min(int(u * len(own)), len(own) - 1)]
         first, last = self._place(self.low), self._place(self.high)
         return self._level(first + (last - first) * u)
 
@@ -60,12 +67,16 @@ class NoiseLevels:
 class LoraObjective:
     """MSE of the prediction, while the adapters act on the network. Noise, level and dropout belong to a clip by its key, whatever batch or process it is in.
 
-    A batch with `plain` text is asked to be what the network without adapters says to that text, which keeps it as it was.
+    A batch with `plain` text is asked to be what the network without adapters says to that text, which keeps it as it was. No noise
+    is in that answer, so errors are small, and count `prior_weight` times. `given_weight`: how much more an error counts where the
+    mask says given, as in mini's own training.
     """
 
     network: Transformer
     release: Release
     levels: NoiseLevels
+    given_weight: float = 2.0
+    prior_weight: float = 4.0
 
     def __call__(
         self, model: nn.Module, batch: dict[str, Tensor], rng: torch.Generator
@@ -83,8 +94,11 @@ class LoraObjective:
                 target = predict(batch["plain"])(x, timestep_B).float()
         adapters.keys = keys  # until the next batch: going back may compute blocks again
         out = predict(batch["text"])(x, timestep_B).float()
-        error_B = (out - target).square().flatten(1).mean(1)
-        return error_B.mean(), {"level": float(batch["level"].mean())}
+        weight = 1.0 + self.given_weight * share_given(guide.mask_BMTHW)
+        error = (weight * (out - target).square()).mean()
+        if "plain" in batch:
+            error = self.prior_weight * error
+        return error, {"level": float(batch["level"].mean())}
 
     def point(self, x0: Tensor, noise: Tensor, level_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(what the network sees, timestep_B, what it should say) at evenly drawn levels 0..1."""
@@ -100,6 +114,11 @@ class LoraObjective:
         sigma_B = torch.tensor(sigmas, device=x0.device)
         timestep_B = torch.tensor([flow.timestep(sigma) for sigma in sigmas], device=x0.device)
         return flow.add_noise(x0, noise, sigma_B.view(shape)), timestep_B, flow.target(x0, noise)
+
+
+def share_given(mask_BMTHW: Tensor) -> Tensor:
+    """[B, 1, T, H, W], 0..1: of each latent's frames, those given; 0 for releases without a mask."""
+    return mask_BMTHW.float().sum(dim=1, keepdim=True) / max(1, mask_BMTHW.shape[1])
 
 
 def keyed_noise(key: int, shape: torch.Size) -> Tensor:

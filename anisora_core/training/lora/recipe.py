@@ -11,6 +11,7 @@ from typing import Any
 
 from ...files import write_beside
 from ...releases import MINI_NAME, Release, find_release
+from ...sampling import settings_of
 from ..loop import Settings
 from ..optimizers import LORA_OPTIMIZERS
 from .adapters import BLOCK_LINEARS, AdapterSettings
@@ -93,7 +94,11 @@ class Recipe:
     caption_dropout: float = option(0.1, "Share of clips without their caption.", low=0.0, high=1.0)
     shuffle: bool = option(False, "Shuffle the comma-separated parts of captions.")
     keep_words: int = option(1, "Parts of a caption that stay in front when shuffling.", low=0, high=100)
-    timesteps: str = option("shift", "How noise levels are drawn.", choices=TIMESTEPS)
+    timesteps: str = option(
+        "shift",
+        "How noise levels are drawn. sampler: those alone that the release samples at, which is learned soonest.",
+        choices=TIMESTEPS,
+    )
     shift: float = option(0.0, "Of noise levels drawn by shift; 0: the release's.", low=0.0, high=100.0)
     high_share: float = option(
         0.4,
@@ -193,7 +198,9 @@ class Recipe:
         )
 
     def levels(self, low: float = 0.0, high: float = 1.0) -> NoiseLevels:
-        return NoiseLevels(self.timesteps, self.shift or self.model.shift, low, high)  # type: ignore[arg-type]
+        shift = self.shift or self.model.shift
+        sigmas = sorted(settings_of(self.model, shift=shift).sigmas)
+        return NoiseLevels(self.timesteps, shift, low, high, sigmas)  # type: ignore[arg-type]
 
     def prompts(self) -> list[str]:
         return [line.strip() for line in self.sample_prompts.splitlines() if line.strip()]
@@ -271,9 +278,10 @@ QUICK = replace(
     warmup=20,
     length=17,
     variants=2,
-    still_share=0.4,
+    timesteps="sampler",  # few steps are spent where they count
+    still_share=0.45,
     move_share=0.3,
-    given_share=0.3,
+    given_share=0.25,
     prior=1.0,  # a drawing that is given brings its own style
     save_every=200,
     sample_every=200,

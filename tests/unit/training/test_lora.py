@@ -21,7 +21,7 @@ from comfyui_anisora.anisora_core.layers.lora import live
 from comfyui_anisora.anisora_core.models.wan.config import DEBUG
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.releases import RELEASES
-from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to
+from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to, settings_of
 from comfyui_anisora.anisora_core.training.loop import Settings, train
 from comfyui_anisora.anisora_core.training.lora import trainer as trainer_module
 from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
@@ -41,7 +41,7 @@ from comfyui_anisora.anisora_core.training.lora.examples import Encoded, Example
 from comfyui_anisora.anisora_core.training.lora.objective import LoraObjective, NoiseLevels
 from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
-from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
+from comfyui_anisora.anisora_core.training.lora.trainer import Place, stages_of, train_lora
 from PIL import Image
 from safetensors import safe_open
 
@@ -137,6 +137,17 @@ def test_noise_levels_fill_their_range_and_experts_share_the_whole(way):
     assert np.median(high) == pytest.approx(np.median(drawn[drawn >= 0.9]), abs=2e-3)
 
 
+@pytest.mark.parametrize("name", [name for name, release in RELEASES.items() if release.family == "wan"])
+def test_levels_of_the_sampler_are_its_own_and_experts_share_them(name):
+    recipe = Recipe(release=name, timesteps="sampler")
+    drawn = [
+        {recipe.levels(stage.low, stage.high)((i + 0.5) / 400) for i in range(400)}
+        for stage in stages_of(recipe)
+    ]
+    sampled = settings_of(RELEASES[name]).sigmas[:-1]
+    assert sorted(sigma for part in drawn for sigma in part) == sorted(sampled)
+
+
 def test_velocity_is_learned_where_it_is_sampled():
     """A network that answers the target is sampled to x0 exactly, at the levels of V1's own steps."""
     objective = LoraObjective(network(), RELEASES["V1"], NoiseLevels("uniform", 1.0))
@@ -156,11 +167,9 @@ def test_velocity_is_learned_where_it_is_sampled():
         assert torch.allclose(predict.denoised(flow_point, sigma, target), x0, atol=1e-4)
 
 
-def test_a_prior_step_wants_the_network_as_it_was():
-    model = network()
-    adapters = Adapters(model, AdapterSettings(rank=4), seed=0)
-    objective = LoraObjective(model, RELEASES["V3.2"], NoiseLevels("shift", 5.0))
-    batch = {
+def prior_batch() -> dict[str, torch.Tensor]:
+    """Two clips with all of them given."""
+    return {
         "latent": torch.randn(2, 16, 2, 4, 4),
         "guide": torch.randn(2, 16, 2, 4, 4),
         "mask": torch.ones(2, 4, 2, 4, 4),
@@ -169,6 +178,13 @@ def test_a_prior_step_wants_the_network_as_it_was():
         "key": torch.tensor([1, 2]),
         "level": torch.tensor([0.2, 0.8]),
     }
+
+
+def test_a_prior_step_wants_the_network_as_it_was():
+    model = network()
+    adapters = Adapters(model, AdapterSettings(rank=4), seed=0)
+    objective = LoraObjective(model, RELEASES["V3.2"], NoiseLevels("shift", 5.0))
+    batch = prior_batch()
 
     def loss(**changes: torch.Tensor) -> float:
         with torch.no_grad(), acting(model, adapters):
@@ -180,6 +196,18 @@ def test_a_prior_step_wants_the_network_as_it_was():
     assert float(loss(plain=torch.randn(2, 4, 8))) > 1e-4
     del batch["plain"]
     assert loss() > 0.1
+
+
+@pytest.mark.parametrize(("more", "times"), [({"given_weight": 0.0}, 1 / 3), ({"prior_weight": 1.0}, 1 / 4)])
+def test_errors_count_more_where_something_is_given_and_in_what_is_to_stay(more, times):
+    model = network()
+    adapters = learned(Adapters(model, AdapterSettings(rank=4), seed=0))
+    batch = prior_batch()
+    objective = LoraObjective(model, RELEASES["V3.2"], NoiseLevels("shift", 5.0))
+    with torch.no_grad(), acting(model, adapters):
+        usual = objective(adapters, batch, torch.Generator())[0]
+        other = replace(objective, **more)(adapters, batch, torch.Generator())[0]
+    assert float(other / usual) == pytest.approx(times, rel=1e-4)
 
 
 def item(name: str, num_frames: int = 1, repeats: int = 1) -> Item:
