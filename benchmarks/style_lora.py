@@ -249,13 +249,14 @@ def measure(
     half = bench.make((free, []), guidance, (LoraUse(ours, 0.5),))
     off = bench.make((free[:CLIPS], []), guidance, (LoraUse(ours, 0.0),))
     peer = bench.make((free, []), guidance, (LoraUse(theirs),))
+    peer_gains = bench.gains(peer.free, base.free)
     seen = bench.through_vae(pictures(style.trained_on))
     figures = {
         **bench.compared(made, base),
         "style_gain_raw": bench.gains(made.free, base.free, bench.drawings),
         "style_distance_of_trained_drawings": [round(value, 2) for value in bench.distances([seen])],
-        "self_guide_style_gain": min(bench.gains(peer.free, base.free)),
-        "self_guide_style_gain_both": bench.gains(peer.free, base.free),
+        "self_guide_style_gain": min(peer_gains),
+        "self_guide_style_gain_both": peer_gains,
         "strength_0_identical": all(map(np.array_equal, off.free, base.free)),
         "strength_half_gain": bench.gains(half.free, base.free),
         **facts,

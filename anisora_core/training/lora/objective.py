@@ -29,6 +29,7 @@ class NoiseLevels:
     """Evenly drawn u in 0..1 -> sigma in `low`..`high`, rising with u.
 
     `sampler`: of `sigmas`, in rising order, those in that range, and no other: all that is learned is what sampling asks for.
+    ValueError where there are none.
 
     `logit_normal`: most in the middle (Esser et al. 2024, arXiv 2403.03206, section 3.1; location 0, scale 1). `shift`: their
     equation 23, as the release samples. An expert of two has its own range, and the density there of the whole.
@@ -43,6 +44,10 @@ class NoiseLevels:
     def __call__(self, u: float) -> float:
         if self.way == "sampler":
             own = [sigma for sigma in self.sigmas if self.low < sigma <= self.high]
+            if not own:
+                raise ValueError(
+                    f"timesteps sampler: none of its noise levels is in {self.low}..{self.high}; use shift, or another shift"
+                )
             return own[min(int(u * len(own)), len(own) - 1)]
         first, last = self._place(self.low), self._place(self.high)
         return self._level(first + (last - first) * u)

@@ -148,6 +148,11 @@ def test_levels_of_the_sampler_are_its_own_and_experts_share_them(name):
     assert sorted(sigma for part in drawn for sigma in part) == sorted(sampled)
 
 
+def test_an_expert_without_a_level_of_the_sampler_is_told():
+    with pytest.raises(ValueError, match=r"^timesteps sampler: none of its noise levels is in 0\.0\.\.0\.9"):
+        Recipe(release="V3.2", timesteps="sampler", shift=100.0).levels(0.0, 0.9)(0.5)
+
+
 def test_velocity_is_learned_where_it_is_sampled():
     """A network that answers the target is sampled to x0 exactly, at the levels of V1's own steps."""
     objective = LoraObjective(network(), RELEASES["V1"], NoiseLevels("uniform", 1.0))
