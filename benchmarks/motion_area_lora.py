@@ -21,13 +21,13 @@ from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, Shot, make_s
 from comfyui_anisora.anisora_core.data.clips import contact_sheet, write_mp4
 from comfyui_anisora.anisora_core.domain.conditions import MotionArea
 from comfyui_anisora.anisora_core.evaluation.motion import moving_pixels
+from comfyui_anisora.anisora_core.precision import fast_dtype
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.sampling import LoraUse
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS
 from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
 from comfyui_anisora.anisora_core.training.recipes.mini import main as train_mini
 from comfyui_anisora.anisora_core.training.samples import made_from
-from comfyui_anisora.nodes.host.precision import fast_dtype
 from publish import add_options, publish
 from scipy.ndimage import binary_dilation
 

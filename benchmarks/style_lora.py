@@ -32,13 +32,13 @@ from comfyui_anisora.anisora_core.evaluation.motion import speed
 from comfyui_anisora.anisora_core.evaluation.style import colour_distance, line_distance
 from comfyui_anisora.anisora_core.files import write_beside
 from comfyui_anisora.anisora_core.generate import Frames, Request, make_clip
+from comfyui_anisora.anisora_core.precision import fast_dtype
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.sampling import LoraUse
 from comfyui_anisora.anisora_core.training.lora.events import Sampled, Stepped
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
 from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
 from comfyui_anisora.anisora_core.training.samples import rebuilt
-from comfyui_anisora.nodes.host.precision import fast_dtype
 from comfyui_anisora.nodes.trainer import BUNDLED_FOLDER
 from PIL import Image
 from publish import add_options, publish

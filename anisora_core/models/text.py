@@ -6,6 +6,7 @@ B prompts, L tokens, D features.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ class TextConfig:
     num_heads: int = 6
     head_dim: int = 32
     max_length: int = 160
+    #: Other words are left out of a prompt, since bytes that no training saw tear a clip apart; none: all are read.
+    vocabulary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,16 @@ def byte_ids(text: str) -> list[int]:
     return [3 + byte for byte in text.encode()]
 
 
+#: A motion score with its number, or a word with what ends a part of a sentence.
+_WORDS = re.compile(r"motion score: [\d.]+|([^\W\d_]+)[,.:]?")
+
+
+def known_words(text: str, vocabulary: Sequence[str]) -> str:
+    """What of a text is in `vocabulary`, in lower case, and motion scores."""
+    words = (word for word in _WORDS.finditer(text.lower()) if word[1] is None or word[1] in vocabulary)
+    return " ".join(word[0] for word in words)
+
+
 class ByteTextEncoder(T5TextEncoder):
     """mini's: UTF-8 bytes, masked and zero after the text, as Wan's transformer expects them."""
 
@@ -150,8 +163,11 @@ class ByteTextEncoder(T5TextEncoder):
             config.num_heads,
             config.head_dim,
         )
-        super().__init__(t5_encoder(shape), byte_ids, TextRules(config.max_length))
+        super().__init__(t5_encoder(shape), self.ids_of_known, TextRules(config.max_length))
         self.config = config
+
+    def ids_of_known(self, text: str) -> list[int]:
+        return byte_ids(known_words(text, self.config.vocabulary) if self.config.vocabulary else text)
 
 
 #: How a head may see a byte at a distance (negative: before): the byte before, the one after, all before, all after.

@@ -23,10 +23,10 @@ from ...anisora_core.domain.protocols import Step
 from ...anisora_core.files import write_beside
 from ...anisora_core.generate import Frames, Notes, Request, make_clip
 from ...anisora_core.loading import find_files, load_release
+from ...anisora_core.precision import fast_dtype
 from ...anisora_core.releases import Part, Release, find_release
 from ...anisora_core.sampling import LoraUse, block_strengths
 from .images import read_image
-from .precision import fast_dtype
 from .standalone import Progress, device, model_file
 
 #: IMG@POS or IMG@POS@STRENGTH; the name ends at the first @ that a position follows (hero@2x.png is a name).

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...anisora_core.loading import find_files
 from ...anisora_core.planning import LoraPlan, plan_lora, tokens_of, transformer_of
+from ...anisora_core.precision import fast_dtype
 from ...anisora_core.releases import Part
 from ...anisora_core.training.loop import processes
 from ...anisora_core.training.lora.curriculum import (
@@ -34,7 +35,6 @@ from ...anisora_core.training.lora.events import (
 )
 from ...anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
 from ...anisora_core.training.lora.trainer import Place
-from .precision import fast_dtype
 from .shell import PARTS
 from .standalone import device, model_file, models_folder
 

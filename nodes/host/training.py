@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from ...anisora_core.loading import Files
+from ...anisora_core.precision import fast_dtype
 from ...anisora_core.training.loop import saved_step
 from ...anisora_core.training.lora.events import Encoding, Event, Finished, Said, Sampled, Stepped, Warned
 from ...anisora_core.training.lora.outputs import Curve
 from ...anisora_core.training.lora.recipe import Recipe
 from ...anisora_core.training.lora.trainer import Place, require_same
 from . import output_folder
-from .precision import fast_dtype
 from .training_job import Job, job_path, read_job, run_apart
 
 #: Points of the loss curve that are sent to the page, at most.

@@ -13,6 +13,7 @@ from .drawing import Points, ellipse, paint, rounded
 from .styles import Line, Palette, line_colour
 
 ART = Path(__file__).parent / "art"
+PLACES = ("meadow", "city", "room", "sea")
 MARGIN = 1.4  # layers are this much larger than the picture
 
 
@@ -29,12 +30,11 @@ def make_background(
     rng: np.random.Generator, palette: Palette, line: Line, height: int, width: int, *, may_use_art: bool
 ) -> Background:
     tall, wide = int(height * MARGIN), int(width * MARGIN)
-    kinds = ["plain", "meadow", "city", "room", "sea"]
-    art = sorted(ART.glob("tq_*.jpg")) if may_use_art else []
-    kind = str(rng.choice([*kinds, "photo"], p=[0.24, 0.2, 0.16, 0.14, 0.11, 0.15]))
+    art = painted_places() if may_use_art else {}
+    kind = str(rng.choice(["plain", *PLACES, "photo"], p=[0.24, 0.2, 0.16, 0.14, 0.11, 0.15]))
     if kind == "photo" and art:
-        path = art[int(rng.integers(len(art)))]
-        return Background(path.stem.removeprefix("tq_bg_"), cover_with(read_picture(path), tall, wide), None)
+        name = list(art)[int(rng.integers(len(art)))]
+        return Background(name, cover_with(read_picture(art[name]), tall, wide), None)
     kind = "plain" if kind == "photo" else kind
     top, bottom = (np.array(palette.colour(float(rng.random()), rng), np.float32) for _ in range(2))
     if kind == "plain" and rng.random() < 0.5:
@@ -46,6 +46,11 @@ def make_background(
         near = np.zeros((tall, wide, 4), np.uint8)
         _LAYERS[kind](far, near, rng, palette, line)
     return Background(kind, far, near)
+
+
+def painted_places() -> dict[str, Path]:
+    """Pictures that painters made, by the name of the place."""
+    return {path.stem.removeprefix("tq_bg_"): path for path in sorted(ART.glob("tq_*.jpg"))}
 
 
 def read_picture(path: Path) -> np.ndarray:

@@ -210,7 +210,7 @@ def make_object(rng: np.random.Generator, palette: Palette) -> Figure:
     name = str(rng.choice(["ball", "balloon", "car", "star", "leaf", "cat", "box", "fish"]))
     colour_name = str(rng.choice(list(CLOTHES)))
     main, second = palette.colour(CLOTHES[colour_name], rng), palette.colour(float(rng.random()), rng)
-    shape = _OBJECTS[name]
+    shape = OBJECTS[name]
     return Figure(f"{colour_name} {name}", lambda pose: shape(main, second, pose), is_character=False)
 
 
@@ -278,6 +278,6 @@ def fish(main: Colour, second: Colour, pose: Pose) -> list[Part]:
     return [Part(tail, second), Part(ellipse(0, -0.4, 0.6, 0.34), main), eye_part]
 
 
-_OBJECTS = {
+OBJECTS = {
     "ball": ball, "balloon": balloon, "car": car, "star": star, "leaf": leaf, "cat": cat, "box": box, "fish": fish,
 }  # fmt: skip

@@ -207,7 +207,7 @@ _FREE_REACH = {
     "dx": 0.35, "dy": 0.3, "angle": 1.4, "grow": 0.6, "squash": 0.5, "lean": 0.5, "arm_left": 2.2,
     "arm_right": 2.2, "stride": 0.7, "turn": 1.0, "mouth": 0.8, "sway": 0.6,
 }  # fmt: skip
-_FREE_WORDS = (
+FREE_WORDS = (
     "moves", "stirs", "drifts", "tilts", "twists", "tumbles", "wobbles", "stretches", "shrinks", "swings", "dances",
     "staggers", "poses", "slips", "hovers", "shifts", "plays", "reaches out", "wriggles", "swerves",
 )  # fmt: skip
@@ -227,7 +227,7 @@ def free_motion(rng: np.random.Generator) -> Action:
     def pose(u: float, amount: float) -> Pose:
         return Pose(**{name: value * ease(u) * (0.15 + 0.85 * amount) for name, value in goal.items()})
 
-    return Action("free", "", (str(rng.choice(_FREE_WORDS)),), pose, determined=True)
+    return Action("free", "", (str(rng.choice(FREE_WORDS)),), pose, determined=True)
 
 
 def added(pose: Pose, **change: float) -> Pose:

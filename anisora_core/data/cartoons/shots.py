@@ -11,8 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from .figures import Figure, make_character, make_object
-from .motion import CHARACTER_ACTIONS, OBJECT_ACTIONS, STILL, Action, free_motion
+from .backgrounds import PLACES, painted_places
+from .figures import CLOTHES, HAIR, OBJECTS, Figure, make_character, make_object
+from .motion import CHARACTER_ACTIONS, FREE_WORDS, OBJECT_ACTIONS, STILL, Action, free_motion
 from .styles import LINES, PALETTES, Line, Palette
 
 Split = Literal["train", "heldout"]
@@ -204,3 +205,11 @@ def caption_of(shot: Shot, background: str) -> str:
     place = "" if background == "plain" else f", {background}"
     camera = _CAMERAS[shot.camera]
     return f"{hero.name} {words}{place}.{' ' + camera + '.' if camera else ''}"[:110]
+
+
+def caption_words() -> tuple[str, ...]:
+    """All that captions are made of, in alphabetical order."""
+    actions = (action.words for action in (*CHARACTER_ACTIONS, *OBJECT_ACTIONS, STILL))
+    tables = (*actions, FREE_WORDS, HAIR, CLOTHES, OBJECTS, PLACES, painted_places(), _CAMERAS.values())
+    texts = [text for table in tables for text in table]
+    return tuple(sorted({word for text in ("girl boy with hair in", *texts) for word in text.split()}))

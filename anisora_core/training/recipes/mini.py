@@ -20,6 +20,7 @@ import torch
 
 from ...checkpoints.components import Mini
 from ...checkpoints.load import MINI_DIR, load_mini
+from ...data.cartoons import caption_words
 from ...generate import vae_encoder
 from ...layers.attention import explicit_attention, torch_attention
 from ...models.text import ByteTextEncoder, TextConfig, init_byte_positions
@@ -94,7 +95,7 @@ def buckets(low: bool, batch: int) -> tuple[Bucket, ...]:
 CPU = Recipe(
     transformer=MINI,
     vae=MINI_VAE,
-    text=TextConfig(),
+    text=TextConfig(vocabulary=caption_words()),
     frames=Settings(
         steps=3200,
         learning_rate=2e-3,

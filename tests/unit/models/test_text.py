@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 
 import pytest
 import torch
+from comfyui_anisora.anisora_core.checkpoints.load import load_mini
+from comfyui_anisora.anisora_core.data.cartoons import caption_words, make_shot, render
 from comfyui_anisora.anisora_core.models.text import (
     V1_TEXT,
     WAN_TEXT,
@@ -17,6 +20,7 @@ from comfyui_anisora.anisora_core.models.text import (
     byte_ids,
     clean_text,
     init_byte_positions,
+    known_words,
     t5_encoder,
 )
 
@@ -114,6 +118,36 @@ def test_minis_encoder_keeps_its_names_and_length():
     assert all(name.startswith("encoder.") for name, _ in mini.named_parameters())
     assert mini.encode(["abc", ""]).shape == (2, 12, 16)
     assert not mini.encode(["abc"])[0, 4:].any()
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("girl with red hair in blue waves, city. motion score: 2.5.", None),
+        (
+            "A storybook Girl waves, in a garden (red)! motion score: 2.5.",
+            "a girl waves, in a red motion score: 2.5.",
+        ),
+        ("女の子が手を振る", ""),
+        ("From 0.0 s to 1.5 s: she waves.", "to waves."),
+        ("the score of a ballroom", "a"),
+        ("", ""),
+    ],
+)
+def test_words_that_mini_never_saw_are_left_out(text, read):
+    vocabulary = ("a", "blue", "girl", "hair", "in", "red", "waves", "with", "city", "to", "ball")
+    assert known_words(text, vocabulary) == (text if read is None else read)
+    mini = ByteTextEncoder(TextConfig(16, 24, 1, 2, 8, max_length=80, vocabulary=vocabulary))
+    of_text, of_read = mini.encode([text, text if read is None else read])
+    assert torch.equal(of_text, of_read)
+
+
+def test_the_mini_in_the_box_reads_every_word_of_its_captions():
+    config = load_mini().text_encoder.config
+    assert config.vocabulary == caption_words()
+    for seed, split in itertools.product(range(150), ("train", "heldout")):
+        caption = render(make_shot(seed, split=split), num_frames=2, height=16, width=16).caption
+        assert known_words(caption, config.vocabulary) == caption
 
 
 def test_byte_positions_point_heads_at_neighbours():
