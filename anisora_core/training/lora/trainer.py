@@ -217,11 +217,12 @@ def length_of(item: Item, kind: Kind, length: int, recipe: Recipe) -> int:
 
 
 def encoded_by(recipe: Recipe, place: Place) -> str:
-    """Names what latents and features depend on besides their example: the files of the encoders."""
+    """Names what latents and features depend on besides their example: the files of the encoders, and what mini reads."""
     files: list[Path] = []
     for part in ("vae", "text_encoder"):
         path = file_of(recipe.model, place.files, part)
-        files += sorted(path.glob(f"{part}*.safetensors")) if path.is_dir() else [path]
+        found = [*path.glob(f"{part}*.safetensors"), *path.glob("card.json")]
+        files += sorted(found) if path.is_dir() else [path]
     facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return ", ".join(f"{name} {size} {time}" for name, size, time in facts)
 
