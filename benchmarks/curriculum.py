@@ -27,7 +27,7 @@ from comfyui_anisora.anisora_core.diffusion.prediction import Flow
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
 from comfyui_anisora.anisora_core.generate import vae_encoder
 from comfyui_anisora.anisora_core.layers.lora import live
-from comfyui_anisora.anisora_core.precision import fast_dtype
+from comfyui_anisora.anisora_core.layers.precision import fast_dtype
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to, guided_model
 from comfyui_anisora.anisora_core.training.autoencoder import to_video

@@ -21,7 +21,7 @@ from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, Shot, make_s
 from comfyui_anisora.anisora_core.data.clips import contact_sheet, write_mp4
 from comfyui_anisora.anisora_core.domain.conditions import MotionArea
 from comfyui_anisora.anisora_core.evaluation.motion import moving_pixels
-from comfyui_anisora.anisora_core.precision import fast_dtype
+from comfyui_anisora.anisora_core.layers.precision import fast_dtype
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.sampling import LoraUse
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS

@@ -32,7 +32,7 @@ from comfyui_anisora.anisora_core.evaluation.motion import speed
 from comfyui_anisora.anisora_core.evaluation.style import colour_distance, line_distance
 from comfyui_anisora.anisora_core.files import write_beside
 from comfyui_anisora.anisora_core.generate import Frames, Request, make_clip
-from comfyui_anisora.anisora_core.precision import fast_dtype
+from comfyui_anisora.anisora_core.layers.precision import fast_dtype
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.sampling import LoraUse
 from comfyui_anisora.anisora_core.training.lora.events import Sampled, Stepped

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from ..files import write_beside
-from ..precision import fast_dtype
+from ..layers.precision import fast_dtype
 from .optimizers import OptimizerName, Optimizers, make_optimizers
 
 log = logging.getLogger(__name__)

@@ -22,8 +22,8 @@ from ...anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
 from ...anisora_core.domain.protocols import Step
 from ...anisora_core.files import write_beside
 from ...anisora_core.generate import Frames, Notes, Request, make_clip
+from ...anisora_core.layers.precision import fast_dtype
 from ...anisora_core.loading import find_files, load_release
-from ...anisora_core.precision import fast_dtype
 from ...anisora_core.releases import Part, Release, find_release
 from ...anisora_core.sampling import LoraUse, block_strengths
 from .images import read_image

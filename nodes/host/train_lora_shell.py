@@ -11,9 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ...anisora_core.layers.precision import fast_dtype
 from ...anisora_core.loading import find_files
 from ...anisora_core.planning import LoraPlan, plan_lora, tokens_of, transformer_of
-from ...anisora_core.precision import fast_dtype
 from ...anisora_core.releases import Part
 from ...anisora_core.training.loop import processes
 from ...anisora_core.training.lora.curriculum import (

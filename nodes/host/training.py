@@ -12,8 +12,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ...anisora_core.layers.precision import fast_dtype
 from ...anisora_core.loading import Files
-from ...anisora_core.precision import fast_dtype
 from ...anisora_core.training.loop import saved_step
 from ...anisora_core.training.lora.events import Encoding, Event, Finished, Said, Sampled, Stepped, Warned
 from ...anisora_core.training.lora.outputs import Curve

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ....anisora_core.domain.conditions import Guide, Hold
 from ....anisora_core.generate import decode_frames
+from ....anisora_core.layers.precision import fast_dtype
 from ....anisora_core.loading import Files, load_release
-from ....anisora_core.precision import fast_dtype
 from ....anisora_core.releases import Release
 from ....anisora_core.sampling import LoraUse, Settings, Words
 from ....anisora_core.sampling import sample as sample_latents
