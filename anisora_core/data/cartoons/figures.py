@@ -207,7 +207,7 @@ def fringe(looks: Looks, head: Points, pose: Pose) -> Points:
 
 
 def make_object(rng: np.random.Generator, palette: Palette) -> Figure:
-    name = str(rng.choice(["ball", "balloon", "car", "star", "leaf", "cat", "box", "fish"]))
+    name = str(rng.choice(list(OBJECTS)))
     colour_name = str(rng.choice(list(CLOTHES)))
     main, second = palette.colour(CLOTHES[colour_name], rng), palette.colour(float(rng.random()), rng)
     shape = OBJECTS[name]

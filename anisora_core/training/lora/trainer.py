@@ -221,8 +221,10 @@ def encoded_by(recipe: Recipe, place: Place) -> str:
     files: list[Path] = []
     for part in ("vae", "text_encoder"):
         path = file_of(recipe.model, place.files, part)
-        found = [*path.glob(f"{part}*.safetensors"), *path.glob("card.json")]
-        files += sorted(found) if path.is_dir() else [path]
+        if path.is_dir():
+            files += sorted([*path.glob(f"{part}*.safetensors"), *path.glob("card.json")])
+        else:
+            files.append(path)
     facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return ", ".join(f"{name} {size} {time}" for name, size, time in facts)
 
