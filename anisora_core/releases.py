@@ -76,7 +76,8 @@ class Release:
     training or recommended. `sizes` are (width, height), the first is the default. `cfg_scale`
     is the highest scale of a changing `guidance`. `zero_negative`: the pass without text sees zeros, not a negative
     prompt. `step_lists`: steps of the sampler `optimal` -> places on its grid. `boundary`: where two experts change.
-    `decodes_whole`: all latents at once, where CogVideoX's VAE takes two at a time.
+    `decodes_whole`: all latents at once, where CogVideoX's VAE takes two at a time. `lora_learning_rate`: a LoRA's, unless
+    another is asked for; a small model needs and bears far larger steps.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Release:
     step_lists: Mapping[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
     trained_strengths: bool = False
     between: Between = "grey"
+    lora_learning_rate: float = 1e-4
     grid: LatentGrid = LatentGrid()
 
     @property
@@ -217,6 +219,7 @@ _MINI = Release(
     truncate_timestep=False,
     trained_strengths=True,
     between="flow",
+    lora_learning_rate=5e-3,
 )
 
 RELEASES: dict[str, Release] = {

@@ -56,7 +56,7 @@ def metadata_of(
         "ss_network_module": "networks.lora",
         "ss_network_dim": recipe.rank,
         "ss_network_alpha": recipe.alpha or recipe.rank,
-        "ss_learning_rate": recipe.learning_rate,
+        "ss_learning_rate": recipe.peak_learning_rate,
         "ss_lr_scheduler": recipe.schedule,
         "ss_optimizer": recipe.optimizer,
         "ss_num_train_images": len(folder.items),

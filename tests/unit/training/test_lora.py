@@ -102,6 +102,14 @@ def test_adapters_start_as_nothing_and_act_as_their_file_does(is_dora, tmp_path)
         assert torch.allclose(model(*x), changed, atol=1e-5)
 
 
+def test_learning_rate_is_the_releases_own_unless_one_is_asked_for():
+    quick = PRESETS["quick look"]
+    large = replace(quick, release="V3.1")
+    assert quick.loop.learning_rate > 10 * large.loop.learning_rate > 0
+    assert replace(large, learning_rate=3e-5).loop.learning_rate == 3e-5
+    assert replace(large, optimizer="prodigy").loop.learning_rate == 1.0
+
+
 def test_only_targeted_layers_are_changed_and_a_wrong_pattern_is_told():
     adapters = Adapters(network(), AdapterSettings(targets=r"blocks\.\d+\.self_attn\.(q|v)"), seed=0)
     assert set(adapters.names) == {f"blocks.{i}.self_attn.{n}" for i in range(DEBUG.num_layers) for n in "qv"}
