@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -47,8 +48,10 @@ RELEASE = find_release("mini")
 WIDTH, HEIGHT = RELEASE.size
 CPU = torch.device("cpu")
 SEED = 720_000
-#: Clips made again at the release's own guidance; cartoons of a style.
-CLIPS, DRAWINGS = 6, 25
+#: From words alone mini draws blots in its four steps, and pictures in these.
+WORDS_STEPS, WORDS_SHIFT = 12, 5.0
+#: Clips from words alone, at least; those made again at the release's own guidance; cartoons of a style.
+FREE, AGAIN, DRAWINGS = 10, 6, 25
 
 
 @dataclass(frozen=True)
@@ -143,9 +146,12 @@ class Bench:
         return np.concatenate([rebuilt(self.mini.vae, drawing[None]) for drawing in drawings])
 
     def own_words(self) -> tuple[list[Wanted], list[Wanted]]:
-        """Of the drawings held out, two clips each with words alone; and one each from the drawing."""
+        """Of the drawings held out, `FREE` clips or more with words alone, as many each; and one each from the drawing."""
         words = [self.style.words(item) for item in self.style.held_out]
-        free = [Wanted(text, SEED + 100 * round_ + n) for round_ in range(2) for n, text in enumerate(words)]
+        rounds = math.ceil(FREE / len(words))
+        free = [
+            Wanted(text, SEED + 100 * round_ + n) for round_ in range(rounds) for n, text in enumerate(words)
+        ]
         return free, self.from_drawings(words)
 
     def from_drawings(self, words: Sequence[str]) -> list[Wanted]:
@@ -164,7 +170,16 @@ class Bench:
         if loras and loras[0].strength:  # the base model does not know the words that call the style
             rng = np.random.default_rng(0)
             words = compose_caption(words, self.style.trigger, shuffle=False, keep=1, rng=rng)
-        request = Request(timeline, prompt=words, seed=wanted.seed, cfg_scale=guidance, loras=loras)
+        steps, shift = (None, None) if wanted.keyframes else (WORDS_STEPS, WORDS_SHIFT)
+        request = Request(
+            timeline,
+            prompt=words,
+            steps=steps,
+            shift=shift,
+            seed=wanted.seed,
+            cfg_scale=guidance,
+            loras=loras,
+        )
         events = make_clip(self.mini, RELEASE, request)
         return to_bytes(torch.cat([event.frames_FHWC for event in events if isinstance(event, Frames)]))
 
@@ -240,7 +255,7 @@ def measure(
     base = bench.make((free, keyed), guidance)
     made = bench.make((free, keyed), guidance, (LoraUse(ours),))
     half = bench.make((free, []), guidance, (LoraUse(ours, 0.5),))
-    off = bench.make((free[:CLIPS], []), guidance, (LoraUse(ours, 0.0),))
+    off = bench.make((free[:AGAIN], []), guidance, (LoraUse(ours, 0.0),))
     peer = bench.make((free, []), guidance, (LoraUse(theirs),))
     peer_gains = bench.gains(peer.free, base.free)
     seen = bench.through_vae(pictures(style.trained_on))
@@ -258,7 +273,7 @@ def measure(
         "guidance": guidance,
     }
     if guidance != RELEASE.cfg_scale:
-        few = free[:CLIPS], keyed[:CLIPS]
+        few = free[:AGAIN], keyed[:AGAIN]
         usual = bench.make(few, RELEASE.cfg_scale)
         styled = bench.make(few, RELEASE.cfg_scale, (LoraUse(ours),))
         figures["at_own_guidance"] = bench.compared(styled, usual)
