@@ -50,7 +50,7 @@ CPU = torch.device("cpu")
 SEED = 720_000
 #: From words alone mini draws blots in its four steps, and pictures in these.
 WORDS_STEPS, WORDS_SHIFT = 12, 5.0
-#: Clips from words alone, at least; those made again at the release's own guidance; cartoons of a style.
+#: Clips from words alone, at least; those made again at strength 0 and at the release's own guidance; cartoons of a style.
 FREE, AGAIN, DRAWINGS = 10, 6, 25
 
 
@@ -170,16 +170,9 @@ class Bench:
         if loras and loras[0].strength:  # the base model does not know the words that call the style
             rng = np.random.default_rng(0)
             words = compose_caption(words, self.style.trigger, shuffle=False, keep=1, rng=rng)
-        steps, shift = (None, None) if wanted.keyframes else (WORDS_STEPS, WORDS_SHIFT)
-        request = Request(
-            timeline,
-            prompt=words,
-            steps=steps,
-            shift=shift,
-            seed=wanted.seed,
-            cfg_scale=guidance,
-            loras=loras,
-        )
+        request = Request(timeline, prompt=words, seed=wanted.seed, cfg_scale=guidance, loras=loras)
+        if not wanted.keyframes:
+            request = replace(request, steps=WORDS_STEPS, shift=WORDS_SHIFT)
         events = make_clip(self.mini, RELEASE, request)
         return to_bytes(torch.cat([event.frames_FHWC for event in events if isinstance(event, Frames)]))
 
