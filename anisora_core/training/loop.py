@@ -180,11 +180,11 @@ def descend(
     rng = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
     total = torch.zeros((), device=device)
     metrics: dict[str, float] = {}
-    for part in parts_of(batch, settings.accumulate):
+    for part, share in parts_of(batch, settings.accumulate):
         with mixed_precision(device, enabled=settings.precision == "bfloat16"):
             loss, metrics = objective(model, part, rng)
-        (loss / settings.accumulate).backward()
-        total += loss.detach() / settings.accumulate
+        (loss * share).backward()
+        total += loss.detach() * share
     if processes().num_processes > 1:
         for parameter in model.parameters():
             if parameter.grad is not None:
@@ -193,13 +193,19 @@ def descend(
     return float(total), metrics
 
 
-def parts_of(batch: Any, count: int) -> Iterator[Any]:
-    """A dict of tensors cut along their first side: every `count`-th row, as processes share a batch, so sums round alike."""
+def parts_of(batch: Any, count: int) -> Iterator[tuple[Any, float]]:
+    """A dict of tensors cut along their first side, with the share of its rows that each part has.
+
+    Every `count`-th row, as processes share a batch, so sums round alike; of fewer rows than `count`, each alone.
+    """
     if count == 1:
-        yield batch
+        yield batch, 1.0
         return
+    rows = len(next(iter(batch.values())))
+    count = min(count, rows)
     for index in range(count):
-        yield {key: value[index::count] for key, value in batch.items()}
+        part = {key: value[index::count] for key, value in batch.items()}
+        yield part, len(range(index, rows, count)) / rows
 
 
 def agreed(stop: bool, device: torch.device) -> bool:

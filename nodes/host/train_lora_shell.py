@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 import sys
 import threading
@@ -122,12 +123,17 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def planned(recipe: Recipe) -> LoraPlan:
-    """Of a step on moving examples, which are the largest."""
-    clips = -(-recipe.batch // recipe.accumulate)
-    is_moving = recipe.move_share or recipe.given_share
+    """Of the largest step: on stills, or on moving examples."""
+    steps = [(recipe.batch, 1)] if recipe.still_share else []
+    if recipe.move_share or recipe.given_share:
+        steps.append((recipe.moving_batch, recipe.lengths[0]))
+    tokens = (
+        math.ceil(batch / recipe.accumulate) * tokens_of(recipe.model, recipe.pixels, num_frames)
+        for batch, num_frames in steps
+    )
     return plan_lora(
         transformer_of(recipe.model),
-        tokens=clips * tokens_of(recipe.model, recipe.pixels, recipe.lengths[0] if is_moving else 1),
+        tokens=max(tokens),
         rank=recipe.rank,
         is_fp8=recipe.base == "fp8",
         swap_blocks=recipe.swap_blocks,

@@ -20,7 +20,9 @@ from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to
 from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
+from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
 from comfyui_anisora.cli import main
+from comfyui_anisora.nodes.host.train_lora_shell import planned
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -80,6 +82,16 @@ def test_a_folder_is_checked_and_gets_captions(images, tmp_path, capsys):
     assert "no captioning model" in capsys.readouterr().err
     assert main(["data", "check", str(tmp_path / "gone")]) == 2
     assert "gone" in capsys.readouterr().err
+
+
+def test_a_plan_is_of_the_largest_step():
+    def gigabytes(**changes) -> float:
+        recipe = Recipe(release="V3.1", batch=8, length=9, move_share=0.3, given_share=0.3)
+        return planned(replace(recipe, **changes)).device
+
+    assert gigabytes(clip_batch=1) < gigabytes(clip_batch=3) < gigabytes() == gigabytes(clip_batch=8)
+    assert gigabytes(clip_batch=1) == gigabytes(clip_batch=1, move_share=0.0, given_share=0.0)  # 8 stills
+    assert gigabytes(clip_batch=3) > gigabytes(move_share=0.0, given_share=0.0)  # 3 clips of 3 latents
 
 
 def run_on(count: int, batch: int, images: Path, folder: Path) -> list[float]:

@@ -53,7 +53,8 @@ class Pool:
 
 @dataclass(frozen=True)
 class LoraBatches(Dataset[dict[str, Tensor]]):
-    """Item `step`: every `world`-th clip, from `rank` on, of that step's batch of `batch * world` clips.
+    """Item `step`: every `world`-th clip, from `rank` on, of that step's batch of `batch * world` clips, `clip_batch * world`
+    where they move.
 
     latent, guide, mask and text stacked; key [B] for noise and dropout; level [B] evenly spread over 0..1 in the whole batch.
     """
@@ -64,6 +65,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
     words: Words
     release: Release
     batch: int
+    clip_batch: int
     seed: int
     rank: int = 0
     world: int = 1
@@ -72,7 +74,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, step))
         shares = np.array([pool.share for pool in self.pools])
         pool = self.pools[int(rng.choice(len(self.pools), p=shares / shares.sum()))]
-        total = self.batch * self.world
+        total = (self.batch if pool.examples[0].kind == "still" else self.clip_batch) * self.world
         rows = [self.row(pool, step, index, total) for index in range(self.rank, total, self.world)]
         return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 

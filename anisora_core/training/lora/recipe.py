@@ -40,7 +40,10 @@ class Recipe:
         "", "Motion area: folder of a segmentation model of transformers; none: what moves."
     )
     steps: int = option(1500, "Steps of training.", low=1, high=100_000)
-    batch: int = option(4, "Clips per step and process.", low=1, high=256)
+    batch: int = option(4, "Drawings or clips per step and process.", low=1, high=256)
+    clip_batch: int = option(
+        0, "The same for moving examples, which cost as much as they have latents; 0: batch.", low=0, high=256
+    )
     accumulate: int = option(1, "Parts a batch is computed in; more need less memory.", low=1, high=256)
     learning_rate: float = option(
         0.0, "Size of a step; 0: the release's, and 1 for Prodigy, which finds its own.", low=0.0, high=10.0
@@ -177,6 +180,10 @@ class Recipe:
         return list(dict.fromkeys(self.model.grid.longest_within(length) for length in found))
 
     @property
+    def moving_batch(self) -> int:
+        return self.clip_batch or self.batch
+
+    @property
     def adapters(self) -> AdapterSettings:
         return AdapterSettings(self.rank, self.alpha or None, self.dropout, self.targets, self.dora)
 
@@ -280,18 +287,19 @@ MOTION_AREA = replace(
 QUICK = replace(
     NORMAL,
     caption_dropout=0.2,  # strong guidance multiplies what only one of its two passes has learned
-    steps=540,
+    steps=480,
     batch=8,
+    clip_batch=2,
     warmup=20,
-    length=9,
-    variants=2,
-    still_share=0.6,
+    length=33,  # trained on shorter ones, long clips tremble and leave their keyframes
+    variants=1,
+    still_share=0.55,
     move_share=0.15,
-    given_share=0.25,
-    prior=1.0,  # a drawing that is given brings its own style
-    save_every=200,
-    sample_every=200,
-    first_sample=50,
+    given_share=0.3,
+    prior=0.2,
+    save_every=160,
+    sample_every=160,
+    first_sample=20,
 )
 THOROUGH = replace(NORMAL, steps=4000, batch=8, variants=12, save_every=500, sample_every=500)
 PRESETS = {"quick look": QUICK, "normal": NORMAL, "thorough": THOROUGH, "motion area": MOTION_AREA}

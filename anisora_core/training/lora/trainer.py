@@ -286,7 +286,8 @@ def batches_of(recipe: Recipe, pools: Sequence[Pool], cache: ExampleCache, texts
     state = processes()
     words = Words(recipe.trigger, recipe.captions, recipe.shuffle, recipe.keep_words, recipe.caption_dropout)
     place = (state.process_index, state.num_processes)
-    return LoraBatches(pools, cache, texts, words, recipe.model, recipe.batch, recipe.seed, *place)
+    sizes = recipe.batch, recipe.moving_batch
+    return LoraBatches(pools, cache, texts, words, recipe.model, *sizes, recipe.seed, *place)
 
 
 class Run:
@@ -390,7 +391,8 @@ def compared(
     yield Sampled(step, sheet, clips, ratio)
     low, high = MOTION_KEPT
     if ratio < low or ratio > high:
-        advice = "raise prior or move_share, or stop earlier" if ratio < low else "lower learning_rate"
+        less = f"raise length, or lower learning_rate, now {recipe.peak_learning_rate:g}"
+        advice = "raise prior or move_share, or stop earlier" if ratio < low else less
         yield Warned(f"step {step}: samples move {ratio:.2f} times as much as the base model's; {advice}")
 
 

@@ -249,7 +249,7 @@ def test_prompts_say_the_style_and_what_moves_and_plain_ones_not_the_style():
         prompt_of(example, made, words, release, 0)
         == "Ink style, a girl, a cat. camera pans left. motion score: 2.0."
     )
-    batches = LoraBatches([], None, None, words, release, 1, 0)
+    batches = LoraBatches([], None, None, words, release, 1, 1, 0)
     assert batches.plain(example, made) == "a girl, a cat. camera pans left. motion score: 2.0."
     alone = Words("ink style", has_captions=False)
     assert prompt_of(example, made, alone, release, 0) == "ink style. camera pans left. motion score: 2.0."
@@ -273,9 +273,18 @@ def test_without_words_a_prior_step_wants_what_the_network_says_without_words(dr
     example = Example(replace(item("a"), caption="ink style, a girl"), "move", (32, 32), 5, 0, 12.0)
     pools = [Pool([example], 1.0, is_given=True, is_prior=True)]
     words = Words("ink style", dropout=dropout)
-    row = LoraBatches(pools, Kept(), Kept(), words, RELEASES["mini"], 1, 0)[0]
+    row = LoraBatches(pools, Kept(), Kept(), words, RELEASES["mini"], 1, 1, 0)[0]
     lengths = [len(f"{start}a girl. motion score: 2.0.") for start in ("ink style, ", "")]
     assert [int(row["text"]), int(row["plain"])] == ([0, 0] if dropout else lengths)
+
+
+@pytest.mark.parametrize(("kind", "rows"), [("still", 4), ("move", 2)])
+def test_a_batch_of_clips_has_its_own_size(kind, rows):
+    pool = Pool([Example(item("a"), kind, (32, 32), 5, 0, 12.0)], 1.0)
+    batches = LoraBatches([pool], Kept(), Kept(), Words(), RELEASES["mini"], 4, 2, seed=0)
+    assert {len(value) for value in batches[0].values()} == {rows}
+    half = LoraBatches([pool], Kept(), Kept(), Words(), RELEASES["mini"], 4, 2, seed=0, rank=1, world=2)
+    assert {len(value) for value in half[0].values()} == {rows}
 
 
 @pytest.mark.parametrize("move", MOVES)
@@ -428,16 +437,21 @@ def test_drawings_that_vanish_after_encoding_are_not_missed(tmp_path, monkeypatc
         trained(replace(SMALL, images=str(images)), place(tmp_path))
 
 
-def test_samples_stand_beside_the_base_models_and_warn_of_lost_motion(images, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("ratio", "advice"), [(0.5, "raise prior"), (1.5, "lower learning_rate, now 0.05")])
+def test_samples_stand_beside_the_base_models_and_warn_of_motion(
+    ratio, advice, images, tmp_path, monkeypatch
+):
     recipe = replace(SMALL, images=str(images), steps=5, sample_every=3, first_sample=1, learning_rate=0.05)
-    monkeypatch.setattr(trainer_module, "motion_ratio", lambda base, styled: 0.5)
+    monkeypatch.setattr(trainer_module, "motion_ratio", lambda base, styled: ratio)
     events = trained(recipe, place(tmp_path))
     assert [e.step for e in events if isinstance(e, Sampled)] == [1, 3, 5]
     sampled = next(e for e in events if isinstance(e, Sampled))
     assert Image.open(sampled.sheet).size[1] >= 2 * 3 * 32  # three shots, two rows each
     assert len(sampled.clips) == 3
     assert all(Image.open(clip).n_frames == 5 for clip in sampled.clips)
-    assert any("0.50 times as much" in e.text for e in events if isinstance(e, Warned))
+    warned = [e.text for e in events if isinstance(e, Warned)]
+    assert all(f"{ratio:.2f} times as much" in text and advice in text for text in warned)
+    assert len(warned) == 3
     assert Image.open(tmp_path / "small.png").size == (32, 32)
     with safe_open(tmp_path / "small.safetensors", "pt") as file:
         thumbnail = file.metadata()["modelspec.thumbnail"]

@@ -22,7 +22,7 @@ from comfyui_anisora.anisora_core.training.autoencoder import pixel_metric
 from comfyui_anisora.anisora_core.training.conditions import ConditionMix, random_area, random_canvas
 from comfyui_anisora.anisora_core.training.export import export_mini
 from comfyui_anisora.anisora_core.training.latents import Bucket, LatentBatches
-from comfyui_anisora.anisora_core.training.loop import Settings, train
+from comfyui_anisora.anisora_core.training.loop import Settings, descend, train
 from comfyui_anisora.anisora_core.training.recipes import mini as recipe_module
 from comfyui_anisora.anisora_core.training.recipes.mini import CPU
 from comfyui_anisora.anisora_core.training.text_to_video import FlowMatching, TextToVideo
@@ -80,6 +80,24 @@ def test_loss_falls_and_a_resumed_run_continues_where_it_stopped(tmp_path):
     assert states[0]["step"] == states[1]["step"] == 12
     for key, value in states[0]["model"].items():
         assert torch.equal(value, states[1]["model"][key]), key
+
+
+@pytest.mark.parametrize("parts", [2, 3, 8])
+def test_gradients_do_not_depend_on_the_parts_a_batch_is_computed_in(parts):
+    rows = {"x": torch.tensor([[1.0], [2.0], [6.0]])}
+
+    def gradient(count: int) -> tuple[float, torch.Tensor]:
+        model = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.ones_(model.weight)
+
+        def squares(network, batch, rng):
+            return network(batch["x"]).square().mean(), {}
+
+        settings = replace(SETTINGS, accumulate=count, precision="float32")
+        loss, _ = descend(model, squares, rows, 0, settings, torch.device("cpu"))
+        return loss, model.weight.grad
+
+    torch.testing.assert_close(gradient(parts), gradient(1))
 
 
 def test_what_is_given_counts_more():
