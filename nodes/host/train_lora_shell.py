@@ -124,8 +124,8 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
 
 def planned(recipe: Recipe) -> LoraPlan:
     """Of the largest step: on stills, or on moving examples."""
-    steps = [(recipe.batch, 1)] if recipe.still_share else []
-    if recipe.move_share or recipe.given_share:
+    steps = [(recipe.batch, 1)] if recipe.shares.still else []
+    if recipe.shares.move or recipe.shares.given:
         steps.append((recipe.moving_batch, recipe.lengths[0]))
     tokens = (
         math.ceil(batch / recipe.accumulate) * tokens_of(recipe.model, recipe.pixels, num_frames)

@@ -37,11 +37,24 @@ class Words:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """Of the steps: on stills, on moving examples without and with what they are given; `prior`: of the latter, those that keep
+    the network as it was."""
+
+    still: float = 0.0
+    move: float = 0.0
+    given: float = 0.0
+    prior: float = 0.0
+
+
+@dataclass(frozen=True)
 class Pool:
-    """Examples of one shape, drawn by their items' repeats; `share` of the steps. `is_given`: with their keyframes."""
+    """Examples of one shape, drawn by their items' repeats, `batch` a step and process; `share` of the steps. `is_given`: with
+    their keyframes."""
 
     examples: Sequence[Example]
     share: float
+    batch: int
     is_given: bool = False
     is_prior: bool = False
     weights: np.ndarray = field(init=False)
@@ -53,8 +66,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class LoraBatches(Dataset[dict[str, Tensor]]):
-    """Item `step`: every `world`-th clip, from `rank` on, of that step's batch of `batch * world` clips, `clip_batch * world`
-    where they move.
+    """Item `step`: every `world`-th clip, from `rank` on, of that step's `world` batches.
 
     latent, guide, mask and text stacked; key [B] for noise and dropout; level [B] evenly spread over 0..1 in the whole batch.
     """
@@ -64,8 +76,6 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
     texts: TextCache
     words: Words
     release: Release
-    batch: int
-    clip_batch: int
     seed: int
     rank: int = 0
     world: int = 1
@@ -74,7 +84,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, step))
         shares = np.array([pool.share for pool in self.pools])
         pool = self.pools[int(rng.choice(len(self.pools), p=shares / shares.sum()))]
-        total = (self.batch if pool.examples[0].kind == "still" else self.clip_batch) * self.world
+        total = pool.batch * self.world
         rows = [self.row(pool, step, index, total) for index in range(self.rank, total, self.world)]
         return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 
@@ -140,25 +150,23 @@ def prompt_of(example: Example, told: Told, words: Words, release: Release, orde
     return compose_prompt(caption, release.prompt_tail, told.motion_score)
 
 
-def pools_of(
-    examples: Sequence[Example], *, still: float, move: float, given: float, prior: float
-) -> list[Pool]:
-    """Pools of one shape each. `still`, `move`, `given`: shares of the steps on stills, on clips without and with keyframes;
-    `prior`: of the latter, those that keep the network as it was."""
+def pools_of(examples: Sequence[Example], shares: Shares, *, batch: int, moving_batch: int) -> list[Pool]:
+    """Pools of one shape each."""
     groups: dict[object, list[Example]] = {}
     for example in examples:
         groups.setdefault(example.shape, []).append(example)
     stills = [group for group in groups.values() if group[0].kind == "still"]
     clips = [group for group in groups.values() if group[0].kind != "still"]
+    learned, kept = shares.given * (1.0 - shares.prior), shares.given * shares.prior
     return [
-        *_shared(stills, still),
-        *_shared(clips, move),
-        *_shared(clips, given * (1.0 - prior), is_given=True),
-        *_shared(clips, given * prior, is_given=True, is_prior=True),
+        *_shared(stills, shares.still, batch),
+        *_shared(clips, shares.move, moving_batch),
+        *_shared(clips, learned, moving_batch, is_given=True),
+        *_shared(clips, kept, moving_batch, is_given=True, is_prior=True),
     ]
 
 
-def _shared(groups: Sequence[Sequence[Example]], share: float, **kind: bool) -> list[Pool]:
+def _shared(groups: Sequence[Sequence[Example]], share: float, batch: int, **kind: bool) -> list[Pool]:
     """By their numbers."""
     total = sum(len(group) for group in groups)
-    return [Pool(group, share * len(group) / total, **kind) for group in groups if share]
+    return [Pool(group, share * len(group) / total, batch, **kind) for group in groups if share]

@@ -17,7 +17,7 @@ from ...domain.conditions import Guide, Keyframe, Timeline
 from ...evaluation.motion import motion_amount
 from ...generate import decode_frames
 from ...releases import Release
-from ...sampling import LoraUse, Words, sample, settings_of
+from ...sampling import LoraUse, Settings, Words, sample
 
 #: Outside, samples have lost motion, or shake.
 MOTION_KEPT = (0.8, 1.25)
@@ -66,13 +66,13 @@ def make_samples(
     transformer: Transformer | Experts,
     vae: VideoVAE,
     release: Release,
+    settings: Settings,
     shots: Sequence[Shot],
     text_of: Callable[[str], torch.Tensor],
     should_stop: Callable[[], bool],
     loras: Sequence[LoraUse] = (),
 ) -> list[np.ndarray]:
-    """uint8 FHWC clips at the release's own settings. [] when `should_stop` says so."""
-    settings = settings_of(release)
+    """uint8 FHWC clips. [] when `should_stop` says so."""
     device = next(vae.parameters()).device
     clips: list[np.ndarray] = []
     for shot in shots:

@@ -108,14 +108,7 @@ def train_lora(
         if should_stop():
             yield Finished((), 0, False, time.monotonic() - began)
             return
-    is_style = recipe.task == "style"
-    pools = pools_of(
-        examples,
-        still=recipe.still_share,
-        move=recipe.move_share if is_style else 0.0,
-        given=recipe.given_share if is_style else 1.0,
-        prior=recipe.prior if is_style else 0.0,
-    )
+    pools = pools_of(examples, recipe.shares, batch=recipe.batch, moving_batch=recipe.moving_batch)
     batches = batches_of(recipe, pools, cache, texts)
     told = [recipe.model.negative_prompt, *(shot.prompt for shot in shots), *batches.prompts()]
     encode_texts(recipe, place, told, texts)
@@ -286,8 +279,7 @@ def batches_of(recipe: Recipe, pools: Sequence[Pool], cache: ExampleCache, texts
     state = processes()
     words = Words(recipe.trigger, recipe.captions, recipe.shuffle, recipe.keep_words, recipe.caption_dropout)
     place = (state.process_index, state.num_processes)
-    sizes = recipe.batch, recipe.moving_batch
-    return LoraBatches(pools, cache, texts, words, recipe.model, *sizes, recipe.seed, *place)
+    return LoraBatches(pools, cache, texts, words, recipe.model, recipe.seed, *place)
 
 
 class Run:
@@ -358,7 +350,14 @@ class Run:
         release = self.recipe.model
         vae = load_vae(release, self.place.files, self.place.dtype, self.place.device)
         make = partial(
-            make_samples, self.network, vae, release, self.shots, self.texts.read, self.should_stop
+            make_samples,
+            self.network,
+            vae,
+            release,
+            self.recipe.sampling,
+            self.shots,
+            self.texts.read,
+            self.should_stop,
         )
         self.base = self.base or make()
         styled = make((LoraUse(Lora(Path("sample"), FAMILIES[release.family], changes)),))
@@ -425,7 +424,7 @@ def sample_experts(
         both = Experts(partial(bring, "high_noise", is_styled), partial(bring, "low_noise", is_styled))
         with acts:
             vae = load_vae(release, place.files, place.dtype, place.device)
-            return make_samples(both, vae, release, shots, texts.read, should_stop)
+            return make_samples(both, vae, release, recipe.sampling, shots, texts.read, should_stop)
 
     base = made(False)
     styled = made(True) if base else []

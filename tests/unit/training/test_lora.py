@@ -25,7 +25,14 @@ from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to, settings_
 from comfyui_anisora.anisora_core.training.loop import Settings, train
 from comfyui_anisora.anisora_core.training.lora import trainer as trainer_module
 from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
-from comfyui_anisora.anisora_core.training.lora.batches import LoraBatches, Pool, Words, pools_of, prompt_of
+from comfyui_anisora.anisora_core.training.lora.batches import (
+    LoraBatches,
+    Pool,
+    Shares,
+    Words,
+    pools_of,
+    prompt_of,
+)
 from comfyui_anisora.anisora_core.training.lora.events import (
     Encoding,
     Finished,
@@ -232,12 +239,18 @@ def test_shares_of_steps_go_to_stills_clips_and_keyframes():
     examples = [Example(item(n), "still", (32, 32), 1, 0, 12.0) for n in "abc"]
     examples += [Example(item(n), "move", (32, 32), 5, 0, 12.0) for n in "abc"]
     examples += [Example(item("d", 9), "clip", (32, 32), 9, 0, 12.0)]
-    pools = pools_of(examples, still=0.4, move=0.2, given=0.4, prior=0.25)
+    pools = pools_of(examples, Shares(0.4, 0.2, 0.4, prior=0.25), batch=4, moving_batch=2)
     by_kind = {(p.examples[0].kind, p.is_given, p.is_prior): p.share for p in pools}
     assert by_kind[("still", False, False)] == pytest.approx(0.4)
     assert by_kind[("move", False, False)] == pytest.approx(0.2 * 3 / 4)
     assert by_kind[("move", True, True)] == pytest.approx(0.4 * 0.25 * 3 / 4)
     assert sum(by_kind.values()) == pytest.approx(1.0)
+    assert [pool.batch for pool in pools] == [4, *[2] * 6]
+
+
+def test_motion_areas_are_learned_from_clips_with_their_area_alone():
+    assert replace(SMALL, task="motion area").shares == Shares(given=1.0)
+    assert SMALL.shares == Shares(SMALL.still_share, SMALL.move_share, SMALL.given_share, SMALL.prior)
 
 
 def test_prompts_say_the_style_and_what_moves_and_plain_ones_not_the_style():
@@ -249,7 +262,7 @@ def test_prompts_say_the_style_and_what_moves_and_plain_ones_not_the_style():
         prompt_of(example, made, words, release, 0)
         == "Ink style, a girl, a cat. camera pans left. motion score: 2.0."
     )
-    batches = LoraBatches([], None, None, words, release, 1, 1, 0)
+    batches = LoraBatches([], None, None, words, release, seed=0)
     assert batches.plain(example, made) == "a girl, a cat. camera pans left. motion score: 2.0."
     alone = Words("ink style", has_captions=False)
     assert prompt_of(example, made, alone, release, 0) == "ink style. camera pans left. motion score: 2.0."
@@ -271,20 +284,19 @@ class Kept:
 @pytest.mark.parametrize("dropout", [0.0, 1.0])
 def test_without_words_a_prior_step_wants_what_the_network_says_without_words(dropout):
     example = Example(replace(item("a"), caption="ink style, a girl"), "move", (32, 32), 5, 0, 12.0)
-    pools = [Pool([example], 1.0, is_given=True, is_prior=True)]
+    pools = [Pool([example], 1.0, 1, is_given=True, is_prior=True)]
     words = Words("ink style", dropout=dropout)
-    row = LoraBatches(pools, Kept(), Kept(), words, RELEASES["mini"], 1, 1, 0)[0]
+    row = LoraBatches(pools, Kept(), Kept(), words, RELEASES["mini"], seed=0)[0]
     lengths = [len(f"{start}a girl. motion score: 2.0.") for start in ("ink style, ", "")]
     assert [int(row["text"]), int(row["plain"])] == ([0, 0] if dropout else lengths)
 
 
-@pytest.mark.parametrize(("kind", "rows"), [("still", 4), ("move", 2)])
-def test_a_batch_of_clips_has_its_own_size(kind, rows):
-    pool = Pool([Example(item("a"), kind, (32, 32), 5, 0, 12.0)], 1.0)
-    batches = LoraBatches([pool], Kept(), Kept(), Words(), RELEASES["mini"], 4, 2, seed=0)
-    assert {len(value) for value in batches[0].values()} == {rows}
-    half = LoraBatches([pool], Kept(), Kept(), Words(), RELEASES["mini"], 4, 2, seed=0, rank=1, world=2)
-    assert {len(value) for value in half[0].values()} == {rows}
+def test_every_process_has_a_batch_of_its_own():
+    pool = Pool([Example(item("a"), "move", (32, 32), 5, 0, 12.0)], 1.0, batch=2)
+    batches = LoraBatches([pool], Kept(), Kept(), Words(), RELEASES["mini"], seed=0)
+    assert {len(value) for value in batches[0].values()} == {2}
+    half = LoraBatches([pool], Kept(), Kept(), Words(), RELEASES["mini"], seed=0, rank=1, world=2)
+    assert {len(value) for value in half[0].values()} == {2}
 
 
 @pytest.mark.parametrize("move", MOVES)
@@ -456,6 +468,19 @@ def test_samples_stand_beside_the_base_models_and_warn_of_motion(
     with safe_open(tmp_path / "small.safetensors", "pt") as file:
         thumbnail = file.metadata()["modelspec.thumbnail"]
     assert thumbnail.startswith("data:image/jpeg;base64,")
+
+
+def test_samples_are_guided_as_asked(images, tmp_path):
+    def base_row(cfg: float) -> np.ndarray:
+        recipe = replace(SMALL, images=str(images), steps=1, sample_every=1, sample_cfg=cfg)
+        (sample,) = (
+            event for event in trained(recipe, place(tmp_path / str(cfg))) if isinstance(event, Sampled)
+        )
+        return np.split(np.asarray(Image.open(sample.sheet)), 6)[0]
+
+    rows = [base_row(cfg) for cfg in (0.0, RELEASES["mini"].cfg_scale, 1.0)]
+    assert np.array_equal(rows[0], rows[1])
+    assert not np.array_equal(rows[1], rows[2])
 
 
 @pytest.mark.parametrize("release", ["V1", "V3.1", "V3.2"])
