@@ -87,6 +87,9 @@ class Recipe:
     )
     variants: int = option(4, "Random crops and moves per drawing.", low=1, high=64)
     moves: bool = option(True, "Make moving examples out of drawings, too.")
+    max_moves: int = option(
+        0, "How many in all, which take time to encode; 0: `variants` of each drawing.", low=0, high=100_000
+    )
     still_share: float = option(
         0.4, "Share of steps on drawings as stills, with nothing given.", low=0.0, high=1.0
     )
@@ -103,7 +106,8 @@ class Recipe:
     keep_words: int = option(1, "Parts of a caption that stay in front when shuffling.", low=0, high=100)
     timesteps: str = option(
         "shift",
-        "How noise levels are drawn. sampler: those alone that the release samples at, which is learned soonest.",
+        "How noise levels are drawn. sampler: those alone that the release samples at, which is learned soonest. "
+        "V1's are even whatever this says.",
         choices=TIMESTEPS,
     )
     shift: float = option(0.0, "Of noise levels drawn by shift; 0: the release's.", low=0.0, high=100.0)
@@ -315,6 +319,7 @@ QUICK = replace(
     warmup=20,
     length=33,  # trained on shorter ones, long clips tremble and leave their keyframes
     variants=2,
+    max_moves=60,  # a minute of encoding on two cores
     still_share=0.55,
     move_share=0.15,
     given_share=0.3,

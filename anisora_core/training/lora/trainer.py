@@ -183,7 +183,14 @@ def examples_of(folder: TrainingFolder, recipe: Recipe) -> list[Example]:
     if not found:
         wanted = recipe.task if recipe.task == "motion area" else "style with still_share 0 and no moves"
         raise ValueError(f"images: {folder.root} has no clips, which task {wanted} learns from; add videos")
-    return found
+    return with_moves(found, recipe.max_moves) if recipe.max_moves else found
+
+
+def with_moves(examples: Sequence[Example], most: int) -> list[Example]:
+    """No more than `most` that move: every drawing's first variant before any second, in an order without meaning."""
+    moves = (example for example in examples if example.kind == "move")
+    kept = set(sorted(moves, key=lambda move: (move.variant, move.item.content))[:most])
+    return [example for example in examples if example.kind != "move" or example in kept]
 
 
 def uses_of(item: Item, recipe: Recipe) -> Iterator[Kind]:

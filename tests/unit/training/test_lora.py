@@ -15,7 +15,7 @@ import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
 from comfyui_anisora.anisora_core.data.pseudo_clips import ENLARGED, MOVES, SHOWN, pseudo_clip
-from comfyui_anisora.anisora_core.data.training_folder import Item
+from comfyui_anisora.anisora_core.data.training_folder import Item, read_training_folder
 from comfyui_anisora.anisora_core.diffusion.prediction import Velocity
 from comfyui_anisora.anisora_core.layers.lora import live
 from comfyui_anisora.anisora_core.models.wan.config import DEBUG
@@ -48,7 +48,7 @@ from comfyui_anisora.anisora_core.training.lora.examples import Encoded, Example
 from comfyui_anisora.anisora_core.training.lora.objective import LoraObjective, NoiseLevels
 from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
-from comfyui_anisora.anisora_core.training.lora.trainer import Place, stages_of, train_lora
+from comfyui_anisora.anisora_core.training.lora.trainer import Place, examples_of, stages_of, train_lora
 from PIL import Image
 from safetensors import safe_open
 
@@ -246,6 +246,15 @@ def test_shares_of_steps_go_to_stills_clips_and_keyframes():
     assert by_kind[("move", True, True)] == pytest.approx(0.4 * 0.25 * 3 / 4)
     assert sum(by_kind.values()) == pytest.approx(1.0)
     assert [pool.batch for pool in pools] == [4, *[2] * 6]
+
+
+def test_moves_are_bounded_with_a_first_one_of_each_drawing_before_any_second(images):
+    folder = read_training_folder(images)
+    examples = examples_of(folder, replace(SMALL, variants=3, max_moves=len(folder.items) + 2))
+    moves = [example for example in examples if example.kind == "move"]
+    assert sorted(move.variant for move in moves) == [0] * len(folder.items) + [1, 1]
+    assert {move.item for move in moves if move.variant == 0} == set(folder.items)
+    assert sum(example.kind == "still" for example in examples) == 3 * len(folder.items)
 
 
 def test_motion_areas_are_learned_from_clips_with_their_area_alone():
