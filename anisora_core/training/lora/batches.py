@@ -125,14 +125,13 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
 
     def prompts(self) -> list[str]:
         """All that steps may ask for."""
-        examples = list(dict.fromkeys(example for pool in self.pools for example in pool.examples))
         said = [""]
-        for example, told in ((example, self.cache.told(example)) for example in examples):
-            said.append(self.plain(example, told))
-            said += [
-                prompt_of(example, told, self.words, self.release, order)
-                for order in range(self.words.orders)
-            ]
+        for pool in self.pools:
+            for example in pool.examples:
+                told, orders = self.cache.told(example), range(self.words.orders)
+                said += [prompt_of(example, told, self.words, self.release, order) for order in orders]
+                if pool.is_prior:
+                    said.append(self.plain(example, told))
         return list(dict.fromkeys(said))
 
 

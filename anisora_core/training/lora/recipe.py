@@ -87,8 +87,8 @@ class Recipe:
     )
     variants: int = option(4, "Random crops and moves per drawing.", low=1, high=64)
     moves: bool = option(True, "Make moving examples out of drawings, too.")
-    max_moves: int = option(
-        0, "How many in all, which take time to encode; 0: `variants` of each drawing.", low=0, high=100_000
+    num_moves: int = option(
+        0, "Moving examples made of all drawings together; 0: `variants` of each.", low=0, high=100_000
     )
     still_share: float = option(
         0.4, "Share of steps on drawings as stills, with nothing given.", low=0.0, high=1.0
@@ -144,7 +144,9 @@ class Recipe:
         low=0.0,
         high=100.0,
     )
-    sample_prompts: str = option("", "One prompt a line for the samples; empty: two of the captions.")
+    sample_prompts: str = option(
+        "", "One prompt a line for the samples; empty: of two captions, one with its drawing."
+    )
     self_guide: bool = option(
         False, "Show each still its own picture as its guide, as other trainers do. For comparisons only."
     )
@@ -319,7 +321,7 @@ QUICK = replace(
     warmup=20,
     length=33,  # trained on shorter ones, long clips tremble and leave their keyframes
     variants=2,
-    max_moves=60,  # a minute of encoding on two cores
+    num_moves=80,  # with fewer, clips leave their keyframes; each is a second of encoding on two cores
     still_share=0.55,
     move_share=0.15,
     given_share=0.3,

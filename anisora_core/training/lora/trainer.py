@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -163,7 +164,8 @@ def report_of(folder: TrainingFolder, recipe: Recipe) -> FolderReport:
 
 def examples_of(folder: TrainingFolder, recipe: Recipe) -> list[Example]:
     """ValueError when nothing is large enough, or there is nothing to learn from."""
-    lengths = recipe.lengths
+    lengths, buckets = recipe.lengths, buckets_of(folder, recipe)
+    num_drawings = sum(item.num_frames == 1 for items in buckets.values() for item in items)
     found = [
         Example(
             item,
@@ -175,21 +177,26 @@ def examples_of(folder: TrainingFolder, recipe: Recipe) -> list[Example]:
             recipe.cut if item.num_frames > 1 else 0.0,
             recipe.self_guide and kind == "still",
         )
-        for size, items in buckets_of(folder, recipe).items()
+        for size, items in buckets.items()
         for item in items
         for kind in uses_of(item, recipe)
-        for variant in range(recipe.variants)
+        for variant in range(variants_of(kind, num_drawings, recipe))
     ]
     if not found:
         wanted = recipe.task if recipe.task == "motion area" else "style with still_share 0 and no moves"
         raise ValueError(f"images: {folder.root} has no clips, which task {wanted} learns from; add videos")
-    return with_moves(found, recipe.max_moves) if recipe.max_moves else found
+    return with_moves(found, recipe.num_moves) if recipe.num_moves else found
 
 
-def with_moves(examples: Sequence[Example], most: int) -> list[Example]:
-    """No more than `most` that move: every drawing's first variant before any second, in an order without meaning."""
+def variants_of(kind: Kind, num_drawings: int, recipe: Recipe) -> int:
+    is_counted = kind == "move" and recipe.num_moves
+    return math.ceil(recipe.num_moves / num_drawings) if is_counted else recipe.variants
+
+
+def with_moves(examples: Sequence[Example], count: int) -> list[Example]:
+    """`count` that move: every drawing's first variant before any second, in an order without meaning."""
     moves = (example for example in examples if example.kind == "move")
-    kept = set(sorted(moves, key=lambda move: (move.variant, move.item.content))[:most])
+    kept = set(sorted(moves, key=lambda move: (move.variant, move.item.content))[:count])
     return [example for example in examples if example.kind != "move" or example in kept]
 
 
@@ -260,19 +267,18 @@ def encode(
 
 
 def wishes(recipe: Recipe, folder: TrainingFolder) -> list[Wish]:
-    """Two with words alone, and one that starts from a drawing; with the artist's prompts, those alone."""
+    """One with words alone, and one that starts from a drawing; with the artist's prompts, those alone."""
     width, height = recipe.model.size
     size = recipe.model.grid.fit_area(recipe.pixels, height, width)
     if recipe.prompts():
         return [Wish(words, None, size) for words in recipe.prompts()]
     items = [item for item in folder.items if item.num_frames == 1] or list(folder.items)
-    chosen = [items[round(place * (len(items) - 1))] for place in (0.0, 0.5, 1.0)]
+    chosen = items[0], items[-1]
     captions = [item.caption if recipe.captions else "" for item in chosen]
     rng = np.random.default_rng(0)  # not asked without shuffling
     said = [compose_caption(text, recipe.trigger, shuffle=False, keep=0, rng=rng) for text in captions]
-    drawing = read_frames(chosen[2].path, recipe.rate, 1)[0]
-    picture = to_floats(fit(drawing, *size))
-    return [Wish(said[0], None, size), Wish(said[1], None, size), Wish(said[2], picture, size)]
+    drawing = read_frames(chosen[1].path, recipe.rate, 1)[0]
+    return [Wish(said[0], None, size), Wish(said[1], to_floats(fit(drawing, *size)), size)]
 
 
 def encode_texts(recipe: Recipe, place: Place, prompts: Sequence[str], texts: TextCache) -> None:
