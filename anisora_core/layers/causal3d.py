@@ -27,20 +27,50 @@ class Streamed(Protocol):
     def __call__(self, x: Tensor, past: Past) -> tuple[Tensor, Past]: ...
 
 
+class DirectConv3d(nn.Conv3d):
+    """For a few frames of few channels, too: on a CPU torch takes a slow way with them, by a limit meant for pictures, where
+    oneDNN itself has none. It knows no gradients here."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.with_weight(input, self.weight)
+
+    def with_weight(self, x: Tensor, weight: Tensor) -> Tensor:
+        how = self.padding, self.stride, self.dilation, self.groups
+        is_direct = (
+            x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+        )
+        if is_direct and not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu"):
+            return torch.ops.aten.mkldnn_convolution(x.contiguous(), weight.contiguous(), self.bias, *how)
+        return F.conv3d(x, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)  # type: ignore[arg-type]
+
+
 def causal_conv(conv: nn.Module, x: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Convolve with frames before the clip taken from `past`, or zeros at its start.
 
-    `conv` is a Conv3d whose spatial padding is its own and whose temporal padding is 0.
+    `conv` is a Conv3d whose spatial padding is its own and whose temporal padding is 0, with stride 1 in time.
     """
     keep = int(conv.kernel_size[0]) - 1  # type: ignore[index]
     if keep == 0:
         return conv(x), None
-    if past is None and x.shape[2] == 1 and type(conv) is nn.Conv3d:
+    if past is None and x.shape[2] == 1 and isinstance(conv, DirectConv3d):
         # A single first frame meets only the last temporal tap: a third of the work, same numbers.
-        y = F.conv3d(x, conv.weight[:, :, -1:], conv.bias, conv.stride, conv.padding)  # type: ignore[arg-type]
+        y = conv.with_weight(x, conv.weight[:, :, -1:])
         return y, F.pad(x, (0, 0, 0, 0, keep - 1, 0))
     x = F.pad(x, (0, 0, 0, 0, keep, 0)) if past is None else torch.cat([past, x], dim=2)
-    return conv(x), x[:, :, x.shape[2] - keep :]
+    # Where frames stand still to the end, as most of a guide's do, so does what is made of them.
+    spare = max(0, standing(x) - keep - 1)
+    y = conv(x[:, :, : x.shape[2] - spare])
+    if spare:
+        y = torch.cat([y, y[:, :, -1:].expand(-1, -1, spare, -1, -1)], dim=2)
+    return y, x[:, :, x.shape[2] - keep :]
+
+
+def standing(x: Tensor) -> int:
+    """How many frames at the end equal the last one, itself included."""
+    last, count = x[:, :, -1], 1
+    while count < x.shape[2] and torch.equal(x[:, :, -1 - count], last):
+        count += 1
+    return count
 
 
 def run(layers: Iterable[nn.Module], x: Tensor, past: Past) -> tuple[Tensor, Past]:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...domain.protocols import Ops
-from ...layers.causal3d import Past, causal_conv, per_frame, run
+from ...layers.causal3d import DirectConv3d, Past, causal_conv, per_frame, run
 from ...layers.posterior import Posterior
 from .config import WanVAEConfig
 
@@ -36,7 +36,8 @@ class RMSNorm(nn.Module):
 
 def conv3d(ops: Ops, in_channels: int, out_channels: int, kernel: int) -> nn.Module:
     """A Conv3d that `causal_conv` pads in time; space is padded here."""
-    return ops.Conv3d(in_channels, out_channels, kernel, padding=(0, kernel // 2, kernel // 2))
+    kind = DirectConv3d if ops is nn else ops.Conv3d
+    return kind(in_channels, out_channels, kernel, padding=(0, kernel // 2, kernel // 2))
 
 
 class ResidualBlock(nn.Module):

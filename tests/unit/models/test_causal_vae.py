@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from comfyui_anisora.anisora_core.layers import causal3d
 from comfyui_anisora.anisora_core.models.wan.config import DEBUG_VAE, MINI_VAE
 from comfyui_anisora.anisora_core.models.wan.init import init_vae_frames_first
 from comfyui_anisora.anisora_core.models.wan.vae import WanVAE, shuffle, unshuffle
+from torch.profiler import ProfilerActivity, profile
 
 SMALL_MINI = replace(MINI_VAE, encoder_dim=8, decoder_dim=8)
 CONFIGS = {
@@ -41,6 +43,38 @@ def test_the_past_never_sees_the_future(vae):
         a, b = vae.encode(video).mean, vae.encode(changed).mean
     assert torch.equal(a[:, :, :3], b[:, :, :3])
     assert not torch.equal(a[:, :, 3:], b[:, :, 3:])
+
+
+@pytest.mark.parametrize("chunk", [None, 2])
+def test_frames_that_stand_still_are_computed_once(vae, chunk, monkeypatch):
+    video = torch.rand(1, 3, 33, 32, 32) * 2 - 1
+    video[:, :, 2:] = video[:, :, 1:2]
+
+    def encoded() -> tuple[torch.Tensor, int]:
+        seen: list[int] = []
+        hook = vae.encoder.conv1.register_forward_pre_hook(lambda _, x: seen.append(x[0].shape[2]))
+        with torch.no_grad():
+            mean = vae.encode(video, latents_per_chunk=chunk).mean
+        hook.remove()
+        return mean, sum(seen)
+
+    few, num_few = encoded()
+    monkeypatch.setattr(causal3d, "standing", lambda x: 1)
+    all_of_them, num_all = encoded()
+    assert (few - all_of_them).abs().max() < 1e-5
+    assert num_few < num_all / 2
+
+
+def test_few_frames_of_few_channels_go_the_fast_way_with_the_same_numbers():
+    conv = causal3d.DirectConv3d(16, 16, 3, padding=(0, 1, 1))
+    x = torch.randn(1, 16, 5, 12, 12)
+    theirs = conv(x)  # with gradients: torch's own
+    with torch.no_grad(), profile(activities=[ProfilerActivity.CPU]) as seen:
+        ours = conv(x)
+    assert theirs.requires_grad
+    assert torch.allclose(ours, theirs, atol=1e-5)
+    names = {event.key for event in seen.key_averages()}
+    assert not any("slow_conv3d" in name for name in names)
 
 
 def test_unshuffle_is_undone_by_shuffle():
