@@ -125,7 +125,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
 def planned(recipe: Recipe) -> LoraPlan:
     """Of the largest step: on stills, or on moving examples."""
     steps = [(recipe.batch, 1)] if recipe.shares.still else []
-    if recipe.shares.move or recipe.shares.given:
+    if recipe.shares.are_moving:
         steps.append((recipe.moving_batch, recipe.lengths[0]))
     tokens = (
         math.ceil(batch / recipe.accumulate) * tokens_of(recipe.model, recipe.pixels, num_frames)

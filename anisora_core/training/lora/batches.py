@@ -46,6 +46,11 @@ class Shares:
     given: float = 0.0
     prior: float = 0.0
 
+    @property
+    def are_moving(self) -> bool:
+        """Whether any step is on moving examples."""
+        return self.move > 0.0 or self.given > 0.0
+
 
 @dataclass(frozen=True)
 class Pool:

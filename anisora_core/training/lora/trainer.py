@@ -208,9 +208,9 @@ def uses_of(item: Item, recipe: Recipe) -> Iterator[Kind]:
     elif item.num_frames > 1:
         yield "clip"
     else:
-        if recipe.still_share:
+        if recipe.shares.still:
             yield "still"
-        if recipe.moves and (recipe.move_share or recipe.given_share):
+        if recipe.moves and recipe.shares.are_moving:
             yield "move"
 
 
