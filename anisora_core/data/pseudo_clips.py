@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MOVES = ("pan", "zoom", "parallax", "sway")
+#: What a clip may do, and how often.
+MOVES = {"pan": 0.2, "zoom": 0.2, "parallax": 0.2, "sway": 0.4}
+#: How far a part of the drawing sways, over half its width: as little as what hardly moves, up to hair in the wind.
+SWAYED = (0.01, 0.12)
 #: Seconds in which a camera may go all the way; shorter clips go less far.
 WHOLE_WAY = 2.0
 #: A frame shows this share of the drawing's width and height: less of it, and what stands at its edges, white paper above all, would
@@ -25,9 +27,10 @@ ENLARGED = _SUPERSAMPLE / SHOWN
 
 @dataclass(frozen=True)
 class PseudoClip:
-    """uint8 frames; `speed` is how far pixels go on average, in frame heights per frame; `words` say what moves.
+    """uint8 frames; `speed` is how far pixels go on average, in frame heights per frame; `words` say what the camera does.
 
-    Without the words a model would learn that this style always pans.
+    Without the words a model would learn that this style always pans. Swaying goes unsaid, as artists seldom say it: what a model
+    is never shown without words of a camera, it answers by trembling.
     """
 
     frames_FHWC: np.ndarray
@@ -43,14 +46,16 @@ def pseudo_clip(
 
     No frame shows what another shows, so a keyframe is never just the answer.
     """
-    move = str(rng.choice(MOVES))
+    move = str(rng.choice(list(MOVES), p=list(MOVES.values())))
     size = (height * _SUPERSAMPLE, width * _SUPERSAMPLE)
     y, x = torch.meshgrid(*((torch.arange(side) + 0.5) * 2 / side - 1 for side in size), indexing="ij")
     grid = torch.stack([x, y], dim=-1)
     times = torch.arange(num_frames) / max(1, num_frames - 1)
     seconds = num_frames / fps
-    act = swaying if move == "sway" else partial(filmed, move=move)
-    seen, words = act(grid, times, seconds, rng=rng)
+    if move == "sway":
+        seen, words = swaying(grid, times, seconds, rng), ""
+    else:
+        seen, words = filmed(grid, times, seconds, move, rng)
     picture = torch.from_numpy(np.ascontiguousarray(picture_HWC)).permute(2, 0, 1)[None].float()
     frames = [
         F.interpolate(
@@ -92,17 +97,16 @@ def nearness(grid_HW2: Tensor, rng: np.random.Generator) -> Tensor:
     return 0.25 + 0.75 * torch.maximum(low, blob(grid_HW2, rng, spread=0.3))
 
 
-def swaying(
-    grid_HW2: Tensor, times_F: Tensor, seconds: float, rng: np.random.Generator
-) -> tuple[Tensor, str]:
-    """As `filmed`: part of the drawing bends to and fro, like hair or cloth in the wind."""
+def swaying(grid_HW2: Tensor, times_F: Tensor, seconds: float, rng: np.random.Generator) -> Tensor:
+    """Looks as `filmed`'s: part of the drawing bends to and fro, like hair or cloth in the wind."""
     cycles, phase = seconds * float(rng.uniform(0.3, 0.8)), float(rng.uniform(0.0, 2 * math.pi))
-    amount, bend = float(rng.uniform(0.03, 0.12)), float(rng.uniform(0.5, 2.5))
+    amount = float(np.exp(rng.uniform(*np.log(SWAYED))))
+    bend = float(rng.uniform(0.5, 2.5))
     wave = torch.sin(2 * math.pi * cycles * times_F.view(-1, 1, 1) + phase + bend * grid_HW2[..., 1])
     angle = float(rng.normal(0.0, 0.5))
     direction = torch.tensor([math.cos(angle), math.sin(angle)])
     bent = amount * wave * blob(grid_HW2, rng, spread=0.6)
-    return grid_HW2 * SHOWN + bent[..., None] * direction, "it sways"
+    return grid_HW2 * SHOWN + bent[..., None] * direction
 
 
 def blob(grid_HW2: Tensor, rng: np.random.Generator, *, spread: float) -> Tensor:

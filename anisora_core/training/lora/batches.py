@@ -97,11 +97,12 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, step, index))
         example = pool.examples[int(rng.choice(len(pool.examples), p=pool.weights))]
         made = self.cache.read(example)
+        told = self.told(pool, made.told)
         is_dropped, order = rng.random() < self.words.dropout, int(rng.integers(self.words.orders))
-        prompt = "" if is_dropped else prompt_of(example, made.told, self.words, self.release, order)
+        prompt = "" if is_dropped else prompt_of(example, told, self.words, self.release, order)
         plain = None
         if pool.is_prior:
-            plain = "" if is_dropped else self.plain(example, made.told)
+            plain = "" if is_dropped else self.plain(example, told)
         key = torch.tensor(int(rng.integers(1 << 62)))
         level = torch.tensor((index + float(rng.random())) / total)
         is_shown = pool.is_given or example.self_guided
@@ -121,6 +122,10 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
     def mask_channels(self) -> int:
         return 0 if self.release.guide_way == "slots" else self.release.grid.frames_per_latent
 
+    def told(self, pool: Pool, told: Told) -> Told:
+        """What the prompt says of an example: in a plain step what artists say, nothing, since the answer is not the example."""
+        return Told(self.release.motion_score) if pool.is_prior else told
+
     def plain(self, example: Example, told: Told) -> str:
         """What the model as it was is told: no trigger."""
         said = re.sub(re.escape(self.words.trigger), "", example.item.caption, flags=re.IGNORECASE)
@@ -133,7 +138,8 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
         said = [""]
         for pool in self.pools:
             for example in pool.examples:
-                told, orders = self.cache.told(example), range(self.words.orders)
+                told = self.told(pool, self.cache.told(example))
+                orders = range(self.words.orders)
                 said += [prompt_of(example, told, self.words, self.release, order) for order in orders]
                 if pool.is_prior:
                     said.append(self.plain(example, told))

@@ -40,7 +40,7 @@ KEYFRAMES = ConditionMix(
 )
 
 #: Of what examples show: with another one, files kept from earlier are made again.
-_EDITION = 4
+_EDITION = 5
 
 
 @dataclass(frozen=True)

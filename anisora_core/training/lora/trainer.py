@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -164,8 +163,7 @@ def report_of(folder: TrainingFolder, recipe: Recipe) -> FolderReport:
 
 def examples_of(folder: TrainingFolder, recipe: Recipe) -> list[Example]:
     """ValueError when nothing is large enough, or there is nothing to learn from."""
-    lengths, buckets = recipe.lengths, buckets_of(folder, recipe)
-    num_drawings = sum(item.num_frames == 1 for items in buckets.values() for item in items)
+    lengths = recipe.lengths
     found = [
         Example(
             item,
@@ -177,27 +175,30 @@ def examples_of(folder: TrainingFolder, recipe: Recipe) -> list[Example]:
             recipe.cut if item.num_frames > 1 else 0.0,
             recipe.self_guide and kind == "still",
         )
-        for size, items in buckets.items()
-        for item in items
-        for kind in uses_of(item, recipe)
-        for variant in range(variants_of(kind, num_drawings, recipe))
+        for size, item, kind, variant in variants_of(buckets_of(folder, recipe), recipe)
     ]
     if not found:
         wanted = recipe.task if recipe.task == "motion area" else "style with still_share 0 and no moves"
         raise ValueError(f"images: {folder.root} has no clips, which task {wanted} learns from; add videos")
-    return with_moves(found, recipe.num_moves) if recipe.num_moves else found
+    return found
 
 
-def variants_of(kind: Kind, num_drawings: int, recipe: Recipe) -> int:
-    is_counted = kind == "move" and recipe.num_moves
-    return math.ceil(recipe.num_moves / num_drawings) if is_counted else recipe.variants
-
-
-def with_moves(examples: Sequence[Example], count: int) -> list[Example]:
-    """`count` that move: every drawing's first variant before any second, in an order without meaning."""
-    moves = (example for example in examples if example.kind == "move")
-    kept = set(sorted(moves, key=lambda move: (move.variant, move.item.content))[:count])
-    return [example for example in examples if example.kind != "move" or example in kept]
+def variants_of(
+    buckets: dict[tuple[int, int], list[Item]], recipe: Recipe
+) -> Iterator[tuple[tuple[int, int], Item, Kind, int]]:
+    """(size, item, kind, variant). `num_moves` are shared out evenly, in an order without meaning."""
+    shared = []
+    for size, items in buckets.items():
+        for item in items:
+            for kind in uses_of(item, recipe):
+                if kind == "move" and recipe.num_moves:
+                    shared.append((size, item))
+                else:
+                    yield from ((size, item, kind, variant) for variant in range(recipe.variants))
+    shared.sort(key=lambda place: place[1].content)
+    for number in range(recipe.num_moves if shared else 0):
+        variant, turn = divmod(number, len(shared))
+        yield *shared[turn], "move", variant
 
 
 def uses_of(item: Item, recipe: Recipe) -> Iterator[Kind]:

@@ -289,16 +289,16 @@ class Kept:
         if isinstance(what, str):
             return torch.tensor([len(what)])
         latent = torch.zeros(16, 2, 4, 4)
-        return Encoded(latent, latent, latent[:4], latent, Told(2.0))
+        return Encoded(latent, latent, latent[:4], latent, Told(2.0, "camera pans left"))
 
 
 @pytest.mark.parametrize("dropout", [0.0, 1.0])
-def test_without_words_a_prior_step_wants_what_the_network_says_without_words(dropout):
+def test_a_prior_step_asks_as_artists_do_and_wants_what_the_network_says_without_the_trigger(dropout):
     example = Example(replace(item("a"), caption="ink style, a girl"), "move", (32, 32), 5, 0, 12.0)
     pools = [Pool([example], 1.0, 1, is_given=True, is_prior=True)]
     words = Words("ink style", dropout=dropout)
     row = LoraBatches(pools, Kept(), Kept(), words, RELEASES["mini"], seed=0)[0]
-    lengths = [len(f"{start}a girl. motion score: 2.0.") for start in ("ink style, ", "")]
+    lengths = [len(f"{start}a girl. motion score: 2.5.") for start in ("ink style, ", "")]
     assert [int(row["text"]), int(row["plain"])] == ([0, 0] if dropout else lengths)
 
 
@@ -319,6 +319,7 @@ def test_pseudo_clips_move_as_far_as_they_say(move):
     clip = next(clip for clip in clips if clip.move == move)
     assert clip.frames_FHWC.shape == (3, 64, 64, 3)
     assert clip.speed > 0
+    assert clip.words.startswith("camera ") == (move != "sway")  # swaying goes unsaid
     # red rises from 0 to 255 across, green down: the picture itself says how far it went
     steps = np.diff(clip.frames_FHWC[..., :2].astype(float), axis=0) / 255
     went = np.hypot(steps[..., 0], steps[..., 1]).mean() / SHOWN
