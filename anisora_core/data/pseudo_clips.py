@@ -98,7 +98,7 @@ def nearness(grid_HW2: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def swaying(grid_HW2: Tensor, times_F: Tensor, seconds: float, rng: np.random.Generator) -> Tensor:
-    """Looks as `filmed`'s: part of the drawing bends to and fro, like hair or cloth in the wind."""
+    """[F, H, W, 2] as `filmed` has it: part of the drawing bends to and fro, like hair or cloth in the wind."""
     cycles, phase = seconds * float(rng.uniform(0.3, 0.8)), float(rng.uniform(0.0, 2 * math.pi))
     amount = float(np.exp(rng.uniform(*np.log(SWAYED))))
     bend = float(rng.uniform(0.5, 2.5))
