@@ -29,8 +29,8 @@ ENLARGED = _SUPERSAMPLE / SHOWN
 class PseudoClip:
     """uint8 frames; `speed` is how far pixels go on average, in frame heights per frame; `words` say what the camera does.
 
-    Without the words a model would learn that this style always pans. Swaying goes unsaid, as artists seldom say it: what a model
-    is never shown without words of a camera, it answers by trembling.
+    Without the words a model would learn that this style always pans. Swaying goes unsaid: artists seldom say what moves, and a
+    model that always heard it leaves their keyframes in any way.
     """
 
     frames_FHWC: np.ndarray
