@@ -187,18 +187,19 @@ def variants_of(
     buckets: dict[tuple[int, int], list[Item]], recipe: Recipe
 ) -> Iterator[tuple[tuple[int, int], Item, Kind, int]]:
     """(size, item, kind, variant). `num_moves` are shared out evenly, in an order without meaning."""
-    shared = []
+    shared: list[tuple[tuple[int, int], Item, Kind]] = []
     for size, items in buckets.items():
         for item in items:
             for kind in uses_of(item, recipe):
                 if kind == "move" and recipe.num_moves:
-                    shared.append((size, item))
+                    shared.append((size, item, kind))
                 else:
-                    yield from ((size, item, kind, variant) for variant in range(recipe.variants))
+                    for variant in range(recipe.variants):
+                        yield size, item, kind, variant
     shared.sort(key=lambda place: place[1].content)
     for number in range(recipe.num_moves if shared else 0):
         variant, turn = divmod(number, len(shared))
-        yield *shared[turn], "move", variant
+        yield *shared[turn], variant
 
 
 def uses_of(item: Item, recipe: Recipe) -> Iterator[Kind]:
