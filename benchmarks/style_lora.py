@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from comfyui_anisora.anisora_core.checkpoints.load import load_mini
 from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
-from comfyui_anisora.anisora_core.data.captions import compose_caption
+from comfyui_anisora.anisora_core.data.captions import compose_caption, without_trigger
 from comfyui_anisora.anisora_core.data.cartoons import make_shot, render
 from comfyui_anisora.anisora_core.data.clips import contact_sheet, to_bytes, to_floats
 from comfyui_anisora.anisora_core.data.pictures import fit, read_picture
@@ -62,10 +62,6 @@ class Style:
     trained_on: list[Item]
     held_out: list[Item]
     trigger: str
-
-    def words(self, item: Item) -> str:
-        """Its caption, without what calls the style."""
-        return item.caption.removeprefix(self.trigger).lstrip(" ,")
 
 
 def split(images: Path, work: Path) -> Style:
@@ -147,7 +143,7 @@ class Bench:
 
     def own_words(self) -> tuple[list[Wanted], list[Wanted]]:
         """Of the drawings held out, `FREE` clips or more with words alone, as many each; and one each from the drawing."""
-        words = [self.style.words(item) for item in self.style.held_out]
+        words = [without_trigger(item.caption, self.style.trigger) for item in self.style.held_out]
         rounds = math.ceil(FREE / len(words))
         free = [
             Wanted(text, SEED + 100 * round_ + n) for round_ in range(rounds) for n, text in enumerate(words)

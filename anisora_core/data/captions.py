@@ -23,16 +23,27 @@ _TEXT_KEYS = ("text", "caption", "prompt")
 
 def compose_caption(caption: str, trigger: str, *, shuffle: bool, keep: int, rng: np.random.Generator) -> str:
     """What the model is taught: the caption, its comma-separated tags after the first `keep` in random order when
-    `shuffle`, and the trigger before it unless the caption says it, in whatever case.
+    `shuffle`, and the trigger before it unless the caption says it.
     """
     if shuffle:
         tags = [tag for tag in map(str.strip, caption.split(",")) if tag]
         rest = tags[keep:]
         caption = ", ".join(tags[:keep] + [rest[index] for index in rng.permutation(len(rest))])
     caption, trigger = caption.strip(), trigger.strip()
-    if re.search(rf"(?<!\w){re.escape(trigger)}(?!\w)", caption, re.IGNORECASE):
+    if _said(trigger).search(caption):
         return caption
     return ", ".join(part for part in (trigger, caption) if part)
+
+
+def without_trigger(caption: str, trigger: str) -> str:
+    """What a model that does not know the style is told."""
+    parts = (part.strip() for part in _said(trigger.strip()).sub("", caption).split(","))
+    return ", ".join(part for part in parts if part).strip(" .")
+
+
+def _said(trigger: str) -> re.Pattern[str]:
+    """As whole words, in whatever case."""
+    return re.compile(rf"(?<!\w){re.escape(trigger)}(?!\w)", re.IGNORECASE)
 
 
 def caption_beside(path: Path) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ...conditioning.prompt import compose_prompt
-from ...data.captions import compose_caption
+from ...data.captions import compose_caption, without_trigger
 from ...releases import Release
 from .examples import Example, ExampleCache, TextCache, Told
 
@@ -128,8 +127,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
 
     def plain(self, example: Example, told: Told) -> str:
         """What the model as it was is told: no trigger."""
-        said = re.sub(re.escape(self.words.trigger), "", example.item.caption, flags=re.IGNORECASE)
-        item = replace(example.item, caption=said.strip(" ,."))
+        item = replace(example.item, caption=without_trigger(example.item.caption, self.words.trigger))
         words = replace(self.words, trigger="", shuffle=False)
         return prompt_of(replace(example, item=item), told, words, self.release, 0)
 

@@ -15,6 +15,7 @@ from comfyui_anisora.anisora_core.data.captions import (
     captions_by_model,
     captions_from_names,
     compose_caption,
+    without_trigger,
     write_captions,
 )
 from comfyui_anisora.anisora_core.data.clips import write_mp4
@@ -502,6 +503,21 @@ def test_what_is_wrong_with_captions_is_said(tmp_path):
 def test_the_trigger_is_said_once(caption, trigger, composed):
     rng = np.random.default_rng(0)
     assert compose_caption(caption, trigger, shuffle=False, keep=0, rng=rng) == composed
+
+
+@pytest.mark.parametrize(
+    ("caption", "trigger", "left"),
+    [
+        ("inkwash, a cat", "inkwash", "a cat"),
+        ("a cat, InkWash, at night.", "inkwash", "a cat, at night"),
+        ("a pink hat", "ink", "a pink hat"),
+        ("Ink (wash). A cat", "ink (wash)", "A cat"),
+        ("ink", "ink", ""),
+        ("a cat, 7 p.m.", "", "a cat, 7 p.m"),
+    ],
+)
+def test_the_trigger_is_left_out(caption, trigger, left):
+    assert without_trigger(caption, trigger) == left
 
 
 def test_tags_after_the_kept_ones_are_shuffled():
