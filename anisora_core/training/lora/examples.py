@@ -40,7 +40,7 @@ KEYFRAMES = ConditionMix(
 )
 
 #: Of what examples show: with another one, files kept from earlier are made again.
-_EDITION = 5
+_EDITION = 6
 
 
 @dataclass(frozen=True)
