@@ -13,7 +13,7 @@ from torch import Tensor
 #: What a clip may do, and how often.
 MOVES = {"pan": 0.15, "zoom": 0.15, "parallax": 0.1, "sway": 0.6}
 #: How far a part of the drawing sways, over half its width: from hardly at all up to hair in the wind.
-SWAYED = (0.01, 0.12)
+SWAYED = (0.015, 0.15)
 #: Seconds in which a camera may go all the way; shorter clips go less far.
 WHOLE_WAY = 2.0
 #: A frame shows this share of the drawing's width and height: less of it, and what stands at its edges, white paper above all, would
