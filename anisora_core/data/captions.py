@@ -26,7 +26,7 @@ def compose_caption(caption: str, trigger: str, *, shuffle: bool, keep: int, rng
     `shuffle`, and the trigger before it unless the caption says it.
     """
     if shuffle:
-        tags = [tag for tag in map(str.strip, caption.split(",")) if tag]
+        tags = _tags(caption)
         rest = tags[keep:]
         caption = ", ".join(tags[:keep] + [rest[index] for index in rng.permutation(len(rest))])
     caption, trigger = caption.strip(), trigger.strip()
@@ -37,8 +37,11 @@ def compose_caption(caption: str, trigger: str, *, shuffle: bool, keep: int, rng
 
 def without_trigger(caption: str, trigger: str) -> str:
     """What a model that does not know the style is told."""
-    parts = (part.strip() for part in _said(trigger.strip()).sub("", caption).split(","))
-    return ", ".join(part for part in parts if part).strip(" .")
+    return ", ".join(_tags(_said(trigger.strip()).sub("", caption))).strip(" .")
+
+
+def _tags(caption: str) -> list[str]:
+    return [tag for tag in map(str.strip, caption.split(",")) if tag]
 
 
 def _said(trigger: str) -> re.Pattern[str]:
