@@ -156,7 +156,9 @@ def merge_for_good(model: nn.Module, changes: Changes) -> None:
     with torch.no_grad():
         for name, parts in changes.items():
             weight = model.get_parameter(name)
-            total = sum(strength * change.delta(weight).to(weight.device) for change, strength in parts)
+            total = sum(
+                strength * on_device(change, weight.device).delta(weight) for change, strength in parts
+            )
             weight.copy_((weight.float() + total).to(weight.dtype))
 
 
@@ -178,7 +180,12 @@ def live(model: nn.Module, changes: Changes) -> Generator[None]:
     for name, parts in changes.items():
         path, _, leaf = name.rpartition(".")
         if leaf == "weight" and isinstance(model.get_submodule(path), nn.Linear):
-            hooked[path] = list(parts)
+            device = model.get_parameter(name).device
+            hooked[path] = [
+                # a whole difference is as large as what it changes, and waits where it is
+                (change if isinstance(change, Full) else on_device(change, device), strength)
+                for change, strength in parts
+            ]
         else:
             rest[name] = parts
     before = merge(model, rest)

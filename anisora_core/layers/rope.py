@@ -8,14 +8,19 @@ import torch
 from torch import Tensor
 
 
-@lru_cache(maxsize=8)
 def rotary_table(
+    grid: tuple[int, int, int], axis_dims: tuple[int, int, int], theta: float, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """(cos, sin), each float32 [L, head_dim / 2]; L runs over time, then height, then width; integer positions."""
+    cos, sin = _table(grid, axis_dims, theta)
+    return cos.to(device), sin.to(device)
+
+
+@lru_cache(maxsize=8)
+def _table(
     grid: tuple[int, int, int], axis_dims: tuple[int, int, int], theta: float
 ) -> tuple[Tensor, Tensor]:
-    """(cos, sin), each float32 [L, head_dim / 2]; L runs over time, then height, then width; integer positions.
-
-    Computed in float64 on the CPU from numbers alone, so there is no buffer that a `meta` model could lose.
-    """
+    """Computed in float64 on the CPU from numbers alone, so there is no buffer that a `meta` model could lose."""
     with torch.device("cpu"), torch.inference_mode(False):  # cached: must stay usable by autograd later
         angles: list[Tensor] = []
         for axis, (length, dim) in enumerate(zip(grid, axis_dims, strict=True)):
@@ -30,7 +35,7 @@ def rotary_table(
 
 def rotate(x_BLHK: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
     """Turn consecutive pairs of each head; float32 inside, since positions in bf16 blur."""
-    cos, sin = (part.to(x_BLHK.device)[None, :, None, :] for part in table)
+    cos, sin = (part[None, :, None, :] for part in table)
     even, odd = x_BLHK.float().unflatten(-1, (-1, 2)).unbind(-1)
     turned = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
     return turned.flatten(-2).to(x_BLHK.dtype)

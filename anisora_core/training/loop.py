@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import reduce
+from accelerate.utils import parse_flag_from_env, reduce
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -111,7 +111,9 @@ class Ema:
 
 def processes() -> PartialState:
     """Those that train together: one, or as many as accelerate or torchrun started; its `device` is this one's."""
-    return PartialState(cpu=not torch.cuda.is_available())
+    # `accelerate launch --cpu` says so in this variable, which accelerate itself reads for its own trainer alone
+    is_cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
+    return PartialState(cpu=is_cpu)
 
 
 def train(

@@ -142,7 +142,8 @@ class CogVideoXTransformer(nn.Module):
             text, video = text + text_positions.to(text), video + positions.to(video)
 
         time_B1E = self.time_embedding(sinusoid(timestep_B[:, None], self.config.dim).to(video.dtype))
-        rotary = rotary_table((t, h, w), self.config.rope_axis_dims, self.config.rope_theta)
+        axes, theta = self.config.rope_axis_dims, self.config.rope_theta
+        rotary = rotary_table((t, h, w), axes, theta, video.device)
         for block in self.blocks:
             text, video = block(text, video, time_B1E, rotary)
         video = self.norm(video)  # per token, so that the text it is trained beside need not be kept

@@ -162,7 +162,8 @@ class WanTransformer(nn.Module):
         tokens = self.patch_embedding(x_BCTHW)
         t, h, w = tokens.shape[2:]
         x = tokens.flatten(2).transpose(1, 2)
-        rotary = rotary_table((t, h, w), self.config.rope_axis_dims, self.config.rope_theta)
+        axes, theta = self.config.rope_axis_dims, self.config.rope_theta
+        rotary = rotary_table((t, h, w), axes, theta, x.device)
 
         timestep_BL = timestep if timestep.ndim == 2 else timestep[:, None]
         time_BLD = self.time_embedding(sinusoid(timestep_BL, self.config.freq_dim).to(x.dtype))

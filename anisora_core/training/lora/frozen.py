@@ -109,7 +109,10 @@ class Swap:
 
 
 def checkpointed(blocks: Sequence[nn.Module]) -> None:
-    """Blocks keep what they were given, and are computed again when gradients go back."""
+    """Blocks keep what they were given, and are computed again when gradients go back.
+
+    torch's random state is left alone: dropout is drawn by keys.
+    """
     for block in blocks:
         forward: Callable[..., Any] = block.forward
-        block.forward = partial(checkpoint, forward, use_reentrant=False)
+        block.forward = partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False)
