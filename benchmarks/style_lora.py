@@ -252,6 +252,7 @@ def measure(
         **bench.compared(made, base),
         "style_gain_raw": bench.gains(made.free, base.free, bench.drawings),
         "style_distance_of_trained_drawings": [round(value, 2) for value in bench.distances([seen])],
+        "style_distance_of_vae": [round(value, 2) for value in bench.distances([bench.drawings])],
         "self_guide_style_gain": min(peer_gains),
         "self_guide_style_gain_both": peer_gains,
         "strength_0_identical": all(map(np.array_equal, off.free, base.free)),
