@@ -43,19 +43,19 @@ def test_a_page_opened_meanwhile_shows_the_whole_training(widgets: Frontend, hos
     widgets.load(widgets.template("style_lora"))
     page, view = widgets.page, widgets.page.locator(".anisora-trainer")
     trainer = page.evaluate(f"String({NODES}.find(({{ type }}) => type === 'AniSoraLoraTrainer').id)")
-    widgets.set(
-        [(trainer, "name", f"reload_{widgets.renderer}"), (trainer, "steps", 500)]
-        + [(trainer, "options", SMALL.replace("= 2", "= 1000"))]
-    )
+    steps = 50_000  # not over before a slow page is back
+    options = SMALL.replace("= 2", "= 100_000")
+    name = f"reload_{widgets.renderer}"
+    widgets.set([(trainer, "name", name), (trainer, "steps", steps), (trainer, "options", options)])
     widgets.show("AniSoraLoraTrainer", 0.8)
     page.evaluate("void app.queuePrompt(0)")
-    view.get_by_text(re.compile(r"step \d+ of 500")).wait_for(timeout=120_000)
+    view.get_by_text(re.compile(rf"step \d+ of {steps}")).wait_for(timeout=120_000)
     page.wait_for_timeout(3000)
     saved = widgets.saved()
     widgets.reload()
     widgets.load(saved)
     widgets.show("AniSoraLoraTrainer", 0.8)
-    view.get_by_text(re.compile(r"step \d+ of 500")).wait_for(timeout=30_000)
+    view.get_by_text(re.compile(rf"step \d+ of {steps}")).wait_for(timeout=30_000)
     assert view.locator("canvas").evaluate(
         "(one) => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.some(Boolean)"
     )
