@@ -201,7 +201,7 @@ def live(model: nn.Module, changes: Changes) -> Generator[None]:
 
 
 def _adding(parts: list[tuple[Change, float]]) -> Any:
-    def hook(module: nn.Module, arguments: tuple[Any, ...], output: Tensor) -> Tensor:
+    def hook(module: nn.Linear, arguments: tuple[Any, ...], output: Tensor) -> Tensor:
         x = arguments[0].float()
         total = torch.zeros_like(output, dtype=torch.float32)
         for change, strength in parts:
@@ -209,7 +209,8 @@ def _adding(parts: list[tuple[Change, float]]) -> Any:
                 narrow = F.linear(x, change.down.to(x))
                 total += strength * change.scale * F.linear(narrow, change.up.to(x))
             else:
-                total += strength * F.linear(x, change.delta(module.get_parameter("weight")).to(x))
+                weight = module.weight  # of a swapped block it is another tensor, elsewhere than at the start
+                total += strength * F.linear(x, on_device(change, weight.device).delta(weight).to(x))
         return (output.float() + total).to(output.dtype)
 
     return hook

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from comfyui_anisora.anisora_core.layers.lora import Dora, LowRank, live
 from comfyui_anisora.anisora_core.models.wan.config import DEBUG, WAN21_I2V_14B
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.planning import block_activations, plan_lora
@@ -58,6 +59,27 @@ def test_swapped_and_checkpointed_blocks_give_the_same_gradients(device, count):
     checkpointed(model.blocks)
     assert all(p.device.type == "cpu" for block in swap.blocks for p in block.parameters())
     assert_equal(gradients(model, device), expected, 1e-6 if device == "cuda" else 0.0)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_dora_acts_on_swapped_blocks(device):
+    def out(model: WanTransformer) -> torch.Tensor:
+        torch.manual_seed(1)
+        x, t, text = torch.randn(1, 36, 1, 4, 4), torch.tensor([500.0]), torch.randn(1, 4, 8)
+        with torch.no_grad():
+            return model(x.to(device), t.to(device), text.to(device))
+
+    model = network().to(device)
+    dim = model.config.dim
+    turned = Dora(LowRank(torch.randn(4, dim), torch.randn(dim, 4), 0.5), torch.rand(dim, 1))
+    changes = {"blocks.1.self_attn.o.weight": [(turned, 0.7)]}
+    plain = out(model)
+    with live(model, changes):
+        expected = out(model)
+    assert not torch.allclose(expected, plain)
+    Swap(list(model.blocks), torch.device(device))
+    with live(model, changes):
+        assert torch.allclose(out(model), expected, atol=1e-6)
 
 
 def test_two_blocks_are_there_at_most():
