@@ -27,6 +27,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from small_inputs import draw_noise
 from tiny_models import diffusers_wan, ours_like
 
 PACK = Path(__file__).parents[2]
@@ -41,9 +42,7 @@ TOLERANCE = 1e-4
 @pytest.fixture(scope="module")
 def images(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("set")
-    for number in range(3):
-        noise = np.random.default_rng(number).integers(0, 255, (6, 6, 3), np.uint8)
-        Image.fromarray(noise).resize((64, 64)).save(folder / f"{number}.png")
+    draw_noise(folder)
     return folder
 
 

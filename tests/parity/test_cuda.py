@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import load_mini
-from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
 from comfyui_anisora.anisora_core.evaluation.fidelity import error
-from comfyui_anisora.anisora_core.generate import Frames, Request, make_clip
+from comfyui_anisora.anisora_core.generate import Frames
 from comfyui_anisora.anisora_core.layers.lora import (
     Change,
     Dora,
@@ -24,32 +23,20 @@ from comfyui_anisora.anisora_core.layers.lora import (
 )
 from comfyui_anisora.anisora_core.models.wan.config import DEBUG
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.training.lora.events import Stepped
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
 from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
-from comfyui_anisora.nodes.host.images import read_image
-from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from small_inputs import draw_noise, walk
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-DRAWINGS = Path(__file__).parents[2] / "web" / "drawings"
 SIDE = DEBUG.dim
 
 
 def clip_on(device: torch.device) -> np.ndarray:
-    mini = load_mini()
-    mini = replace(
-        mini,
-        transformer=mini.transformer.to(device),
-        vae=mini.vae.to(device),
-        text_encoder=mini.text_encoder.to(device),
-    )
-    keyframes = [Keyframe(read_image(DRAWINGS / f"walk_{name}.png"), name) for name in ("first", "last")]
-    timeline = Timeline(9, 12.0, 64, 64, tuple(keyframes))
-    request = Request(timeline, prompt="a girl walks to the right", steps=4, seed=3)
-    events = make_clip(mini, find_release("mini"), request)
-    frames = torch.cat([event.frames_FHWC for event in events if isinstance(event, Frames)])
+    frames = torch.cat([event.frames_FHWC for event in walk(device) if isinstance(event, Frames)])
     return (frames * 255).round().byte().numpy()
 
 
@@ -96,9 +83,7 @@ def test_loras_do_the_same(kind):
 def test_a_lora_learns_the_same(tmp_path):
     images = tmp_path / "images"
     images.mkdir()
-    for number in range(3):
-        noise = np.random.default_rng(number).integers(0, 255, (6, 6, 3), np.uint8)
-        Image.fromarray(noise).resize((64, 64)).save(images / f"{number}.png")
+    draw_noise(images)
     recipe = Recipe(
         images=str(images),
         steps=8,

@@ -1,0 +1,39 @@
+"""Small inputs that tests in several folders share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from comfyui_anisora.anisora_core.checkpoints.load import load_mini
+from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
+from comfyui_anisora.anisora_core.generate import Event, Request, make_clip
+from comfyui_anisora.anisora_core.releases import find_release
+from comfyui_anisora.nodes.host.images import read_image
+from PIL import Image
+
+DRAWINGS = Path(__file__).parents[1] / "web" / "drawings"
+
+
+def walk(device: torch.device) -> list[Event]:
+    """What mini yields while it makes a short, small clip between two bundled drawings."""
+    mini = load_mini()
+    mini = replace(
+        mini,
+        transformer=mini.transformer.to(device),
+        vae=mini.vae.to(device),
+        text_encoder=mini.text_encoder.to(device),
+    )
+    keyframes = [Keyframe(read_image(DRAWINGS / f"walk_{name}.png"), name) for name in ("first", "last")]
+    timeline = Timeline(9, 12.0, 64, 64, tuple(keyframes))
+    request = Request(timeline, prompt="a girl walks to the right", steps=4, seed=3)
+    return list(make_clip(mini, find_release("mini"), request))
+
+
+def draw_noise(folder: Path) -> None:
+    """Three drawings for a training folder: coloured patches."""
+    for number in range(3):
+        noise = np.random.default_rng(number).integers(0, 255, (6, 6, 3), np.uint8)
+        Image.fromarray(noise).resize((64, 64)).save(folder / f"{number}.png")
