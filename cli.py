@@ -260,8 +260,8 @@ def add_check(command: argparse.ArgumentParser) -> None:
 def do_check(options: argparse.Namespace) -> int:
     from .anisora_core.data.training_folder import read_training_folder
     from .anisora_core.releases import find_release
+    from .anisora_core.training.lora.dataset import report_of
     from .anisora_core.training.lora.recipe import Recipe
-    from .anisora_core.training.lora.trainer import report_of
 
     find_release(options.release)
     found = report_of(read_training_folder(options.folder), Recipe(release=options.release))

@@ -85,6 +85,15 @@ def file_of(release: Release, files: Files, part: Part) -> Path:
     return files[part]
 
 
+def files_of_part(release: Release, files: Files, part: Part) -> list[Path]:
+    """The files that it is read from, for those that have to know whether they are others now."""
+    path = file_of(release, files, part)
+    if not path.is_dir():
+        return [path]
+    own = sorted(path.glob(f"{part}*.safetensors"))
+    return own or sorted(file for file in path.rglob("*") if file.is_file())
+
+
 def load_transformer(
     release: Release, files: Files, dtype: torch.dtype, device: torch.device, **constructor: Any
 ) -> Transformer | Experts:

@@ -33,7 +33,7 @@ from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to, guided_mo
 from comfyui_anisora.anisora_core.training.autoencoder import to_video
 from comfyui_anisora.anisora_core.training.lora.curriculum import curricula, read_curriculum, train_curriculum
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
-from comfyui_anisora.anisora_core.training.lora.trainer import Place
+from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.anisora_core.training.samples import made_from
 from PIL import Image, ImageDraw, ImageFont
 from publish import add_options, publish

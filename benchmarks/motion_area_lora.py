@@ -25,7 +25,8 @@ from comfyui_anisora.anisora_core.layers.precision import fast_dtype
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.sampling import LoraUse
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS
-from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
+from comfyui_anisora.anisora_core.training.lora.stages import Place
+from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
 from comfyui_anisora.anisora_core.training.recipes.mini import main as train_mini
 from comfyui_anisora.anisora_core.training.samples import made_from
 from publish import add_options, publish

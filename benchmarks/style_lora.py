@@ -38,7 +38,8 @@ from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.sampling import LoraUse
 from comfyui_anisora.anisora_core.training.lora.events import Sampled, Stepped
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
-from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
+from comfyui_anisora.anisora_core.training.lora.stages import Place
+from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
 from comfyui_anisora.anisora_core.training.samples import rebuilt
 from comfyui_anisora.nodes.trainer import BUNDLED_FOLDER
 from PIL import Image

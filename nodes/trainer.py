@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
+from ..anisora_core.data.training_folder import files_under
 from ..anisora_core.releases import MINI_NAME, find_release
 from . import host
 from .loaders import FILE_INPUTS, AniSoraModelLoader, files_of
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 BUNDLED, BUNDLED_FOLDER = "bundled drawings", Path(__file__).parent / "illustrations"
 #: The names of core's presets, here without importing a trainer.
 PRESET_NAMES = ("quick look", "normal", "thorough", "motion area")
-#: What no system takes in a file name.
-_FORBIDDEN = set('<>:"/\\|?*')
-_LONGEST_NAME = 50
 
 
 class AniSoraLoraTrainer:
@@ -163,7 +161,7 @@ class AniSoraLoraTrainer:
         folder = folder_of(images)
         chosen = {
             "images": str(folder),
-            "name": checked_name(name),
+            "name": name,
             "release": release,
             "trigger": trigger,
             "steps": steps,
@@ -176,7 +174,9 @@ class AniSoraLoraTrainer:
         named = (transformer_file, vae_file, text_encoder_file, low_noise_file, image_encoder_file)
         files = files_of(find_release(release), *named)
         made = host.train_apart(recipe, files, contents(folder))
-        loras = [load_file(path) for path in made.paths]
+        loras = [
+            load(path.read_bytes()) for path in made.paths
+        ]  # a file that is mapped cannot be replaced on Windows
         outputs = (
             loras[0],
             {"loss": list(made.losses)},
@@ -215,26 +215,13 @@ def folder_of(images: str) -> Path:
 
 
 def contents(folder: Path) -> str:
-    """Changes when a file does, by name, size or time."""
+    """Changes when a file that training would look at does, by name, size or time."""
     digest = hashlib.sha256()
-    for where, folders, files in os.walk(folder):
-        folders.sort()
-        for file in sorted(files):
-            path = os.path.join(where, file)
-            stat = os.lstat(path)
-            said = f"{os.path.relpath(path, folder)} {stat.st_size} {stat.st_mtime_ns}\n"
-            digest.update(said.encode("utf-8", "surrogateescape"))
+    for path in sorted(files_under(folder, [])):
+        stat = path.stat() if path.exists() else path.lstat()  # a link may lead nowhere
+        said = f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns}\n"
+        digest.update(said.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
-
-
-def checked_name(name: str) -> str:
-    """ValueError for what cannot be a file's name everywhere."""
-    is_plain = name.isprintable() and not _FORBIDDEN & set(name) and name == name.strip(" .")
-    if not name or not is_plain or len(name) > _LONGEST_NAME:
-        raise ValueError(
-            f"name {name[:80]!r}: use 1 to {_LONGEST_NAME} letters, digits, spaces, - and _, and no path"
-        )
-    return name
 
 
 def recipe_of(preset: str, chosen: dict[str, Any], options: str) -> Recipe:
@@ -244,7 +231,7 @@ def recipe_of(preset: str, chosen: dict[str, Any], options: str) -> Recipe:
     except ModuleNotFoundError as error:
         raise ValueError(f"training needs the package {error.name}; pip install {error.name}") from None
     known = {one.name: one for one in fields(PRESETS[preset])}
-    told = {key: value for key, value in chosen.items() if value}
+    told = {key: value for key, value in chosen.items() if value or key == "name"}
     for number, line in enumerate(options.splitlines(), start=1):
         if not line.strip():
             continue

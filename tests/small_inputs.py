@@ -32,8 +32,8 @@ def walk(device: torch.device) -> list[Event]:
     return list(make_clip(mini, find_release("mini"), request))
 
 
-def draw_noise(folder: Path) -> None:
-    """Three drawings for a training folder: coloured patches."""
-    for number in range(3):
+def draw_noise(folder: Path, first: int = 0) -> None:
+    """Three drawings for a training folder: coloured patches. Others for another `first`."""
+    for number in range(first, first + 3):
         noise = np.random.default_rng(number).integers(0, 255, (6, 6, 3), np.uint8)
         Image.fromarray(noise).resize((64, 64)).save(folder / f"{number}.png")

@@ -26,6 +26,8 @@ from .tokenizers import find_tokenizer
 
 log = logging.getLogger(__name__)
 MINI_DIR = Path(__file__).parent.parent / "assets" / "mini"
+#: In mini's folder: its configurations, the words that it reads, and how it was trained.
+CARD = "card.json"
 
 
 def shards_of(path: Path) -> list[Path]:
@@ -221,7 +223,7 @@ def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Mi
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    path = folder / "card.json"
+    path = folder / CARD
     try:
         return json.loads(path.read_text())
     except (OSError, json.JSONDecodeError) as error:

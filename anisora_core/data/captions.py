@@ -159,4 +159,5 @@ def _entry(line: str) -> tuple[str, str] | None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """JSON may hold half of a surrogate pair, which is no text that can be written."""
+    return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())

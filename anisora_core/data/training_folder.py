@@ -131,7 +131,7 @@ def read_training_folder(root: Path) -> TrainingFolder:
         wrong = "is a file; give the folder that holds it" if os.path.exists(root) else "does not exist"
         raise ValueError(f"training folder {str(root)!r} {wrong}")
     problems: list[Problem] = []
-    files = sorted(_files(root, problems), key=lambda path: _relative(path, root))
+    files = sorted(files_under(root, problems), key=lambda path: _relative(path, root))
     listed = _listed_captions(files, problems)
     items: list[Item] = []
     hashes: dict[Path, np.ndarray] = {}
@@ -196,8 +196,9 @@ def report(
     )
 
 
-def _files(root: Path, problems: list[Problem]) -> Iterator[Path]:
-    """What is not hidden and not ours. Links are followed, but into no folder twice and not out to one around `root`."""
+def files_under(root: Path, problems: list[Problem]) -> Iterator[Path]:
+    """What is not hidden and not ours. Links are followed, but into no folder twice and not out to one around `root`. Folders that
+    cannot be opened are added to `problems`."""
 
     def closed(error: OSError) -> None:
         problems.append(Problem(Path(error.filename), f"cannot be opened ({error.strerror})", "broken"))

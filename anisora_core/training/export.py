@@ -15,6 +15,7 @@ from torch import nn
 
 from ..checkpoints.detect import CONFIG_KEY
 from ..checkpoints.files import Weights
+from ..checkpoints.load import CARD
 from ..checkpoints.renamed import held
 from ..checkpoints.save import shards_for
 from ..files import write_beside
@@ -71,7 +72,7 @@ def export_mini(
                 part.write_bytes(save({key: tensors[key] for key in names}, metadata=stated))
             card["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     card["latent_rgb"] = latent_rgb
-    with write_beside(folder / "card.json") as part:
+    with write_beside(folder / CARD) as part:
         part.write_text(json.dumps(card, indent=1) + "\n")
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,7 +114,8 @@ def processes() -> PartialState:
     """Those that train together: one, or as many as accelerate or torchrun started; its `device` is this one's."""
     # `accelerate launch --cpu` says so in this variable, which accelerate itself reads for its own trainer alone
     is_cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
-    return PartialState(cpu=is_cpu)
+    # samples are made, and texts encoded, by one process, for which the others wait
+    return PartialState(cpu=is_cpu, timeout=timedelta(hours=12))
 
 
 def train(
@@ -148,11 +150,11 @@ def train(
     for step, batch in zip(range(start, settings.steps), batches(dataset, start, settings), strict=False):
         set_learning_rate(optimizers, learning_rate(step, settings))
         loss, metrics = descend(model, objective, to_device(batch, device), step, settings, device)
-        if not math.isfinite(loss):
-            saved = saved_step(run_dir)
+        norm = float(nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm))
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            saved, what = saved_step(run_dir), "loss" if not math.isfinite(loss) else "loss's slope"
             kept = f"; step {saved} is kept" if saved else ""
-            raise ValueError(f"the loss is no number at step {step + 1}{kept}; lower learning_rate")
-        nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
+            raise ValueError(f"the {what} is no number at step {step + 1}{kept}; lower learning_rate")
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

@@ -35,7 +35,7 @@ from ...anisora_core.training.lora.events import (
     Warned,
 )
 from ...anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
-from ...anisora_core.training.lora.trainer import Place
+from ...anisora_core.training.lora.stages import Place
 from .shell import PARTS
 from .standalone import device, model_file, models_folder
 

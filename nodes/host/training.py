@@ -18,7 +18,8 @@ from ...anisora_core.training.loop import saved_step
 from ...anisora_core.training.lora.events import Encoding, Event, Finished, Said, Sampled, Stepped, Warned
 from ...anisora_core.training.lora.outputs import Curve
 from ...anisora_core.training.lora.recipe import Recipe
-from ...anisora_core.training.lora.trainer import Place, require_same
+from ...anisora_core.training.lora.resume import require_own, require_same
+from ...anisora_core.training.lora.stages import Place
 from . import output_folder
 from .training_job import Job, job_path, read_job, run_apart
 
@@ -127,8 +128,9 @@ def train_apart(recipe: Recipe, files: Files, drawings: str) -> Trained:
     device, run = body.device(), output_folder() / "anisora_training" / recipe.name
     place = Place(body.loras_folder(), run, files, device, fast_dtype(device), body.tokenizer_folder())
     job = Job(recipe, place, drawings)
-    require_same(recipe, run)
+    require_same(recipe, place)
     if job.is_done and job_path(run).exists() and read_job(job_path(run)).drawings != drawings:
+        require_own(recipe, place)
         set_aside(run)
     course, tell = Course(job), body.listener()
     if job.is_done and all(path.exists() for path in job.paths):
@@ -160,4 +162,5 @@ def set_aside(run: Path) -> None:
         number += 1
     run.rename(aside)
     run.mkdir()
-    (aside / "cache").rename(run / "cache")
+    if (aside / "cache").exists():
+        (aside / "cache").rename(run / "cache")

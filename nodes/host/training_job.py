@@ -21,10 +21,10 @@ import torch
 from ...anisora_core.files import write_beside
 from ...anisora_core.loading import Files
 from ...anisora_core.releases import Part
-from ...anisora_core.training.loop import saved_step
 from ...anisora_core.training.lora.events import Event, Stepped, from_json, to_json
 from ...anisora_core.training.lora.recipe import Recipe, recipe_from
-from ...anisora_core.training.lora.trainer import Place, stages_of, train_lora
+from ...anisora_core.training.lora.stages import Place, files_made, is_done, stages_of
+from ...anisora_core.training.lora.trainer import train_lora
 
 #: Run by path, so that it is found in any Python, the embedded one of Windows' ComfyUI included.
 CHILD = Path(__file__).with_name("trainer_process.py")
@@ -44,9 +44,7 @@ class Job:
 
     @property
     def paths(self) -> list[Path]:
-        """The finished files: one, or one of each expert."""
-        names = (stage.name(self.recipe.name) for stage in stages_of(self.recipe))
-        return [self.place.loras / f"{name}.safetensors" for name in names]
+        return files_made(self.recipe, self.place)
 
     @property
     def folders(self) -> list[Path]:
@@ -54,7 +52,7 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        return sum(map(saved_step, self.folders)) >= self.recipe.steps
+        return is_done(self.recipe, self.place.run)
 
     def save(self) -> Path:
         said = {

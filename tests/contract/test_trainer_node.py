@@ -26,7 +26,7 @@ from comfyui_anisora.anisora_core.training.lora.events import (
     Warned,
 )
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
-from comfyui_anisora.anisora_core.training.lora.trainer import Place
+from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.cli import main
 from comfyui_anisora.nodes.host import training, training_job
 from comfyui_anisora.nodes.host.training import Course
@@ -37,7 +37,6 @@ from comfyui_anisora.nodes.trainer import (
     BUNDLED_FOLDER,
     PRESET_NAMES,
     AniSoraLoraTrainer,
-    checked_name,
     folder_of,
     recipe_of,
 )
@@ -118,17 +117,17 @@ def test_a_wrong_line_of_options_is_named(line, said):
 
 @pytest.mark.parametrize("name", ["ink", "My Style-2", "水墨 画風", "é", "a.b", "x" * 50])
 def test_a_plain_name_is_taken(name):
-    assert checked_name(name) == name
+    assert recipe_of("normal", CHOSEN | {"name": name}, "").name == name
 
 
 @pytest.mark.parametrize(
     "name",
     ["", " ", "a/b", "a\\b", "..", ".", "../x", "C:", "C:\\x", "/etc", ".hidden", "a.", " a", "a ", "a\nb"]
-    + ["a\x00b", "a\x7f", "\ud800", "x" * 51, "a*", 'a"b', "<a>", "a|b", "what?"],
+    + ["a\x00b", "a\x7f", "\ud800", "x" * 51, "a*", 'a"b', "<a>", "a|b", "what?", "CON", "nul.txt", "com1"],
 )
 def test_a_name_that_is_no_file_name_is_one_line(name):
     with pytest.raises(ValueError, match=r"^name ") as error:
-        checked_name(name)
+        recipe_of("normal", CHOSEN | {"name": name}, "")
     assert "\n" not in str(error.value)
 
 
@@ -155,7 +154,10 @@ def test_the_bundled_drawings_are_enough_and_have_captions():
     assert all("storybook style" in path.with_suffix(".txt").read_text() for path in drawings)
 
 
-def test_a_folder_is_another_when_a_file_is(tmp_path):
+def test_a_folder_is_another_when_a_file_is(tmp_path, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (tmp_path / "linked").symlink_to(elsewhere, target_is_directory=True)
+
     def now() -> str:
         return AniSoraLoraTrainer.IS_CHANGED(images=str(tmp_path))
 
@@ -169,6 +171,8 @@ def test_a_folder_is_another_when_a_file_is(tmp_path):
         lambda: os.utime(tmp_path / "b.png", ns=(0, 5)),
         lambda: (tmp_path / "sub").mkdir() or (tmp_path / "sub" / "c.png").write_bytes(b"1"),
         lambda: (tmp_path / "b.png").unlink(),
+        lambda: (elsewhere / "d.png").write_bytes(b"1"),
+        lambda: (tmp_path / "e.png").symlink_to(tmp_path / "gone.png"),
     ]
     for step in steps:
         step()
@@ -391,7 +395,8 @@ Image.new("RGB", (16, 8), "red").save(run / "samples" / "step_000003.jpg")
 torch.save({"step": 3}, run / "state.pt")
 path = Path(job["loras"]) / "ink.safetensors"
 path.parent.mkdir(parents=True, exist_ok=True)
-save_file({"diffusion_model.x.lora_A.weight": torch.ones(2, 2)}, path)
+tensors = {"diffusion_model.x.lora_A.weight": torch.ones(2, 2)}
+save_file(tensors, path, {"anisora.recipe": json.dumps(job["recipe"])})
 tell("Finished", paths=[str(path)], step=3, is_whole=True, seconds=1.0)
 """
 

@@ -25,7 +25,8 @@ from comfyui_anisora.anisora_core.models.wan.config import DEBUG
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.training.lora.events import Stepped
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
-from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
+from comfyui_anisora.anisora_core.training.lora.stages import Place
+from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from small_inputs import draw_noise, walk

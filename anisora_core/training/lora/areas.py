@@ -37,6 +37,10 @@ def detector(folder: Path) -> Foreground:
 
     ValueError when it is not one, or transformers cannot load it.
     """
+    if not folder.is_dir():  # transformers would look for it on the net
+        raise ValueError(
+            f"detector {folder} is no folder; give that of a segmentation model of transformers, or none"
+        )
     try:
         from transformers import pipeline
 

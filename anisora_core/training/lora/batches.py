@@ -175,6 +175,10 @@ def pools_of(examples: Sequence[Example], shares: Shares, *, batch: int, moving_
 
 
 def _shared(groups: Sequence[Sequence[Example]], share: float, batch: int, **kind: bool) -> list[Pool]:
-    """By their numbers."""
-    total = sum(len(group) for group in groups)
-    return [Pool(group, share * len(group) / total, batch, **kind) for group in groups if share]
+    """By how often an epoch shows them."""
+    shown = [sum(example.item.repeats for example in group) for group in groups]
+    return [
+        Pool(group, share * count / sum(shown), batch, **kind)
+        for group, count in zip(groups, shown, strict=True)
+        if share
+    ]

@@ -11,7 +11,8 @@ from typing import Any
 
 from .events import Event, Finished, Sampled, Saved, Stepped
 from .recipe import Recipe, check
-from .trainer import Place, train_lora
+from .stages import Place
+from .trainer import train_lora
 
 #: Those that come with the pack.
 FOLDER = Path(__file__).with_name("curricula")
@@ -118,7 +119,7 @@ def train_curriculum(
         if not last.is_whole:
             break
         start = str(run / f"{whole.name}.safetensors")
-    yield Finished(last.paths, before, before == whole.steps, time.monotonic() - began)
+    yield Finished(last.paths, before, last.is_whole, time.monotonic() - began)
 
 
 def _of_the_whole(event: Event, before: int, steps: int) -> Event:

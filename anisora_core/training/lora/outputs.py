@@ -14,10 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
-from safetensors.torch import save
+from safetensors import safe_open
+from safetensors.torch import load, save
 
 from ...checkpoints.lora import FAMILIES
 from ...checkpoints.lora_forms import write_changes
@@ -29,6 +31,8 @@ from .recipe import Recipe
 
 #: kohya's names: ComfyUI, diffusers and musubi-tuner read them as they are.
 _FORMS = {"wan": "kohya", "cogvideox": "comfyui"}
+#: Of a LoRA's metadata: the recipe that made it, as JSON.
+RECIPE_KEY = "anisora.recipe"
 _ARCHITECTURES = {"wan": "wan-2.1-i2v/lora", "cogvideox": "cogvideox-5b-i2v/lora"}
 
 
@@ -74,14 +78,18 @@ def metadata_of(
         "modelspec.resolution": f"{side}x{side}",
         "modelspec.date": datetime.now(UTC).isoformat(timespec="seconds"),
         "modelspec.prediction_type": "v" if release.family == "cogvideox" else "flow",
-        "anisora.recipe": json.dumps(asdict(recipe), ensure_ascii=False),
+        RECIPE_KEY: json.dumps(asdict(recipe), ensure_ascii=False),
     }
     if thumbnail_HWC is not None:
-        picture = io.BytesIO()
-        small(thumbnail_HWC).save(picture, "JPEG", quality=85)
-        data = base64.b64encode(picture.getvalue()).decode()
-        said["modelspec.thumbnail"] = f"data:image/jpeg;base64,{data}"
+        said |= thumbnail_metadata(thumbnail_HWC)
     return {key: str(value) for key, value in said.items()}
+
+
+def thumbnail_metadata(picture_HWC: np.ndarray) -> dict[str, str]:
+    picture = io.BytesIO()
+    small(picture_HWC).save(picture, "JPEG", quality=85)
+    data = base64.b64encode(picture.getvalue()).decode()
+    return {"modelspec.thumbnail": f"data:image/jpeg;base64,{data}"}
 
 
 def small(picture_HWC: np.ndarray) -> Image.Image:
@@ -91,10 +99,32 @@ def small(picture_HWC: np.ndarray) -> Image.Image:
     return image
 
 
-def save_thumbnail(path: Path, picture_HWC: np.ndarray) -> None:
+def thumbnail_path(lora: Path) -> Path:
     """Beside the LoRA under its name, where ComfyUI's model library looks for it."""
-    with write_beside(path) as part:
+    return lora.with_suffix(".png")
+
+
+def save_thumbnail(lora: Path, picture_HWC: np.ndarray) -> None:
+    with write_beside(thumbnail_path(lora)) as part:
         small(picture_HWC).save(part)
+
+
+def read_thumbnail(lora: Path) -> np.ndarray | None:
+    """What an earlier run left; None for nothing that can be read."""
+    try:
+        return np.asarray(Image.open(thumbnail_path(lora)).convert("RGB"))
+    except OSError:
+        return None
+
+
+def add_thumbnail(lora: Path, picture_HWC: np.ndarray) -> None:
+    """Into a finished file, and beside it."""
+    with safe_open(lora, "pt") as file:
+        metadata = dict(file.metadata() or {})
+    tensors = load(lora.read_bytes())
+    with write_beside(lora) as part:
+        part.write_bytes(save(tensors, metadata | thumbnail_metadata(picture_HWC)))
+    save_thumbnail(lora, picture_HWC)
 
 
 def checkpoint_path(run: Path, name: str, step: int) -> Path:
@@ -120,8 +150,8 @@ class Curve:
     def read(self, until: int) -> None:
         """Go on from the log of an earlier run, up to the step it was saved at."""
         path = self.folder / "loss.jsonl"
-        rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        known = {row["step"]: row["loss"] for row in rows if row["step"] <= until}
+        rows = map(_row, path.read_text().splitlines()) if path.exists() else ()
+        known = {row["step"]: row["loss"] for row in rows if row and row["step"] <= until}
         for step in sorted(known):
             self.add(step, known[step])
 
@@ -143,6 +173,14 @@ class Curve:
             )
         with write_beside(self.folder / "loss.png") as part:
             draw_curve(self.steps, self.raw, self.smooth).save(part)
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    """None for a line that a full disk or a crash cut short."""
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None
 
 
 def draw_curve(steps: Sequence[int], raw: Sequence[float], smooth: Sequence[float]) -> Image.Image:

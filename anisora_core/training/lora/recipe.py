@@ -25,6 +25,18 @@ def option(default: Any, tip: str, **limits: Any) -> Any:
     return field(default=default, metadata={"tip": tip, **limits})
 
 
+#: What some system does not take in the name of a file, or as one.
+_FORBIDDEN = set('<>:"/\\|?*')
+_RESERVED = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)),
+}
+_LONGEST_NAME = 50
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Defaults are the preset `normal`. 0 in `area`, `length`, `shift` and `learning_rate` means the release's own."""
@@ -155,6 +167,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for one in fields(self):
             check(one, getattr(self, one.name))
+        check_name(self.name)
         if not any((self.still_share, self.move_share, self.given_share)):
             raise ValueError(
                 "still_share, move_share and given_share are all 0; give one a share of the steps"
@@ -251,20 +264,14 @@ class Recipe:
             part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-#: What may differ when a stopped training goes on.
-FREE = {
-    "images",
-    "steps",
-    "save_every",
-    "keep",
-    "sample_every",
-    "first_sample",
-    "sample_cfg",
-    "sample_prompts",
-    "accumulate",
-    "checkpointing",
-    "swap_blocks",
-}
+def check_name(name: str) -> None:
+    """ValueError for what cannot be a file's name everywhere."""
+    is_plain = name.isprintable() and not _FORBIDDEN & set(name) and name == name.strip(" .")
+    is_taken = name.split(".")[0].strip().lower() in _RESERVED
+    if not name or not is_plain or is_taken or len(name) > _LONGEST_NAME:
+        raise ValueError(
+            f"name {name[:80]!r}: use 1 to {_LONGEST_NAME} letters, digits, spaces, - and _, and no path"
+        )
 
 
 def check(one: Field[Any], value: Any) -> None:

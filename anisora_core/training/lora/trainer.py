@@ -6,8 +6,8 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,73 +15,41 @@ import numpy as np
 import torch
 
 from ...checkpoints.components import Experts, Transformer
+from ...checkpoints.load import CARD
 from ...checkpoints.lora import FAMILIES, Lora, read_lora
-from ...data.buckets import assign
 from ...data.captions import compose_caption
 from ...data.clips import to_floats
-from ...data.pictures import fit, frames_within, read_frames
-from ...data.training_folder import Item, TrainingFolder, read_training_folder, report
-from ...data.training_folder import Report as FolderReport
+from ...data.pictures import fit, read_frames
+from ...data.training_folder import TrainingFolder, read_training_folder
 from ...generate import vae_encoder
 from ...layers.attention import explicit_attention
 from ...layers.lora import Change, live
-from ...loading import Files, file_of, load_text, load_transformer, load_vae, load_vision
+from ...loading import files_of_part, load_text, load_transformer, load_vae, load_vision
 from ...releases import Part
 from ...sampling import LoraUse, changes_to
-from ..loop import Report, processes, saved_step, train
+from ..loop import Report, agreed, processes, saved_step, train
 from .adapters import Adapters, acting
 from .areas import detector, moving
 from .batches import LoraBatches, Pool, Words, pools_of
+from .dataset import examples_of, report_of
 from .events import Encoding, Event, Finished, Said, Sampled, Saved, Stepped, Warned
-from .examples import Encoders, Example, ExampleCache, Kind, TextCache
+from .examples import Encoders, Example, ExampleCache, TextCache
 from .frozen import Swap, checkpointed, to_scaled_fp8
 from .objective import LoraObjective
-from .outputs import Curve, checkpoint_path, drop_old_checkpoints, metadata_of, save_lora, save_thumbnail
-from .recipe import FREE, Recipe, read_recipe
+from .outputs import (
+    Curve,
+    add_thumbnail,
+    checkpoint_path,
+    drop_old_checkpoints,
+    metadata_of,
+    read_thumbnail,
+    save_lora,
+    save_thumbnail,
+)
+from .recipe import Recipe
+from .resume import alone, remember, require_own, require_same
 from .samples import MOTION_KEPT, Shot, Wish, make_samples, motion_ratio, shots_of, write_samples
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where things go and what is trained on. `loras`: the finished file's folder; `run`: all else, and what resumes."""
-
-    loras: Path
-    run: Path
-    files: Files
-    device: torch.device
-    dtype: torch.dtype
-    tokenizer_folder: Path | None = None
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A network to train beside, and the noise levels that are its own: of a release with two experts there are two."""
-
-    part: Part = "transformer"
-    low: float = 0.0
-    high: float = 1.0
-    steps: int = 0
-
-    def name(self, whole: str) -> str:
-        """Of its file, when `whole` is the training's: each of two experts has its own."""
-        return whole if self.part == "transformer" else f"{whole}_{self.part}"
-
-    def folder(self, run: Path) -> Path:
-        return run if self.part == "transformer" else run / self.part
-
-
-def start_of(recipe: Recipe, stage: Stage) -> Path:
-    path = Path(recipe.start)
-    return path.with_stem(stage.name(path.stem))
-
-
-def stages_of(recipe: Recipe) -> list[Stage]:
-    boundary = recipe.model.boundary
-    if boundary is None:
-        return [Stage(steps=recipe.steps)]
-    high = round(recipe.steps * recipe.high_share)
-    both = [Stage("high_noise", boundary, 1.0, high), Stage("low_noise", 0.0, boundary, recipe.steps - high)]
-    return [stage for stage in both if stage.steps]
+from .stages import Place, Stage, has_begun, stages_of, start_of
 
 
 def train_lora(
@@ -89,151 +57,67 @@ def train_lora(
 ) -> Iterator[Event]:
     """Yields events; the last is `Finished`. Run again, it goes on where it stopped.
 
-    ValueError for what cannot be trained, or a run folder that holds another training.
+    ValueError for what cannot be trained, a run folder that holds another training, or a name that a file of others has.
     """
+    with alone(place.run) if processes().is_main_process else nullcontext():
+        yield from _train_lora(recipe, place, should_stop)
+
+
+def _train_lora(recipe: Recipe, place: Place, should_stop: Callable[[], bool]) -> Iterator[Event]:
     began = time.monotonic()
-    require_same(recipe, place.run)
     for stage in stages_of(recipe):
         if recipe.start and not start_of(recipe, stage).is_file():
             raise ValueError(f"start: {start_of(recipe, stage)} is no file; give a LoRA, or leave it empty")
     folder = read_training_folder(Path(recipe.images))
+    require_same(recipe, place, folder)
     examples = examples_of(folder, recipe)
+    if not has_begun(recipe, place.run):
+        require_own(recipe, place)
     yield Said(tuple(report_of(folder, recipe).lines()))
-    encoders = encoded_by(recipe, place)
-    cache = ExampleCache(place.run / "cache", recipe.model, encoders, recipe.seed)
-    texts = TextCache(place.run / "cache", encoders)
+    cache = ExampleCache(place.run / "cache", recipe.model, examples_encoded_by(recipe, place), recipe.seed)
+    texts = TextCache(place.run / "cache", texts_encoded_by(recipe, place))
     shots: list[Shot] = []
-    for event in encode(recipe, place, folder, examples, cache, shots):
-        yield event
-        if should_stop():
-            yield Finished((), 0, False, time.monotonic() - began)
-            return
+    yield from encode(recipe, place, folder, examples, cache, shots, should_stop)
+    if agreed(should_stop(), place.device):
+        yield Finished((), 0, False, time.monotonic() - began)
+        return
     pools = pools_of(examples, recipe.shares, batch=recipe.batch, moving_batch=recipe.moving_batch)
     batches = batches_of(recipe, pools, cache, texts)
     told = [recipe.model.negative_prompt, *(shot.prompt for shot in shots), *batches.prompts()]
     encode_texts(recipe, place, told, texts)
     if processes().is_main_process:
-        recipe.save(place.run / "recipe.json")
-    before, paths = 0, []
+        remember(recipe, place, folder)
+    before, paths, is_whole = 0, list[Path](), False
     for stage in stages_of(recipe):
         run = Run(recipe, place, stage, folder, shots, texts, should_stop, before)
         yield from run.train(batches)
         paths.append(run.finish())
         before += run.done
-        is_whole = run.done == stage.steps
+        is_whole = run.done >= stage.steps  # more when the recipe asks for fewer than before
         del run
         if not is_whole:
             break
-    has_experts, is_done = recipe.model.boundary is not None, before == recipe.steps
-    if has_experts and is_done and recipe.sample_every and processes().is_main_process:
-        yield from sample_experts(recipe, place, shots, texts, paths, should_stop)
-    yield Finished(tuple(paths), before, is_done, time.monotonic() - began)
-
-
-def require_same(recipe: Recipe, run: Path) -> None:
-    """ValueError when `run` holds a training that this recipe would not go on with."""
-    path = run / "recipe.json"
-    if not path.exists() or not any(saved_step(stage.folder(run)) for stage in stages_of(recipe)):
-        return
-    before = asdict(read_recipe(path))
-    changed = [key for key, value in asdict(recipe).items() if key not in FREE and value != before[key]]
-    if changed:
-        key = changed[0]
-        raise ValueError(
-            f"{key}: {run} holds a training with {key} {before[key]!r}; take that, another name, or delete the folder"
-        )
-
-
-def buckets_of(folder: TrainingFolder, recipe: Recipe) -> dict[tuple[int, int], list[Item]]:
-    """ValueError when nothing is large enough."""
-    kept = 1.0 - recipe.cut
-    items = [
-        replace(item, height=int(item.height * kept), width=int(item.width * kept))
-        if recipe.cut and item.num_frames > 1
-        else item
-        for item in folder.items
-    ]
-    return assign(items, recipe.pixels, recipe.model.grid.size_multiple)
-
-
-def report_of(folder: TrainingFolder, recipe: Recipe) -> FolderReport:
-    """What an artist should know before training. ValueError when nothing is large enough."""
-    return report(folder, buckets_of(folder, recipe), area=recipe.pixels)
-
-
-def examples_of(folder: TrainingFolder, recipe: Recipe) -> list[Example]:
-    """ValueError when nothing is large enough, or there is nothing to learn from."""
-    lengths = recipe.lengths
-    found = [
-        Example(
-            item,
-            kind,
-            size,
-            length_of(item, kind, lengths[variant % len(lengths)], recipe),
-            variant,
-            recipe.rate,
-            recipe.cut if item.num_frames > 1 else 0.0,
-            recipe.self_guide and kind == "still",
-        )
-        for size, item, kind, variant in variants_of(buckets_of(folder, recipe), recipe)
-    ]
-    if not found:
-        wanted = recipe.task if recipe.task == "motion area" else "style with still_share 0 and no moves"
-        raise ValueError(f"images: {folder.root} has no clips, which task {wanted} learns from; add videos")
-    return found
-
-
-def variants_of(
-    buckets: dict[tuple[int, int], list[Item]], recipe: Recipe
-) -> Iterator[tuple[tuple[int, int], Item, Kind, int]]:
-    """(size, item, kind, variant). `num_moves` are shared out evenly, in an order without meaning."""
-    shared: list[tuple[tuple[int, int], Item, Kind]] = []
-    for size, items in buckets.items():
-        for item in items:
-            for kind in uses_of(item, recipe):
-                if kind == "move" and recipe.num_moves:
-                    shared.append((size, item, kind))
-                else:
-                    for variant in range(recipe.variants):
-                        yield size, item, kind, variant
-    shared.sort(key=lambda place: place[1].content)
-    for number in range(recipe.num_moves if shared else 0):
-        variant, turn = divmod(number, len(shared))
-        yield *shared[turn], variant
-
-
-def uses_of(item: Item, recipe: Recipe) -> Iterator[Kind]:
-    """A drawing is a still and is moved, a clip is what it is."""
-    if recipe.task == "motion area":
-        if item.num_frames > 1:
-            yield "area"
-    elif item.num_frames > 1:
-        yield "clip"
     else:
-        if recipe.shares.still:
-            yield "still"
-        if recipe.moves and recipe.shares.are_moving:
-            yield "move"
+        if recipe.model.boundary is not None and recipe.sample_every and processes().is_main_process:
+            yield from sample_experts(recipe, place, shots, texts, paths, should_stop)
+    yield Finished(tuple(paths), before, is_whole, time.monotonic() - began)
 
 
-def length_of(item: Item, kind: Kind, length: int, recipe: Recipe) -> int:
-    """Frames of an example; a clip may not last as long as `length`."""
-    if kind == "still":
-        return 1
-    if kind == "move":
-        return length
-    return recipe.model.grid.longest_within(min(length, frames_within(item.seconds, recipe.rate)))
+def examples_encoded_by(recipe: Recipe, place: Place) -> str:
+    """Names what examples depend on besides themselves: the files of their encoders, and the detector."""
+    parts: list[Part] = ["vae", *(["image_encoder"] if recipe.model.has_clip_vision else [])]
+    files = [file for part in parts for file in files_of_part(recipe.model, place.files, part)]
+    return stamped(files) + recipe.detector
 
 
-def encoded_by(recipe: Recipe, place: Place) -> str:
-    """Names what latents and features depend on besides their example: the files of the encoders, and what mini reads."""
-    files: list[Path] = []
-    for part in ("vae", "text_encoder"):
-        path = file_of(recipe.model, place.files, part)
-        if path.is_dir():
-            files += sorted([*path.glob(f"{part}*.safetensors"), *path.glob("card.json")])
-        else:
-            files.append(path)
+def texts_encoded_by(recipe: Recipe, place: Place) -> str:
+    files = files_of_part(recipe.model, place.files, "text_encoder")
+    card = files[0].with_name(CARD)  # has the words that mini knows
+    return stamped([*files, *([card] if card.exists() else [])])
+
+
+def stamped(files: Sequence[Path]) -> str:
+    """Another when one of the files is."""
     facts = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return ", ".join(f"{name} {size} {time}" for name, size, time in facts)
 
@@ -245,8 +129,9 @@ def encode(
     examples: Sequence[Example],
     cache: ExampleCache,
     shots: list[Shot],
+    should_stop: Callable[[], bool],
 ) -> Iterator[Event]:
-    """Every process encodes its part; then all are there. Adds the shots for samples."""
+    """Every process encodes its part, or stops; then all are there. Adds the shots for samples."""
     release, state = recipe.model, processes()
     vae = load_vae(release, place.files, place.dtype, place.device)
     vision = load_vision(release, place.files, place.dtype)
@@ -265,6 +150,8 @@ def encode(
     mine = cache.missing(examples[state.process_index :: state.num_processes])
     for done, _ in enumerate(cache.fill(mine, encoders), start=1):
         yield Encoding(len(examples) - len(mine) + done, len(examples))
+        if should_stop():
+            break
     state.wait_for_everyone()
 
 
@@ -315,12 +202,13 @@ class Run:
         self.recipe, self.place, self.stage, self.training = recipe, place, stage, folder
         self.shots, self.texts, self.should_stop, self.before = shots, texts, should_stop, before
         self.folder, self.name = stage.folder(place.run), stage.name(recipe.name)
+        self.path = place.loras / f"{self.name}.safetensors"
         self.network = frozen(recipe, place, stage.part)
         self.adapters = Adapters(self.network, recipe.adapters, recipe.seed)
         if recipe.start:
             self.adapters.start_from(start_of(recipe, stage))
         self.base: list[np.ndarray] = []
-        self.thumbnail: np.ndarray | None = None
+        self.thumbnail = read_thumbnail(self.path)
         self.done = saved_step(self.folder)
         self.curve = Curve(self.folder)
         self.curve.read(self.done)
@@ -338,7 +226,7 @@ class Run:
                 self.done = now.step
                 smooth = self.curve.add(now.step, now.loss)
                 step = self.before + now.step
-                left = now.seconds_per_step * (recipe.steps - step)
+                left = now.seconds_per_step * max(0, recipe.steps - step)
                 yield Stepped(step, recipe.steps, now.loss, smooth, left, peak_gigabytes(device))
                 if processes().is_main_process:
                     with self.adapters.off():
@@ -386,14 +274,13 @@ class Run:
 
     def finish(self) -> Path:
         """The file, of the last step done, and its thumbnail beside it."""
-        path = self.place.loras / f"{self.name}.safetensors"
         if processes().is_main_process:
-            self.save(path, self.adapters)
+            self.save(self.path, self.adapters)
             self.curve.write()
             if self.thumbnail is not None:
-                save_thumbnail(path.with_suffix(".png"), self.thumbnail)
+                save_thumbnail(self.path, self.thumbnail)
         processes().wait_for_everyone()  # who goes on from it must find it
-        return path
+        return self.path
 
 
 def compared(
@@ -428,7 +315,8 @@ def sample_experts(
     changes = {stage.part: read_lora(path).changes for stage, path in zip(stages, paths, strict=True)}
 
     def bring(part: Part, is_styled: bool) -> Transformer:
-        acts.close()  # lets go of the other one
+        acts.close()  # lets go of the other one,
+        gc.collect()  # whose blocks hold themselves when they are swapped or computed twice
         network = frozen(recipe, place, part)
         if is_styled and part in changes:
             use = LoraUse(Lora(Path("sample"), FAMILIES[release.family], changes[part]))
@@ -446,7 +334,7 @@ def sample_experts(
     if styled:
         yield from compared(base, styled, place.run, recipe.steps, recipe)
         for path in paths:
-            save_thumbnail(path.with_suffix(".png"), thumbnail_of(styled))
+            add_thumbnail(path, thumbnail_of(styled))
 
 
 def frozen(recipe: Recipe, place: Place, part: Part) -> Transformer:

@@ -14,7 +14,8 @@ from comfyui_anisora.anisora_core.generate import vae_encoder
 from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.anisora_core.training.lora.areas import area_example, area_of, detector, moving
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
-from comfyui_anisora.anisora_core.training.lora.trainer import Place, train_lora
+from comfyui_anisora.anisora_core.training.lora.stages import Place
+from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
 
 MINI = RELEASES["mini"]
 

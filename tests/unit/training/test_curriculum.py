@@ -20,10 +20,12 @@ from comfyui_anisora.anisora_core.training.lora.curriculum import (
     recipes_of,
     train_curriculum,
 )
+from comfyui_anisora.anisora_core.training.lora.dataset import examples_of
 from comfyui_anisora.anisora_core.training.lora.events import Event, Finished, Stepped
 from comfyui_anisora.anisora_core.training.lora.examples import frames_of
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
-from comfyui_anisora.anisora_core.training.lora.trainer import Place, examples_of, train_lora
+from comfyui_anisora.anisora_core.training.lora.stages import Place
+from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
 from PIL import Image
 
 MINI = RELEASES["mini"]

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from comfyui_anisora.anisora_core.training.lora.batches import (
     pools_of,
     prompt_of,
 )
+from comfyui_anisora.anisora_core.training.lora.dataset import examples_of
 from comfyui_anisora.anisora_core.training.lora.events import (
     Encoding,
     Finished,
@@ -48,7 +50,8 @@ from comfyui_anisora.anisora_core.training.lora.examples import Encoded, Example
 from comfyui_anisora.anisora_core.training.lora.objective import LoraObjective, NoiseLevels
 from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
-from comfyui_anisora.anisora_core.training.lora.trainer import Place, examples_of, stages_of, train_lora
+from comfyui_anisora.anisora_core.training.lora.stages import Place, stages_of
+from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
 from PIL import Image
 from safetensors import safe_open
 
@@ -59,6 +62,7 @@ CPU = torch.device("cpu")
 #: A few seconds on one core: two stills, five frames of 32x32.
 SMALL = Recipe(
     name="small",
+    trigger="ink style",
     steps=4,
     batch=2,
     warmup=1,
@@ -248,6 +252,13 @@ def test_shares_of_steps_go_to_stills_clips_and_keyframes():
     assert [pool.batch for pool in pools] == [4, *[2] * 6]
 
 
+def test_shapes_are_seen_as_often_as_their_drawings_repeats_say():
+    upright = [Example(item(n, repeats=10), "still", (48, 32), 1, 0, 12.0) for n in "abc"]
+    wide = [Example(item(n), "still", (32, 48), 1, 0, 12.0) for n in "def"]
+    pools = pools_of([*upright, *wide], Shares(still=1.0), batch=4, moving_batch=4)
+    assert [pool.share for pool in pools] == pytest.approx([10 / 11, 1 / 11])
+
+
 @pytest.mark.parametrize("count", [1, 5])
 def test_a_number_of_moves_is_shared_out_evenly_among_drawings(count, images):
     folder = read_training_folder(images)
@@ -288,8 +299,8 @@ class Kept:
     def read(self, what: Example | str) -> Encoded | torch.Tensor:
         if isinstance(what, str):
             return torch.tensor([len(what)])
-        latent = torch.zeros(16, 2, 4, 4)
-        return Encoded(latent, latent, latent[:4], latent, Told(2.0, "camera pans left"))
+        latent = torch.ones(16, 2, 4, 4)
+        return Encoded(latent, latent, latent[:4], 3 * latent, Told(2.0, "camera pans left"))
 
 
 @pytest.mark.parametrize("dropout", [0.0, 1.0])
@@ -300,6 +311,16 @@ def test_a_prior_step_asks_as_artists_do_and_wants_what_the_network_says_without
     row = LoraBatches(pools, Kept(), Kept(), words, RELEASES["mini"], seed=0)[0]
     lengths = [len(f"{start}a girl. motion score: 2.5.") for start in ("ink style, ", "")]
     assert [int(row["text"]), int(row["plain"])] == ([0, 0] if dropout else lengths)
+
+
+@pytest.mark.parametrize("self_guided", [False, True])
+def test_a_still_is_given_nothing_unless_it_is_to_be_its_own_guide(self_guided):
+    """What the peers' way gets wrong: a model that is shown its answer learns to copy."""
+    example = Example(item("a"), "still", (32, 32), 1, 0, 12.0, self_guided=self_guided)
+    row = LoraBatches([Pool([example], 1.0, 1)], Kept(), Kept(), Words(), RELEASES["mini"], seed=0)[0]
+    assert row["mask"].shape == (1, 4, 2, 4, 4)
+    assert torch.all(row["mask"] == (1.0 if self_guided else 0.0))
+    assert torch.all(row["guide"] == (1.0 if self_guided else 3.0))  # 3: what an empty canvas encodes to
 
 
 def test_every_process_has_a_batch_of_its_own():
@@ -381,6 +402,7 @@ def test_a_training_leaves_what_was_promised(whole, images):
     assert said["ss_num_train_images"] == "2"
     assert json.loads(said["ss_tag_frequency"]) == {"ink": {"girl 0": 1, "walks": 2, "girl 1": 1}}
     assert said["modelspec.architecture"] == "wan-2.1-i2v/lora"
+    assert said["modelspec.trigger_phrase"] == "ink style"
     assert Recipe(**json.loads(said["anisora.recipe"])) == replace(SMALL, images=str(images))
 
 
@@ -401,9 +423,26 @@ def test_stopped_and_resumed_is_the_same_as_not_stopped(whole, images, tmp_path)
     assert not [e for e in again if isinstance(e, Stepped | Encoding)]
 
 
-def test_another_recipe_does_not_go_on_in_the_same_folder(whole, images):
-    with pytest.raises(ValueError, match=r"^rank: .*holds a training with rank 4"):
-        trained(replace(SMALL, images=str(images), rank=8), place(whole[0]))
+def test_encoders_are_gone_before_the_first_step_and_not_needed_for_more(images, tmp_path, monkeypatch):
+    loaded: list[weakref.ref] = []
+
+    def watched(load):
+        def call(*arguments):
+            network = load(*arguments)
+            loaded.append(weakref.ref(network))
+            return network
+
+        return call
+
+    for name in ("load_vae", "load_text"):
+        monkeypatch.setattr(trainer_module, name, watched(getattr(trainer_module, name)))
+    recipe = replace(SMALL, images=str(images), steps=1)
+    for event in train_lora(recipe, place(tmp_path)):
+        if isinstance(event, Stepped):
+            assert [network() for network in loaded] == [None, None]
+    assert len(loaded) == 2
+    monkeypatch.setattr(trainer_module, "load_text", None)  # its features are on the disk
+    assert trained(replace(recipe, steps=2), place(tmp_path))[-1].is_whole
 
 
 def test_stopping_while_pictures_are_encoded_leaves_no_file(images, tmp_path):
@@ -461,6 +500,11 @@ def test_drawings_that_vanish_after_encoding_are_not_missed(tmp_path, monkeypatc
         trained(replace(SMALL, images=str(images)), place(tmp_path))
 
 
+def has_thumbnail(path: Path) -> bool:
+    with safe_open(path, "pt") as file:
+        return file.metadata().get("modelspec.thumbnail", "").startswith("data:image/jpeg;base64,")
+
+
 @pytest.mark.parametrize(("ratio", "advice"), [(0.5, "raise prior"), (1.5, "lower learning_rate, now 0.05")])
 def test_samples_stand_beside_the_base_models_and_warn_of_motion(
     ratio, advice, images, tmp_path, monkeypatch
@@ -477,9 +521,9 @@ def test_samples_stand_beside_the_base_models_and_warn_of_motion(
     assert all(f"{ratio:.2f} times as much" in text and advice in text for text in warned)
     assert len(warned) == 3
     assert Image.open(tmp_path / "small.png").size == (32, 32)
-    with safe_open(tmp_path / "small.safetensors", "pt") as file:
-        thumbnail = file.metadata()["modelspec.thumbnail"]
-    assert thumbnail.startswith("data:image/jpeg;base64,")
+    assert has_thumbnail(tmp_path / "small.safetensors")
+    trained(recipe, place(tmp_path))  # nothing is left to do; the file is written again
+    assert has_thumbnail(tmp_path / "small.safetensors")
 
 
 def test_samples_are_guided_as_asked(images, tmp_path):
@@ -546,7 +590,7 @@ def test_every_family_can_be_trained(release, images, tmp_path):
     (sample,) = (event for event in events if isinstance(event, Sampled))  # of two experts, in the end
     base, styled, *_ = np.split(np.asarray(Image.open(sample.sheet).convert("L"), int), 4)
     assert np.abs(base - styled).max() > 4
-    assert all(path.with_suffix(".png").exists() for path in finished.paths)
+    assert all(path.with_suffix(".png").exists() and has_thumbnail(path) for path in finished.paths)
 
 
 def test_options_out_of_their_range_are_told_by_name(tmp_path):

@@ -22,7 +22,7 @@ from comfyui_anisora.anisora_core.training.autoencoder import pixel_metric
 from comfyui_anisora.anisora_core.training.conditions import ConditionMix, random_area, random_canvas
 from comfyui_anisora.anisora_core.training.export import export_mini
 from comfyui_anisora.anisora_core.training.latents import Bucket, LatentBatches
-from comfyui_anisora.anisora_core.training.loop import Settings, descend, train
+from comfyui_anisora.anisora_core.training.loop import Ema, Settings, descend, learning_rate, train
 from comfyui_anisora.anisora_core.training.recipes import mini as recipe_module
 from comfyui_anisora.anisora_core.training.recipes.mini import CPU
 from comfyui_anisora.anisora_core.training.text_to_video import FlowMatching, TextToVideo
@@ -80,6 +80,53 @@ def test_loss_falls_and_a_resumed_run_continues_where_it_stopped(tmp_path):
     assert states[0]["step"] == states[1]["step"] == 12
     for key, value in states[0]["model"].items():
         assert torch.equal(value, states[1]["model"][key]), key
+
+
+def test_a_slope_that_is_no_number_leaves_the_weights(tmp_path):
+    """Of a root at 0: the loss is 0, its slope is not a number."""
+    model = torch.nn.Linear(2, 2)
+    torch.nn.init.zeros_(model.weight)
+
+    def root(network, batch, rng):
+        return network.weight.square().sum().sqrt(), {}
+
+    settings = replace(SETTINGS, save_every=1, optimizer="adamw")
+    with pytest.raises(ValueError, match=r"slope is no number at step 1; lower learning_rate"):
+        list(train(model, OneBatch(), root, settings, tmp_path, torch.device("cpu")))
+    assert not (tmp_path / "state.pt").exists()
+    assert torch.all(model.weight == 0)
+
+
+def test_the_learning_rate_rises_and_falls_and_gradients_are_clipped(tmp_path):
+    rates = [learning_rate(step, replace(SETTINGS, steps=100, warmup=10)) for step in range(100)]
+    assert rates[0] < rates[5] < rates[9] > rates[50] > rates[99] > 0
+    assert rates[9] == pytest.approx(SETTINGS.learning_rate, rel=0.05)
+    constant = replace(SETTINGS, steps=100, warmup=10, schedule="constant")
+    assert {learning_rate(step, constant) for step in range(10, 100)} == {SETTINGS.learning_rate}
+
+    def slope(clip_norm: float) -> float:
+        model, seen = torch.nn.Linear(1, 1, bias=False), []
+
+        def steep(network, batch, rng):
+            network.weight.register_post_accumulate_grad_hook(lambda weight: seen.append(weight.grad))
+            return 100.0 * network.weight.sum(), {}
+
+        settings = replace(SETTINGS, steps=1, clip_norm=clip_norm, optimizer="adamw", precision="float32")
+        list(train(model, OneBatch(), steep, settings, tmp_path / str(clip_norm), torch.device("cpu")))
+        return float(seen[0])  # clipped in place
+
+    assert slope(0.5) == pytest.approx(0.5, rel=1e-4)
+    assert slope(1000.0) == pytest.approx(100.0)
+
+
+def test_what_is_kept_is_the_average_of_the_weights():
+    model = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(model.weight)
+    ema = Ema(model, decay=0.5)
+    for value in (1.0, 2.0):
+        torch.nn.init.constant_(model.weight, value)
+        ema.update(model, step=1000)
+    assert float(ema.model.weight) == pytest.approx(0.5 * (0.5 * 1.0) + 0.5 * 2.0)
 
 
 @pytest.mark.parametrize("parts", [2, 3, 8])

@@ -1,0 +1,182 @@
+"""What a training goes on with, and which files it may replace."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
+from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
+from comfyui_anisora.anisora_core.training.lora import trainer as trainer_module
+from comfyui_anisora.anisora_core.training.lora.events import Finished, Stepped
+from comfyui_anisora.anisora_core.training.lora.outputs import Curve
+from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
+from comfyui_anisora.anisora_core.training.lora.stages import Place, is_done, stages_of
+from comfyui_anisora.anisora_core.training.lora.trainer import examples_encoded_by, train_lora
+from safetensors.torch import save_file
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from small_inputs import draw_noise
+from tiny_models import write_models
+
+CPU = torch.device("cpu")
+SMALL = Recipe(
+    name="ink",
+    steps=2,
+    batch=1,
+    warmup=1,
+    rank=4,
+    area=1024,
+    length=5,
+    variants=1,
+    sample_every=0,
+)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    (tmp_path / "drawings").mkdir()
+    draw_noise(tmp_path / "drawings")
+    return tmp_path / "drawings"
+
+
+def place(folder: Path, **more) -> Place:
+    return replace(Place(folder / "loras", folder / "run", {}, CPU, torch.float32), **more)
+
+
+def steps_of(recipe: Recipe, where: Place) -> list[int]:
+    return [event.step for event in train_lora(recipe, where) if isinstance(event, Stepped)]
+
+
+def test_what_differs_is_named_and_nothing_runs(images, tmp_path):
+    recipe = replace(SMALL, images=str(images))
+    assert steps_of(recipe, place(tmp_path)) == [1, 2]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    others = tmp_path / "others"
+    others.mkdir()
+    draw_noise(others, first=10)
+    smaller = tmp_path / "mini"
+    shutil.copytree(MINI_DIR, smaller)
+    (smaller / "transformer.safetensors").write_bytes(b"another")
+    for changed, where, said in (
+        (replace(recipe, rank=8), place(tmp_path), r"^rank: .* holds a training with rank 4"),
+        (
+            replace(recipe, steps=3, images=str(others)),
+            place(tmp_path),
+            rf"^images: .* of {images}; take that, another name",
+        ),
+        (
+            replace(recipe, steps=3),
+            place(tmp_path, files={"transformer": smaller}),
+            r"^transformer: .* beside another, transformer\.safetensors; take that, another name",
+        ),
+    ):
+        with pytest.raises(ValueError, match=said):
+            steps_of(changed, where)
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_a_folder_that_moved_and_grew_goes_on(images, tmp_path):
+    steps_of(replace(SMALL, images=str(images)), place(tmp_path))
+    moved = images.rename(tmp_path / "moved")
+    draw_noise(moved, first=10)
+    assert steps_of(replace(SMALL, images=str(moved), steps=3), place(tmp_path)) == [3]
+
+
+def test_a_lora_that_others_made_is_not_replaced(images, tmp_path):
+    recipe = replace(SMALL, images=str(images))
+    theirs = tmp_path / "loras" / "ink.safetensors"
+    theirs.parent.mkdir()
+    for metadata in (None, {"anisora.recipe": json.dumps({"images": "/elsewhere"})}, {"anisora.recipe": "?"}):
+        save_file({"a": torch.ones(2)}, theirs, metadata)
+        content = theirs.read_bytes()
+        with pytest.raises(
+            ValueError, match=r"^name: .*ink.safetensors is there, and is no LoRA of .*drawings"
+        ):
+            steps_of(recipe, place(tmp_path))
+        assert theirs.read_bytes() == content
+    theirs.write_bytes(b"no LoRA at all")
+    with pytest.raises(ValueError, match=r"^name: "):
+        steps_of(recipe, place(tmp_path))
+    theirs.unlink()
+    steps_of(recipe, place(tmp_path))
+    shutil.rmtree(tmp_path / "run")  # as the messages say
+    assert steps_of(replace(recipe, rank=8), place(tmp_path)) == [1, 2]
+    assert next(iter(read_lora(theirs).changes.values())).up.shape[1] == 8
+
+
+def test_two_do_not_train_in_one_folder(images, tmp_path):
+    recipe = replace(SMALL, images=str(images))
+    first = train_lora(recipe, place(tmp_path))
+    next(first)
+    with pytest.raises(ValueError, match=r"^name: another training runs in .*run"):
+        steps_of(recipe, place(tmp_path))
+    first.close()
+    assert steps_of(recipe, place(tmp_path)) == [1, 2]
+
+
+def test_a_line_cut_short_in_the_log_is_left_out(tmp_path):
+    rows = [json.dumps({"step": step, "loss": 1.0 / step}) + "\n" for step in (1, 2, 3)]
+    (tmp_path / "loss.jsonl").write_text(rows[0] + rows[1][:12] + rows[2] + rows[1] + rows[2][:9])
+    curve = Curve(tmp_path)
+    curve.read(until=3)
+    assert curve.steps == [1, 2]
+
+
+def test_other_encoders_and_another_detector_encode_again(images, tmp_path):
+    recipe, where = replace(SMALL, images=str(images)), place(tmp_path)
+    mini = tmp_path / "mini"
+    shutil.copytree(MINI_DIR, mini)
+    other = place(tmp_path, files={"transformer": mini})
+    seen = {examples_encoded_by(recipe, where), examples_encoded_by(replace(recipe, detector="u2net"), where)}
+    (mini / "vae-00001-of-00002.safetensors").write_bytes(b"another")
+    seen.add(examples_encoded_by(recipe, other))
+    assert len(seen) == 3
+    (mini / "card.json").write_text("{}")  # says how it was trained, which changes no latent
+    assert examples_encoded_by(recipe, other) in seen
+
+
+def test_experts_have_their_shares_of_the_steps_one_at_a_time_and_fewer_may_be_asked_for(
+    images, tmp_path, monkeypatch
+):
+    recipe = replace(SMALL, images=str(images), release="V3.2", area=48 * 48, steps=8, high_share=0.75)
+    assert [stage.steps for stage in stages_of(recipe)] == [6, 2]
+    write_models(tmp_path / "models")
+    files = {
+        "vae": "vae/wan_2.1_vae.safetensors",
+        "text_encoder": "text_encoders/models_t5_umt5-xxl-enc-bf16.pth",
+        "high_noise": "diffusion_models/anisora_v3.2_high_noise.safetensors",
+        "low_noise": "diffusion_models/anisora_v3.2_low_noise.safetensors",
+    }
+    where = place(tmp_path, files={part: tmp_path / "models" / name for part, name in files.items()})
+    steps: list[int] = []
+    for event in train_lora(recipe, where, lambda: len(steps) == 2):
+        if isinstance(event, Stepped):
+            steps.append(event.step)
+    assert steps == [1, 2, 3]
+    assert not is_done(recipe, where.run)
+    fewer = replace(recipe, steps=3)  # 2 and 1: the first expert has more already
+    assert not is_done(fewer, where.run)
+    alive: list[str] = []
+    frozen = trainer_module.frozen
+
+    def brought(recipe, place, part):
+        assert not alive
+        network = frozen(recipe, place, part)
+        alive.append(part)
+        weakref.finalize(network, alive.remove, part)
+        return network
+
+    monkeypatch.setattr(trainer_module, "frozen", brought)
+    events = list(train_lora(replace(fewer, sample_every=1, swap_blocks=1), where))
+    assert [event.step for event in events if isinstance(event, Stepped)] == [4]
+    assert events[-1] == Finished(events[-1].paths, 4, True, events[-1].seconds)
+    assert all(path.exists() for path in events[-1].paths)
+    assert len(events[-1].paths) == 2
+    assert is_done(fewer, where.run)
