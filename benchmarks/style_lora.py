@@ -182,26 +182,31 @@ class Bench:
         return colour_distance(frames, style), line_distance(frames, style)
 
     def gains(
-        self, clips: Sequence[np.ndarray], base: Sequence[np.ndarray], drawings: np.ndarray | None = None
+        self,
+        clips: Sequence[np.ndarray],
+        base: tuple[float, float],
+        drawings: np.ndarray | None = None,
     ) -> list[float]:
-        """How much nearer than `base`, as a share: (colours, lines); below 0 it is farther."""
-        pairs = zip(self.distances(clips, drawings), self.distances(base, drawings), strict=True)
+        """How much nearer than the distances of `base`, as a share: (colours, lines); below 0 it is farther."""
+        pairs = zip(self.distances(clips, drawings), base, strict=True)
         return [round(1.0 - now / before, 3) for now, before in pairs]
 
     def compared(self, made: Made, base: Made) -> dict[str, Any]:
-        colour, line = self.gains(made.free, base.free)
+        free, keyed = self.distances(base.free), self.distances(base.keyed)
+        colour, line = self.gains(made.free, free)
         return {
             "style_gain": min(colour, line),
             "style_gain_colour": colour,
             "style_gain_line": line,
-            "keyframed_farther": [round(-gain, 3) for gain in self.gains(made.keyed, base.keyed)],
+            "keyframed_farther": [round(-gain, 3) for gain in self.gains(made.keyed, keyed)],
             "motion_ratio": round(made.motion / base.motion, 3),
             "motion_ratio_words": round(flow(made.free) / flow(base.free), 3),
             "motion_ratio_keyframed": round(flow(made.keyed) / flow(base.keyed), 3),
             "keyframe_loss_db": round(
                 self.keyframe_error(base.keyed).psnr - self.keyframe_error(made.keyed).psnr, 2
             ),
-            "style_distance_base": [round(value, 2) for value in self.distances(base.free)],
+            "style_distance_base": [round(value, 2) for value in free],
+            "keyframed_distance_base": [round(value, 2) for value in keyed],
         }
 
     def keyframe_error(self, clips: Sequence[np.ndarray]) -> Error:
@@ -247,17 +252,18 @@ def measure(
     half = bench.make((free, []), guidance, (LoraUse(ours, 0.5),))
     off = bench.make((free[:AGAIN], []), guidance, (LoraUse(ours, 0.0),))
     peer = bench.make((free, []), guidance, (LoraUse(theirs),))
-    peer_gains = bench.gains(peer.free, base.free)
+    before = bench.distances(base.free)
+    peer_gains = bench.gains(peer.free, before)
     seen = bench.through_vae(pictures(style.trained_on))
     figures = {
         **bench.compared(made, base),
-        "style_gain_raw": bench.gains(made.free, base.free, bench.drawings),
+        "style_gain_raw": bench.gains(made.free, bench.distances(base.free, bench.drawings), bench.drawings),
         "style_distance_of_trained_drawings": [round(value, 2) for value in bench.distances([seen])],
         "style_distance_of_vae": [round(value, 2) for value in bench.distances([bench.drawings])],
         "self_guide_style_gain": min(peer_gains),
         "self_guide_style_gain_both": peer_gains,
         "strength_0_identical": all(map(np.array_equal, off.free, base.free)),
-        "strength_half_gain": bench.gains(half.free, base.free),
+        "strength_half_gain": bench.gains(half.free, before),
         **facts,
         "drawings": len(style.trained_on),
         "held_out": len(style.held_out),
@@ -295,7 +301,8 @@ def main() -> None:
     options.add_argument(
         "--guidance",
         type=float,
-        help="of all clips; 1 for drawings, whose captions mini has few words for, its own for cartoons",
+        default=PRESETS["quick look"].sample_cfg,
+        help="of all clips; the preset's own samples have 1",
     )
     options.add_argument("--work", type=Path, default=Path("runs/style_lora"))
     options.add_argument(
@@ -306,9 +313,8 @@ def main() -> None:
     name = told.cartoons.replace("/", "_") if told.cartoons else told.images.name
     work = told.work / name
     images = draw_cartoons(told.cartoons, work / "cartoons") if told.cartoons else told.images
-    guidance = told.guidance or (RELEASE.cfg_scale if told.cartoons else 1.0)
     changes = {name: json.loads(value) for name, _, value in (text.partition("=") for text in told.set)}
-    figures, rows = measure(images, work, guidance, changes)
+    figures, rows = measure(images, work, told.guidance, changes)
     contact_sheet(rows, work / "sheet.png")
     publish({**figures, "style": name}, f"style_lora_{name}", told)
 

@@ -51,7 +51,9 @@ def _closed(light_N1HW: torch.Tensor, width: int) -> torch.Tensor:
 
 def _wasserstein(a_ND: np.ndarray, b_MD: np.ndarray) -> float:
     """Mean over columns of the distance between their values."""
-    quantiles = [np.quantile(values, _QUANTILES, axis=0) for values in (a_ND, b_MD)]
+    # rows are sorted several times as fast as columns, and quantiles of sorted ones cost next to nothing
+    rows = [np.sort(np.ascontiguousarray(values.T)) for values in (a_ND, b_MD)]
+    quantiles = [np.quantile(row, _QUANTILES, axis=1) for row in rows]
     return float(np.abs(quantiles[0] - quantiles[1]).mean())
 
 

@@ -29,6 +29,7 @@ from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.cli import main
 from comfyui_anisora.nodes.host import training, training_job
+from comfyui_anisora.nodes.host.standalone import training as standalone
 from comfyui_anisora.nodes.host.training import Course
 from comfyui_anisora.nodes.host.training_job import Job, read_job, run_apart
 from comfyui_anisora.nodes.loaders import DRAWINGS
@@ -427,6 +428,17 @@ def test_a_finished_training_is_not_repeated_until_a_drawing_changes(node, tmp_p
     assert len(new[1]["loss"]) == 3
     assert (run / "cache" / "kept").exists()  # what was encoded is there
     assert (run.with_name("ink 1") / "state.pt").exists()  # and the earlier training beside it
+
+
+def test_room_is_made_before_a_training_and_only_then(node, monkeypatch):
+    """The models that the host holds would take the memory that a training needs."""
+    done: list[str] = []
+    monkeypatch.setattr(standalone, "make_room", lambda: done.append("room"))
+    monkeypatch.setattr(training, "run_apart", lambda job: done.append("training") or run_apart(job))
+    node(WHOLE)
+    assert done == ["room", "training"]
+    node(WHOLE)
+    assert done == ["room", "training"]
 
 
 def test_a_stopped_training_goes_on_also_with_other_drawings(node, tmp_path):

@@ -456,7 +456,7 @@ def test_captions_from_text_and_from_every_form_of_jsonl(tmp_path):
     (tmp_path / "both.txt").write_text("from the text")
     lines = [
         {"file_name": "sub/hf.png", "text": "a dog"},
-        {"image": str(tmp_path / "kohya.png"), "caption": "a\nhorse"},
+        {"image": str(tmp_path / "kohya.png"), "caption": "a\nhorse\ud83d"},  # half of an emoji
         {"file_name": "./sub/../both.png", "text": "from the list"},
     ]
     (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
@@ -465,7 +465,7 @@ def test_captions_from_text_and_from_every_form_of_jsonl(tmp_path):
     )
     folder = read_training_folder(tmp_path)
     assert {item.path.stem: item.caption for item in folder.items} == {
-        "txt": "a cat, sitting", "hf": "a dog", "kohya": "a horse", "musubi": "a bird", "none": "", "empty": "",
+        "txt": "a cat, sitting", "hf": "a dog", "kohya": "a horse?", "musubi": "a bird", "none": "", "empty": "",
         "both": "from the text",
     }  # fmt: skip
     said = reported(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,3 +83,29 @@ def test_a_motion_area_lora_is_trained_on_clips_and_refused_without(tmp_path):
         replace(recipe, release="V1")
     with pytest.raises(ValueError, match=r"^detector .* is no segmentation model"):
         detector(tmp_path / "stills")
+    with pytest.raises(
+        ValueError, match=r"^detector nvidia/segformer-b0 is no folder"
+    ):  # nothing is downloaded
+        detector(Path("nvidia/segformer-b0"))
+
+
+@pytest.mark.parametrize("label", ["background", "figure"])
+def test_a_detector_of_transformers_finds_what_is_no_background(label, tmp_path):
+    """A tiny one, which sees the same everywhere."""
+    from transformers import SegformerConfig, SegformerForSemanticSegmentation, SegformerImageProcessor
+
+    names = ["background", "figure"]
+    config = SegformerConfig(
+        num_encoder_blocks=1, depths=[1], sr_ratios=[1], hidden_sizes=[8], patch_sizes=[3], strides=[2],
+        num_attention_heads=[1], mlp_ratios=[1], decoder_hidden_size=8,
+        id2label=dict(enumerate(names)), label2id={name: number for number, name in enumerate(names)},
+    )  # fmt: skip
+    model = SegformerForSemanticSegmentation(config)
+    with torch.no_grad():
+        model.decode_head.classifier.weight.zero_()
+        model.decode_head.classifier.bias[:] = torch.eye(2)[names.index(label)]
+    model.save_pretrained(tmp_path)
+    SegformerImageProcessor().save_pretrained(tmp_path)
+    found = detector(tmp_path)(walking_square(2))
+    assert found.shape == (2, 64, 64)
+    assert np.all(found == (label == "figure"))
