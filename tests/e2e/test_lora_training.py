@@ -57,6 +57,12 @@ def test_the_shell_trains_and_says_where_the_file_is(images, tmp_path, capsys):
     facts = json.loads(capsys.readouterr().out)
     assert facts["files"] == [str(tmp_path / "ink.safetensors")]
     assert facts["steps"] == 4
+    again = tmp_path / "again"
+    recipe = ["--recipe", str(tmp_path / "run" / "recipe.json"), "--out", str(again), "--json"]
+    assert main(["train", "lora", *recipe, "--folder", str(again / "run")]) == 0
+    capsys.readouterr()
+    one, other = (load_file(folder / "ink.safetensors") for folder in (tmp_path, again))
+    assert all(torch.equal(one[name], value) for name, value in other.items())
     assert main([*words, "--rank", "8"]) == 2
     assert capsys.readouterr().err.startswith("anisora: rank: ")
     assert main(["train", "lora", "--images", str(tmp_path / "gone"), "--out", str(tmp_path)]) == 2

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import sys
+import types
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from comfyui_anisora.anisora_core.models.wan.config import DEBUG
 from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to, settings_of
+from comfyui_anisora.anisora_core.training.conditions import random_keyframes
 from comfyui_anisora.anisora_core.training.loop import Settings, train
 from comfyui_anisora.anisora_core.training.lora import trainer as trainer_module
 from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
@@ -46,7 +48,7 @@ from comfyui_anisora.anisora_core.training.lora.events import (
     from_json,
     to_json,
 )
-from comfyui_anisora.anisora_core.training.lora.examples import Encoded, Example, Told
+from comfyui_anisora.anisora_core.training.lora.examples import KEYFRAMES, Encoded, Example, Told
 from comfyui_anisora.anisora_core.training.lora.objective import LoraObjective, NoiseLevels
 from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
@@ -331,6 +333,23 @@ def test_every_process_has_a_batch_of_its_own():
     assert {len(value) for value in half[0].values()} == {2}
 
 
+def test_keyframes_of_moving_drawings_are_drawn_as_the_paper_draws_them():
+    """At most two; in half of the clips the first frame alone, else first and last, the last, or any."""
+    frames = np.zeros((9, 8, 8, 3), np.uint8)
+    drawn = [
+        tuple(key.frame for key in random_keyframes(frames, KEYFRAMES, np.random.default_rng(seed), 4))
+        for seed in range(400)
+    ]
+    assert {len(keys) for keys in drawn} == {1, 2}
+    assert all(
+        key.strength == 1.0 for key in random_keyframes(frames, KEYFRAMES, np.random.default_rng(0), 4)
+    )
+    assert drawn.count((0,)) / 400 == pytest.approx(0.5, abs=0.1)
+    assert drawn.count((0, 8)) / 400 == pytest.approx(0.2, abs=0.1)
+    assert drawn.count((8,)) / 400 == pytest.approx(0.1, abs=0.1)
+    assert len(set(drawn)) > 3
+
+
 @pytest.mark.parametrize("move", MOVES)
 def test_pseudo_clips_move_as_far_as_they_say(move):
     side = round(64 * ENLARGED)
@@ -605,8 +624,36 @@ def test_options_out_of_their_range_are_told_by_name(tmp_path):
             replace(SMALL, **{name: value})
     with pytest.raises(ValueError, match="all 0"):
         replace(SMALL, still_share=0.0, move_share=0.0, given_share=0.0)
-    with pytest.raises(ValueError, match="package prodigyopt"):
-        list(train(torch.nn.Linear(2, 2), [], None, Settings(1, 1.0, optimizer="prodigy"), tmp_path, CPU))
+
+
+@pytest.mark.parametrize(("name", "package"), [("prodigy", "prodigyopt"), ("adamw8bit", "bitsandbytes")])
+def test_optimizers_of_other_packages_are_theirs(name, package, tmp_path, monkeypatch):
+    """As each is called here, and one line where the package is not installed."""
+
+    class Theirs(torch.optim.SGD):
+        def __init__(self, params, lr, betas, weight_decay):
+            assert (betas, weight_decay) == ((0.9, 0.98), 0.01)
+            super().__init__(params, lr)
+
+    def run() -> torch.Tensor:
+        model = torch.nn.Linear(2, 2, bias=False)
+        torch.nn.init.ones_(model.weight)
+        settings = Settings(
+            1, 0.5, warmup=1, ema_decay=0.0, optimizer=name, precision="float32", clip_norm=1e3
+        )
+        batches = torch.utils.data.TensorDataset(torch.zeros(1))
+        list(train(model, batches, lambda m, *_: (m.weight.sum(), {}), settings, tmp_path / name, CPU))
+        return model.weight.detach()
+
+    theirs = types.ModuleType(package)
+    theirs.Prodigy = theirs.AdamW8bit = Theirs
+    monkeypatch.setitem(sys.modules, package, theirs)
+    monkeypatch.setitem(sys.modules, f"{package}.optim", theirs)
+    assert torch.allclose(run(), torch.full((2, 2), 0.5))
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, f"{package}.optim", None)
+    with pytest.raises(ValueError, match=f"package {package}; run: pip install {package}"):
+        run()
 
 
 @pytest.mark.parametrize("preset", PRESETS)
