@@ -93,6 +93,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
         return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 
     def row(self, pool: Pool, step: int, index: int, total: int) -> dict[str, Tensor]:
+        # a resumed training draws what it would have: what is drawn, and in which order, must not change
         rng = np.random.default_rng((self.seed, step, index))
         example = pool.examples[int(rng.choice(len(pool.examples), p=pool.weights))]
         made = self.cache.read(example)

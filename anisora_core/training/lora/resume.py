@@ -38,15 +38,15 @@ FREE = {
 _OTHERWISE = "take that, another name, or delete the training there"
 
 
-def remember(recipe: Recipe, place: Place, folder: TrainingFolder) -> None:
+def remember(recipe: Recipe, place: Place, drawings: TrainingFolder) -> None:
     """Leaves in the run's folder what `require_same` compares with."""
     recipe.save(place.run / "recipe.json")
-    drawings = sorted(item.content for item in folder.items)
+    contents = sorted(item.content for item in drawings.items)
     with write_beside(_materials(place.run)) as part:
-        part.write_text(json.dumps({"network": network_of(recipe, place), "drawings": drawings}), "utf-8")
+        part.write_text(json.dumps({"network": network_of(recipe, place), "drawings": contents}), "utf-8")
 
 
-def require_same(recipe: Recipe, place: Place, folder: TrainingFolder | None = None) -> None:
+def require_same(recipe: Recipe, place: Place, drawings: TrainingFolder | None = None) -> None:
     """ValueError when the run's folder holds a training that this one would not go on with: with other options, beside another
     network, or on a folder that has none of its drawings."""
     run = place.run
@@ -62,7 +62,7 @@ def require_same(recipe: Recipe, place: Place, folder: TrainingFolder | None = N
     if kept["network"] != network_of(recipe, place):
         names = ", ".join(kept["network"])
         raise ValueError(f"transformer: {run} holds a training beside another, {names}; {_OTHERWISE}")
-    if folder and not {item.content for item in folder.items} & set(kept["drawings"]):
+    if drawings and not {item.content for item in drawings.items} & set(kept["drawings"]):
         theirs = before["images"]
         raise ValueError(f"images: {run} holds a training on other drawings, of {theirs}; {_OTHERWISE}")
 

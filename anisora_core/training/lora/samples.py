@@ -18,6 +18,7 @@ from ...evaluation.motion import motion_amount
 from ...generate import decode_frames
 from ...releases import Release
 from ...sampling import LoraUse, Settings, Words, sample
+from .recipe import Recipe
 
 #: Outside, samples have lost motion, or shake.
 MOTION_KEPT = (0.8, 1.25)
@@ -42,23 +43,15 @@ class Wish:
     size: tuple[int, int]
 
 
-def shots_of(
-    wishes: Sequence[Wish],
-    release: Release,
-    num_frames: int,
-    fps: float,
-    encode: Encoder,
-    see: Encoder | None,
-    seed: int,
-) -> list[Shot]:
-    shots: list[Shot] = []
+def shots_of(wishes: Sequence[Wish], recipe: Recipe, encode: Encoder, see: Encoder | None) -> list[Shot]:
+    release, shots = recipe.model, list[Shot]()
     for number, wish in enumerate(wishes):
         keyframes = () if wish.picture_HWC is None else (Keyframe(wish.picture_HWC),)
-        timeline = Timeline(num_frames, fps, *wish.size, keyframes)
+        timeline = Timeline(recipe.num_frames, recipe.rate, *wish.size, keyframes)
         guide = encode_guide(timeline, release.guide_rules, encode)
         image = see(wish.picture_HWC[None]) if see and wish.picture_HWC is not None else None
         prompt = compose_prompt(wish.words, release.prompt_tail, release.motion_score)
-        shots.append(Shot(prompt, guide, image, seed + number))
+        shots.append(Shot(prompt, guide, image, recipe.seed + number))
     return shots
 
 

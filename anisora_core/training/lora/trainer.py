@@ -68,16 +68,18 @@ def _train_lora(recipe: Recipe, place: Place, should_stop: Callable[[], bool]) -
     for stage in stages_of(recipe):
         if recipe.start and not start_of(recipe, stage).is_file():
             raise ValueError(f"start: {start_of(recipe, stage)} is no file; give a LoRA, or leave it empty")
-    folder = read_training_folder(Path(recipe.images))
-    require_same(recipe, place, folder)
-    examples = examples_of(folder, recipe)
+    drawings = read_training_folder(Path(recipe.images))
+    require_same(recipe, place, drawings)
+    examples = examples_of(drawings, recipe)
     if not has_begun(recipe, place.run):
         require_own(recipe, place)
-    yield Said(tuple(report_of(folder, recipe).lines()))
+    yield Said(tuple(report_of(drawings, recipe).lines()))
     cache = ExampleCache(place.run / "cache", recipe.model, examples_encoded_by(recipe, place), recipe.seed)
     texts = TextCache(place.run / "cache", texts_encoded_by(recipe, place))
-    shots: list[Shot] = []
-    yield from encode(recipe, place, folder, examples, cache, shots, should_stop)
+    encoders = load_encoders(recipe, place)
+    shots = shots_of(wishes(recipe, drawings), recipe, encoders.encode, encoders.see)
+    yield from encode(examples, cache, encoders, should_stop)
+    del encoders
     if agreed(should_stop(), place.device):
         yield Finished((), 0, False, time.monotonic() - began)
         return
@@ -86,10 +88,10 @@ def _train_lora(recipe: Recipe, place: Place, should_stop: Callable[[], bool]) -
     told = [recipe.model.negative_prompt, *(shot.prompt for shot in shots), *batches.prompts()]
     encode_texts(recipe, place, told, texts)
     if processes().is_main_process:
-        remember(recipe, place, folder)
+        remember(recipe, place, drawings)
     before, paths, is_whole = 0, list[Path](), False
     for stage in stages_of(recipe):
-        run = Run(recipe, place, stage, folder, shots, texts, should_stop, before)
+        run = Run(recipe, place, stage, drawings, shots, texts, should_stop, before)
         yield from run.train(batches)
         paths.append(run.finish())
         before += run.done
@@ -122,30 +124,18 @@ def stamped(files: Sequence[Path]) -> str:
     return ", ".join(f"{name} {size} {time}" for name, size, time in facts)
 
 
-def encode(
-    recipe: Recipe,
-    place: Place,
-    folder: TrainingFolder,
-    examples: Sequence[Example],
-    cache: ExampleCache,
-    shots: list[Shot],
-    should_stop: Callable[[], bool],
-) -> Iterator[Event]:
-    """Every process encodes its part, or stops; then all are there. Adds the shots for samples."""
-    release, state = recipe.model, processes()
-    vae = load_vae(release, place.files, place.dtype, place.device)
-    vision = load_vision(release, place.files, place.dtype)
+def load_encoders(recipe: Recipe, place: Place) -> Encoders:
+    vae = load_vae(recipe.model, place.files, place.dtype, place.device)
+    vision = load_vision(recipe.model, place.files, place.dtype)
     foreground = detector(Path(recipe.detector)) if recipe.detector else moving
-    encoders = Encoders(vae_encoder(vae), None if vision is None else vision.encode, foreground)
-    shots += shots_of(
-        wishes(recipe, folder),
-        release,
-        recipe.num_frames,
-        recipe.rate,
-        encoders.encode,
-        encoders.see,
-        recipe.seed,
-    )
+    return Encoders(vae_encoder(vae), None if vision is None else vision.encode, foreground)
+
+
+def encode(
+    examples: Sequence[Example], cache: ExampleCache, encoders: Encoders, should_stop: Callable[[], bool]
+) -> Iterator[Event]:
+    """Every process encodes its part, or stops; then all are there."""
+    state = processes()
     # shared out before looking what is there: another process may already be writing
     mine = cache.missing(examples[state.process_index :: state.num_processes])
     for done, _ in enumerate(cache.fill(mine, encoders), start=1):
@@ -155,13 +145,13 @@ def encode(
     state.wait_for_everyone()
 
 
-def wishes(recipe: Recipe, folder: TrainingFolder) -> list[Wish]:
+def wishes(recipe: Recipe, drawings: TrainingFolder) -> list[Wish]:
     """One with words alone, and one that starts from a drawing; with the artist's prompts, those alone."""
     width, height = recipe.model.size
     size = recipe.model.grid.fit_area(recipe.pixels, height, width)
     if recipe.prompts():
         return [Wish(words, None, size) for words in recipe.prompts()]
-    items = [item for item in folder.items if item.num_frames == 1] or list(folder.items)
+    items = [item for item in drawings.items if item.num_frames == 1] or list(drawings.items)
     chosen = items[0], items[-1]
     captions = [item.caption if recipe.captions else "" for item in chosen]
     rng = np.random.default_rng(0)  # not asked without shuffling
@@ -192,14 +182,14 @@ class Run:
         recipe: Recipe,
         place: Place,
         stage: Stage,
-        folder: TrainingFolder,
+        drawings: TrainingFolder,
         shots: Sequence[Shot],
         texts: TextCache,
         should_stop: Callable[[], bool],
         before: int,
     ) -> None:
         gc.collect()
-        self.recipe, self.place, self.stage, self.training = recipe, place, stage, folder
+        self.recipe, self.place, self.stage, self.drawings = recipe, place, stage, drawings
         self.shots, self.texts, self.should_stop, self.before = shots, texts, should_stop, before
         self.folder, self.name = stage.folder(place.run), stage.name(recipe.name)
         self.path = place.loras / f"{self.name}.safetensors"
@@ -269,7 +259,7 @@ class Run:
             yield from compared(self.base, styled, self.folder, step, self.recipe)
 
     def save(self, path: Path, adapters: Adapters) -> None:
-        metadata = metadata_of(self.recipe, self.training, self.done, self.thumbnail)
+        metadata = metadata_of(self.recipe, self.drawings, self.done, self.thumbnail)
         save_lora(path, adapters.changes(), self.recipe.model, metadata)
 
     def finish(self) -> Path:
