@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 
+# before torch is loaded, here and in hosts: threads that wait for work shall not spin, which beside a browser takes minutes
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import pytest
 import torch
 
