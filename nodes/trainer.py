@@ -174,9 +174,8 @@ class AniSoraLoraTrainer:
         named = (transformer_file, vae_file, text_encoder_file, low_noise_file, image_encoder_file)
         files = files_of(find_release(release), *named)
         made = host.train_apart(recipe, files, contents(folder))
-        loras = [
-            load(path.read_bytes()) for path in made.paths
-        ]  # a file that is mapped cannot be replaced on Windows
+        # read, not mapped: Windows would not let a later training replace a file that is
+        loras = [load(path.read_bytes()) for path in made.paths]
         outputs = (
             loras[0],
             {"loss": list(made.losses)},

@@ -112,7 +112,8 @@ def save_thumbnail(lora: Path, picture_HWC: np.ndarray) -> None:
 def read_thumbnail(lora: Path) -> np.ndarray | None:
     """What an earlier run left; None for nothing that can be read."""
     try:
-        return np.asarray(Image.open(thumbnail_path(lora)).convert("RGB"))
+        with Image.open(thumbnail_path(lora)) as picture:
+            return np.asarray(picture.convert("RGB"))
     except OSError:
         return None
 

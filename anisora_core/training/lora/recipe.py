@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -27,13 +28,7 @@ def option(default: Any, tip: str, **limits: Any) -> Any:
 
 #: What some system does not take in the name of a file, or as one.
 _FORBIDDEN = set('<>:"/\\|?*')
-_RESERVED = {
-    "con",
-    "prn",
-    "aux",
-    "nul",
-    *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)),
-}
+_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)\d) *(\..*)?", re.IGNORECASE)
 _LONGEST_NAME = 50
 
 
@@ -267,8 +262,7 @@ class Recipe:
 def check_name(name: str) -> None:
     """ValueError for what cannot be a file's name everywhere."""
     is_plain = name.isprintable() and not _FORBIDDEN & set(name) and name == name.strip(" .")
-    is_taken = name.split(".")[0].strip().lower() in _RESERVED
-    if not name or not is_plain or is_taken or len(name) > _LONGEST_NAME:
+    if not name or not is_plain or _RESERVED.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise ValueError(
             f"name {name[:80]!r}: use 1 to {_LONGEST_NAME} letters, digits, spaces, - and _, and no path"
         )

@@ -70,7 +70,7 @@ def require_same(recipe: Recipe, place: Place, drawings: TrainingFolder | None =
 def require_own(recipe: Recipe, place: Place) -> None:
     """ValueError when the LoRA's name is taken by a file that no training on the folder `images` left."""
     for path in files_made(recipe, place):
-        if path.exists() and _trained_on(path) != os.path.abspath(recipe.images):
+        if path.exists() and _trained_on(path) != _whole(recipe.images):
             raise ValueError(
                 f"name: {path} is there, and is no LoRA of {recipe.images}; take another name, or move that file away"
             )
@@ -99,11 +99,15 @@ def _materials(run: Path) -> Path:
     return run / "materials.json"
 
 
+def _whole(folder: str) -> str:
+    return os.path.normcase(os.path.abspath(folder))
+
+
 def _trained_on(lora: Path) -> str:
     """The folder of drawings that a LoRA of this trainer names; "" for any other file."""
     try:
         with safe_open(lora, "pt") as file:
             said = json.loads((file.metadata() or {})[RECIPE_KEY])
-        return os.path.abspath(said["images"])
+        return _whole(said["images"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError):
         return ""
