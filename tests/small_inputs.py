@@ -11,9 +11,24 @@ from comfyui_anisora.anisora_core.checkpoints.load import load_mini
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
 from comfyui_anisora.anisora_core.generate import Event, Request, make_clip
 from comfyui_anisora.anisora_core.releases import find_release
+from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
 from comfyui_anisora.nodes.host.images import read_image
 from PIL import Image
 
+#: A training of a few seconds on one core: a handful of stills, five frames of 32x32.
+TRAINING = Recipe(
+    name="small",
+    trigger="ink style",
+    steps=4,
+    batch=2,
+    warmup=1,
+    rank=4,
+    area=1024,
+    length=5,
+    variants=1,
+    save_every=2,
+    sample_every=0,
+)
 DRAWINGS = Path(__file__).parents[1] / "web" / "drawings"
 
 

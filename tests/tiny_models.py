@@ -93,6 +93,32 @@ def write_models(base: Path) -> None:
     )
 
 
+def files_for(release: str, base: Path) -> dict[str, Path]:
+    """Those of the files above that a release's networks are read from, by part."""
+    wan = {
+        "vae": "vae/wan_2.1_vae.safetensors",
+        "text_encoder": "text_encoders/models_t5_umt5-xxl-enc-bf16.pth",
+    }
+    names = {
+        "V1": {
+            "transformer": "diffusion_models/mp_rank_00_model_states.pt",
+            "vae": "vae/videokl_ch16_long_20w.pt",
+            "text_encoder": "text_encoders/t5xxl.safetensors",
+        },
+        "V3.1": wan
+        | {
+            "transformer": "diffusion_models/anisora_v3.1.safetensors",
+            "image_encoder": "clip_vision/clip_vision_h.safetensors",
+        },
+        "V3.2": wan
+        | {
+            "high_noise": "diffusion_models/anisora_v3.2_high_noise.safetensors",
+            "low_noise": "diffusion_models/anisora_v3.2_low_noise.safetensors",
+        },
+    }[release]
+    return {part: base / name for part, name in names.items()}
+
+
 #: Inputs of AniSora Model Loader for the files above, by release.
 NAMED = {
     "V1": {

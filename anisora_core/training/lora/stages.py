@@ -38,6 +38,10 @@ class Stage:
         """Of its file, when `whole` is the training's: each of two experts has its own."""
         return whole if self.part == "transformer" else f"{whole}_{self.part}"
 
+    def file(self, recipe: Recipe, place: Place) -> Path:
+        """The finished LoRA."""
+        return place.loras / f"{self.name(recipe.name)}.safetensors"
+
     def folder(self, run: Path) -> Path:
         return run if self.part == "transformer" else run / self.part
 
@@ -58,7 +62,7 @@ def stages_of(recipe: Recipe) -> list[Stage]:
 
 def files_made(recipe: Recipe, place: Place) -> list[Path]:
     """The finished LoRA, or that of each expert."""
-    return [place.loras / f"{stage.name(recipe.name)}.safetensors" for stage in stages_of(recipe)]
+    return [stage.file(recipe, place) for stage in stages_of(recipe)]
 
 
 def is_done(recipe: Recipe, run: Path) -> bool:

@@ -192,7 +192,7 @@ class Run:
         self.recipe, self.place, self.stage, self.drawings = recipe, place, stage, drawings
         self.shots, self.texts, self.should_stop, self.before = shots, texts, should_stop, before
         self.folder, self.name = stage.folder(place.run), stage.name(recipe.name)
-        self.path = place.loras / f"{self.name}.safetensors"
+        self.path = stage.file(recipe, place)
         self.network = frozen(recipe, place, stage.part)
         self.adapters = Adapters(self.network, recipe.adapters, recipe.seed)
         if recipe.start:

@@ -58,23 +58,10 @@ from PIL import Image
 from safetensors import safe_open
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tiny_models import write_models
+from small_inputs import TRAINING
+from tiny_models import files_for, write_models
 
 CPU = torch.device("cpu")
-#: A few seconds on one core: two stills, five frames of 32x32.
-SMALL = Recipe(
-    name="small",
-    trigger="ink style",
-    steps=4,
-    batch=2,
-    warmup=1,
-    rank=4,
-    area=1024,
-    length=5,
-    variants=1,
-    save_every=2,
-    sample_every=0,
-)
 
 
 def network() -> WanTransformer:
@@ -265,7 +252,7 @@ def test_shapes_are_seen_as_often_as_their_drawings_repeats_say():
 def test_a_number_of_moves_is_shared_out_evenly_among_drawings(count, images):
     folder = read_training_folder(images)
     assert len(folder.items) == 2
-    examples = examples_of(folder, replace(SMALL, variants=3, num_moves=count))
+    examples = examples_of(folder, replace(TRAINING, variants=3, num_moves=count))
     moves = [example for example in examples if example.kind == "move"]
     assert sorted(move.variant for move in moves) == [0, 0, 1, 1, 2][:count]
     assert len(set(moves)) == count
@@ -273,8 +260,10 @@ def test_a_number_of_moves_is_shared_out_evenly_among_drawings(count, images):
 
 
 def test_motion_areas_are_learned_from_clips_with_their_area_alone():
-    assert replace(SMALL, task="motion area").shares == Shares(given=1.0)
-    assert SMALL.shares == Shares(SMALL.still_share, SMALL.move_share, SMALL.given_share, SMALL.prior)
+    assert replace(TRAINING, task="motion area").shares == Shares(given=1.0)
+    assert TRAINING.shares == Shares(
+        TRAINING.still_share, TRAINING.move_share, TRAINING.given_share, TRAINING.prior
+    )
 
 
 def test_prompts_say_the_style_and_what_moves_and_plain_ones_not_the_style():
@@ -398,7 +387,7 @@ def images(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, images) -> tuple[Path, list]:
     folder = tmp_path_factory.mktemp("whole")
-    return folder, trained(replace(SMALL, images=str(images)), place(folder))
+    return folder, trained(replace(TRAINING, images=str(images)), place(folder))
 
 
 def test_a_training_leaves_what_was_promised(whole, images):
@@ -414,7 +403,7 @@ def test_a_training_leaves_what_was_promised(whole, images):
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == [1, 2, 3, 4]
     assert Image.open(folder / "run" / "loss.png").size == (640, 360)
-    assert read_recipe(folder / "run" / "recipe.json") == replace(SMALL, images=str(images))
+    assert read_recipe(folder / "run" / "recipe.json") == replace(TRAINING, images=str(images))
     with safe_open(folder / "small.safetensors", "pt") as file:
         said = file.metadata()
     assert said["ss_network_dim"] == "4"
@@ -422,11 +411,11 @@ def test_a_training_leaves_what_was_promised(whole, images):
     assert json.loads(said["ss_tag_frequency"]) == {"ink": {"girl 0": 1, "walks": 2, "girl 1": 1}}
     assert said["modelspec.architecture"] == "wan-2.1-i2v/lora"
     assert said["modelspec.trigger_phrase"] == "ink style"
-    assert Recipe(**json.loads(said["anisora.recipe"])) == replace(SMALL, images=str(images))
+    assert Recipe(**json.loads(said["anisora.recipe"])) == replace(TRAINING, images=str(images))
 
 
 def test_stopped_and_resumed_is_the_same_as_not_stopped(whole, images, tmp_path):
-    recipe = replace(SMALL, images=str(images))
+    recipe = replace(TRAINING, images=str(images))
     stopped = trained(recipe, place(tmp_path), stop_at=2)
     assert not stopped[-1].is_whole
     assert stopped[-1].step == 2
@@ -455,7 +444,7 @@ def test_encoders_are_gone_before_the_first_step_and_not_needed_for_more(images,
 
     for name in ("load_vae", "load_text"):
         monkeypatch.setattr(trainer_module, name, watched(getattr(trainer_module, name)))
-    recipe = replace(SMALL, images=str(images), steps=1)
+    recipe = replace(TRAINING, images=str(images), steps=1)
     for event in train_lora(recipe, place(tmp_path)):
         if isinstance(event, Stepped):
             assert [network() for network in loaded] == [None, None]
@@ -465,20 +454,20 @@ def test_encoders_are_gone_before_the_first_step_and_not_needed_for_more(images,
 
 
 def test_stopping_while_pictures_are_encoded_leaves_no_file(images, tmp_path):
-    events = list(train_lora(replace(SMALL, images=str(images)), place(tmp_path), lambda: True))
+    events = list(train_lora(replace(TRAINING, images=str(images)), place(tmp_path), lambda: True))
     assert events[-1].step == 0
     assert not list(tmp_path.glob("*.safetensors"))
 
 
 def test_checkpoints_are_kept_as_many_as_asked(images, tmp_path):
-    recipe = replace(SMALL, images=str(images), save_every=1, keep=2, name="a[b]c")
+    recipe = replace(TRAINING, images=str(images), save_every=1, keep=2, name="a[b]c")
     saved = [e.path for e in trained(recipe, place(tmp_path)) if isinstance(e, Saved)]
     assert len(saved) == 4
     assert [path.exists() for path in saved] == [False, False, True, True]
 
 
 def test_a_loss_that_is_no_number_stops_with_what_was_saved(images, tmp_path, monkeypatch):
-    recipe = replace(SMALL, images=str(images))
+    recipe = replace(TRAINING, images=str(images))
     trained(recipe, place(tmp_path), stop_at=2)
     before = (tmp_path / "small.safetensors").read_bytes()
     monkeypatch.setattr(LoraObjective, "__call__", lambda self, model, batch, rng: (
@@ -491,7 +480,7 @@ def test_a_loss_that_is_no_number_stops_with_what_was_saved(images, tmp_path, mo
 
 
 def test_a_full_disk_leaves_the_last_state(images, tmp_path, monkeypatch):
-    recipe = replace(SMALL, images=str(images))
+    recipe = replace(TRAINING, images=str(images))
     trained(recipe, place(tmp_path), stop_at=2)
 
     def full(*_):
@@ -509,14 +498,14 @@ def test_a_full_disk_leaves_the_last_state(images, tmp_path, monkeypatch):
 def test_drawings_that_vanish_after_encoding_are_not_missed(tmp_path, monkeypatch):
     images = drawings(tmp_path / "set")
     events = []
-    for event in train_lora(replace(SMALL, images=str(images)), place(tmp_path)):
+    for event in train_lora(replace(TRAINING, images=str(images)), place(tmp_path)):
         if isinstance(event, Stepped):
             for path in images.glob("*"):
                 path.unlink()
         events.append(event)
     assert events[-1].is_whole
     with pytest.raises(ValueError, match="set"):
-        trained(replace(SMALL, images=str(images)), place(tmp_path))
+        trained(replace(TRAINING, images=str(images)), place(tmp_path))
 
 
 def has_thumbnail(path: Path) -> bool:
@@ -528,7 +517,9 @@ def has_thumbnail(path: Path) -> bool:
 def test_samples_stand_beside_the_base_models_and_warn_of_motion(
     ratio, advice, images, tmp_path, monkeypatch
 ):
-    recipe = replace(SMALL, images=str(images), steps=5, sample_every=3, first_sample=1, learning_rate=0.05)
+    recipe = replace(
+        TRAINING, images=str(images), steps=5, sample_every=3, first_sample=1, learning_rate=0.05
+    )
     monkeypatch.setattr(trainer_module, "motion_ratio", lambda base, styled: ratio)
     events = trained(recipe, place(tmp_path))
     assert [e.step for e in events if isinstance(e, Sampled)] == [1, 3, 5]
@@ -547,7 +538,7 @@ def test_samples_stand_beside_the_base_models_and_warn_of_motion(
 
 def test_samples_are_guided_as_asked(images, tmp_path):
     def base_row(cfg: float) -> np.ndarray:
-        recipe = replace(SMALL, images=str(images), steps=1, sample_every=1, sample_cfg=cfg)
+        recipe = replace(TRAINING, images=str(images), steps=1, sample_every=1, sample_cfg=cfg)
         (sample,) = (
             event for event in trained(recipe, place(tmp_path / str(cfg))) if isinstance(event, Sampled)
         )
@@ -561,31 +552,9 @@ def test_samples_are_guided_as_asked(images, tmp_path):
 @pytest.mark.parametrize("release", ["V1", "V3.1", "V3.2"])
 def test_every_family_can_be_trained(release, images, tmp_path):
     write_models(tmp_path / "models")
-    base = tmp_path / "models"
-    wan = {
-        "vae": "vae/wan_2.1_vae.safetensors",
-        "text_encoder": "text_encoders/models_t5_umt5-xxl-enc-bf16.pth",
-    }
-    files = {
-        "V1": {
-            "transformer": "diffusion_models/mp_rank_00_model_states.pt",
-            "vae": "vae/videokl_ch16_long_20w.pt",
-            "text_encoder": "text_encoders/t5xxl.safetensors",
-        },
-        "V3.1": wan
-        | {
-            "transformer": "diffusion_models/anisora_v3.1.safetensors",
-            "image_encoder": "clip_vision/clip_vision_h.safetensors",
-        },
-        "V3.2": wan
-        | {
-            "high_noise": "diffusion_models/anisora_v3.2_high_noise.safetensors",
-            "low_noise": "diffusion_models/anisora_v3.2_low_noise.safetensors",
-        },
-    }[release]
-    where = replace(place(tmp_path), files={part: base / name for part, name in files.items()})
+    where = replace(place(tmp_path), files=files_for(release, tmp_path / "models"))
     recipe = replace(
-        SMALL,
+        TRAINING,
         images=str(images),
         release=release,
         area=48 * 48,
@@ -621,9 +590,9 @@ def test_options_out_of_their_range_are_told_by_name(tmp_path):
         ("dora", 1),
     ):
         with pytest.raises(ValueError, match=f"^{name} "):
-            replace(SMALL, **{name: value})
+            replace(TRAINING, **{name: value})
     with pytest.raises(ValueError, match="all 0"):
-        replace(SMALL, still_share=0.0, move_share=0.0, given_share=0.0)
+        replace(TRAINING, still_share=0.0, move_share=0.0, given_share=0.0)
 
 
 @pytest.mark.parametrize(("name", "package"), [("prodigy", "prodigyopt"), ("adamw8bit", "bitsandbytes")])

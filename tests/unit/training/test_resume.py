@@ -22,21 +22,11 @@ from comfyui_anisora.anisora_core.training.lora.trainer import examples_encoded_
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from small_inputs import draw_noise
-from tiny_models import write_models
+from small_inputs import TRAINING, draw_noise
+from tiny_models import files_for, write_models
 
 CPU = torch.device("cpu")
-SMALL = Recipe(
-    name="ink",
-    steps=2,
-    batch=1,
-    warmup=1,
-    rank=4,
-    area=1024,
-    length=5,
-    variants=1,
-    sample_every=0,
-)
+SMALL = replace(TRAINING, name="ink", steps=2, batch=1)
 
 
 @pytest.fixture
@@ -148,13 +138,7 @@ def test_experts_have_their_shares_of_the_steps_one_at_a_time_and_fewer_may_be_a
     recipe = replace(SMALL, images=str(images), release="V3.2", area=48 * 48, steps=8, high_share=0.75)
     assert [stage.steps for stage in stages_of(recipe)] == [6, 2]
     write_models(tmp_path / "models")
-    files = {
-        "vae": "vae/wan_2.1_vae.safetensors",
-        "text_encoder": "text_encoders/models_t5_umt5-xxl-enc-bf16.pth",
-        "high_noise": "diffusion_models/anisora_v3.2_high_noise.safetensors",
-        "low_noise": "diffusion_models/anisora_v3.2_low_noise.safetensors",
-    }
-    where = place(tmp_path, files={part: tmp_path / "models" / name for part, name in files.items()})
+    where = place(tmp_path, files=files_for("V3.2", tmp_path / "models"))
     steps: list[int] = []
     for event in train_lora(recipe, where, lambda: len(steps) == 2):
         if isinstance(event, Stepped):
