@@ -22,7 +22,7 @@ test-oldest:
 	grep -vE '^(transformers|tokenizers|sentencepiece|ftfy)==' constraints.txt >> $(OLDEST)/constraints.txt
 	$(OLDEST)/bin/pip install -q -c $(OLDEST)/constraints.txt torch
 	$(OLDEST)/bin/pip install -q -c $(OLDEST)/constraints.txt -e ".[standalone,gguf]" pytest protobuf
-	$(OLDEST)/bin/python -m pytest -c tests/pytest.ini tests/unit/models/test_text.py tests/unit/checkpoints/test_encoders.py \
+	$(OLDEST)/bin/python -m pytest -c tests/pytest.ini tests/unit/encoders \
 		tests/parity/test_text_encoders.py tests/parity/test_image_encoder.py tests/golden/test_mini.py
 
 lint: $(VENV)/ready

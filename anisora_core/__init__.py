@@ -6,18 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checkpoints.load import load_mini
     from .domain.conditions import Keyframe, MotionArea, Timeline
-    from .generate import Request, make_clip
+    from .generation.loading import load_mini
+    from .generation.pipeline import Request, make_clip
     from .releases import find_release
 
 __version__ = "0.1.0"
 __all__ = ["Keyframe", "MotionArea", "Request", "Timeline", "find_release", "load_mini", "make_clip"]
 _HOMES = {
     "domain.conditions": ("Keyframe", "MotionArea", "Timeline"),
-    "generate": ("Request", "make_clip"),
+    "generation.pipeline": ("Request", "make_clip"),
     "releases": ("find_release",),
-    "checkpoints.load": ("load_mini",),
+    "generation.loading": ("load_mini",),
 }
 
 

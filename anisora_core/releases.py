@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .domain.conditions import Between, GuideRules, GuideWay, MotionWay
-from .domain.geometry import LatentGrid
+from .domain.grid import LatentGrid
 
 FamilyName = Literal["wan", "cogvideox"]
 Part = Literal["transformer", "high_noise", "low_noise", "vae", "text_encoder", "image_encoder"]

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfyui_anisora.anisora_core.checkpoints.components import Mini
-from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR, load_mini
+from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
 from comfyui_anisora.anisora_core.data.cartoons import TEXT_ACTIONS, CartoonClip, make_shot, render
 from comfyui_anisora.anisora_core.data.cartoons.motion import CHARACTER_ACTIONS, OBJECT_ACTIONS
+from comfyui_anisora.anisora_core.domain.atomic import write_beside
 from comfyui_anisora.anisora_core.domain.conditions import MotionArea
 from comfyui_anisora.anisora_core.evaluation.actions import (
     ActionClassifier,
@@ -27,7 +27,8 @@ from comfyui_anisora.anisora_core.evaluation.actions import (
 )
 from comfyui_anisora.anisora_core.evaluation.fidelity import Error, error
 from comfyui_anisora.anisora_core.evaluation.motion import BASELINES, inside_share, moving_pixels, speed
-from comfyui_anisora.anisora_core.files import write_beside
+from comfyui_anisora.anisora_core.generation.components import Mini
+from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.training.samples import made_from, rebuilt
 from publish import add_options, publish

@@ -17,19 +17,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import load_mini
-from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
+from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.conditioning.guide import encode_guide
 from comfyui_anisora.anisora_core.conditioning.prompt import compose_prompt
 from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, make_shot, render
-from comfyui_anisora.anisora_core.data.clips import contact_sheet, to_floats, write_mp4
 from comfyui_anisora.anisora_core.diffusion.prediction import Flow
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
-from comfyui_anisora.anisora_core.generate import vae_encoder
-from comfyui_anisora.anisora_core.layers.lora import live
-from comfyui_anisora.anisora_core.layers.precision import fast_dtype
+from comfyui_anisora.anisora_core.generation.loading import load_mini
+from comfyui_anisora.anisora_core.generation.pipeline import vae_encoder
+from comfyui_anisora.anisora_core.generation.sampling import LoraUse, changes_to, guided_model
+from comfyui_anisora.anisora_core.lora.changes import live
+from comfyui_anisora.anisora_core.media.clips import contact_sheet, to_floats, write_mp4
 from comfyui_anisora.anisora_core.releases import find_release
-from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to, guided_model
+from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
 from comfyui_anisora.anisora_core.training.autoencoder import to_video
 from comfyui_anisora.anisora_core.training.lora.curriculum import curricula, read_curriculum, train_curriculum
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe

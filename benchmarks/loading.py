@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 import torch
 from comfyui_anisora.anisora_core.checkpoints.convert import convert
-from comfyui_anisora.anisora_core.checkpoints.files import KINDS, Entry, Shape, Weights
+from comfyui_anisora.anisora_core.checkpoints.files import KINDS
 from comfyui_anisora.anisora_core.checkpoints.load import describe, load_network
 from comfyui_anisora.anisora_core.checkpoints.save import save_weights
-from comfyui_anisora.anisora_core.models.wan.config import DEBUG, WAN21_I2V_14B, WanConfig
-from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.domain.weights import Entry, Shape, Weights
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG, WAN21_I2V_14B, WanConfig
+from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from publish import add_options, publish
 
 TWO_BLOCKS = replace(WAN21_I2V_14B, num_layers=2)

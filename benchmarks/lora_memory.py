@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from comfyui_anisora.anisora_core.models.wan.config import WAN21_I2V_14B, WanConfig
-from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.planning import plan_lora
+from comfyui_anisora.anisora_core.families.wan.config import WAN21_I2V_14B, WanConfig
+from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.lora.trainable import Adapters, AdapterSettings, acting
+from comfyui_anisora.anisora_core.runtime.frozen import Swap, checkpointed, to_scaled_fp8
+from comfyui_anisora.anisora_core.runtime.planner import plan_lora
 from comfyui_anisora.anisora_core.training.loop import Ema, mixed_precision
-from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
-from comfyui_anisora.anisora_core.training.lora.frozen import Swap, checkpointed, to_scaled_fp8
 from comfyui_anisora.anisora_core.training.optimizers import make_optimizers
 from publish import add_options, publish
 

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from comfyui_anisora.anisora_core.checkpoints.components import Mini
-from comfyui_anisora.anisora_core.checkpoints.load import load_mini
-from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
+from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, Shot, make_shot, render
-from comfyui_anisora.anisora_core.data.clips import contact_sheet, write_mp4
 from comfyui_anisora.anisora_core.domain.conditions import MotionArea
 from comfyui_anisora.anisora_core.evaluation.motion import moving_pixels
-from comfyui_anisora.anisora_core.layers.precision import fast_dtype
+from comfyui_anisora.anisora_core.generation.components import Mini
+from comfyui_anisora.anisora_core.generation.loading import load_mini
+from comfyui_anisora.anisora_core.generation.sampling import LoraUse
+from comfyui_anisora.anisora_core.media.clips import contact_sheet, write_mp4
 from comfyui_anisora.anisora_core.releases import find_release
-from comfyui_anisora.anisora_core.sampling import LoraUse
+from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.anisora_core.training.lora.trainer import train_lora

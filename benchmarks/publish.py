@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from comfyui_anisora.anisora_core.files import write_beside
+from comfyui_anisora.anisora_core.domain.atomic import write_beside
 from comfyui_anisora.anisora_core.training.export import commit
 
 RESULTS = Path(__file__).with_name("results")

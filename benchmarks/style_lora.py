@@ -20,22 +20,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import load_mini
-from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
+from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.data.captions import compose_caption, without_trigger
 from comfyui_anisora.anisora_core.data.cartoons import make_shot, render
-from comfyui_anisora.anisora_core.data.clips import contact_sheet, to_bytes, to_floats
-from comfyui_anisora.anisora_core.data.pictures import fit, read_picture
 from comfyui_anisora.anisora_core.data.training_folder import Item, read_training_folder
+from comfyui_anisora.anisora_core.domain.atomic import write_beside
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
 from comfyui_anisora.anisora_core.evaluation.fidelity import Error, error
 from comfyui_anisora.anisora_core.evaluation.motion import speed
 from comfyui_anisora.anisora_core.evaluation.style import colour_distance, line_distance
-from comfyui_anisora.anisora_core.files import write_beside
-from comfyui_anisora.anisora_core.generate import Frames, Request, make_clip
-from comfyui_anisora.anisora_core.layers.precision import fast_dtype
+from comfyui_anisora.anisora_core.generation.loading import load_mini
+from comfyui_anisora.anisora_core.generation.pipeline import Frames, Request, make_clip
+from comfyui_anisora.anisora_core.generation.sampling import LoraUse
+from comfyui_anisora.anisora_core.media.clips import contact_sheet, to_bytes, to_floats
+from comfyui_anisora.anisora_core.media.pictures import fit, read_picture
 from comfyui_anisora.anisora_core.releases import find_release
-from comfyui_anisora.anisora_core.sampling import LoraUse
+from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
 from comfyui_anisora.anisora_core.training.lora.events import Sampled, Stepped
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place

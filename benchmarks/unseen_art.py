@@ -11,10 +11,10 @@ import av
 import numpy as np
 import torch
 from comfyui_anisora.anisora_core.conditioning.timeline import fit_picture
-from comfyui_anisora.anisora_core.data.clips import contact_sheet, to_bytes
 from comfyui_anisora.anisora_core.domain.conditions import MotionArea
 from comfyui_anisora.anisora_core.evaluation.motion import inside_share, moving_pixels
-from comfyui_anisora.nodes.host.images import read_image
+from comfyui_anisora.anisora_core.media.clips import contact_sheet, to_bytes
+from comfyui_anisora.anisora_core.media.images import read_image
 from scipy.ndimage import binary_dilation
 
 CLIPS = {".mp4", ".webm", ".apng", ".gif"}

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..anisora_core.loading import find_files
+from ..anisora_core.generation.loading import find_files
 from ..anisora_core.releases import MINI_NAME, RELEASES, Part, Release, find_release
 from . import host
 from .types import RELEASE

@@ -6,8 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ..anisora_core.checkpoints.lora import read_lora
-from ..anisora_core.sampling import LoraUse, block_strengths
+from ..anisora_core.checkpoints.load import read_lora
+from ..anisora_core.generation.sampling import LoraUse, block_strengths
 from . import host
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..anisora_core.domain.geometry import LatentGrid
+from ..anisora_core.domain.grid import LatentGrid
+from ..anisora_core.generation.sampling import SAMPLER_NAMES, settings_of
 from ..anisora_core.releases import GUIDANCE, Guidance, Release
-from ..anisora_core.sampling import SAMPLER_NAMES, settings_of
 from . import host
 from .types import RELEASE
 

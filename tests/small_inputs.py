@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import load_mini
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
-from comfyui_anisora.anisora_core.generate import Event, Request, make_clip
+from comfyui_anisora.anisora_core.generation.loading import load_mini
+from comfyui_anisora.anisora_core.generation.pipeline import Event, Request, make_clip
+from comfyui_anisora.anisora_core.media.images import read_image
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
-from comfyui_anisora.nodes.host.images import read_image
 from PIL import Image
 
 #: A training of a few seconds on one core: a handful of stills, five frames of 32x32.

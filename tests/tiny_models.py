@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from comfyui_anisora.anisora_core.checkpoints.keymaps import inverted, rename, to_theirs
-from comfyui_anisora.anisora_core.checkpoints.keymaps.cogvideox import COGVIDEOX_FROM_SAT
-from comfyui_anisora.anisora_core.checkpoints.keymaps.encoders import UMT5_FROM_WAN
-from comfyui_anisora.anisora_core.checkpoints.keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
-from comfyui_anisora.anisora_core.models.cogvideox.config import V1_I2V_5B, V1_VAE
-from comfyui_anisora.anisora_core.models.cogvideox.transformer import CogVideoXTransformer
-from comfyui_anisora.anisora_core.models.cogvideox.vae import CogVideoXVAE
-from comfyui_anisora.anisora_core.models.text import T5Shape, t5_encoder
-from comfyui_anisora.anisora_core.models.vision import ClipShape, clip_vision
-from comfyui_anisora.anisora_core.models.wan.config import WAN21_I2V_14B, WAN21_VAE, WanConfig
-from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
-from comfyui_anisora.nodes.host.workflow import Node
+from comfyui_anisora.anisora_core.domain.keymap import inverted, rename, to_theirs
+from comfyui_anisora.anisora_core.encoders.clip import ClipShape, clip_vision
+from comfyui_anisora.anisora_core.encoders.keymaps import UMT5_FROM_WAN
+from comfyui_anisora.anisora_core.encoders.t5 import T5Shape, t5_encoder
+from comfyui_anisora.anisora_core.families.cogvideox.config import V1_I2V_5B, V1_VAE
+from comfyui_anisora.anisora_core.families.cogvideox.keymaps import COGVIDEOX_FROM_SAT
+from comfyui_anisora.anisora_core.families.cogvideox.transformer import CogVideoXTransformer
+from comfyui_anisora.anisora_core.families.cogvideox.vae import CogVideoXVAE
+from comfyui_anisora.anisora_core.families.wan.config import WAN21_I2V_14B, WAN21_VAE, WanConfig
+from comfyui_anisora.anisora_core.families.wan.keymaps import WAN_FROM_DIFFUSERS
+from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
+from comfyui_anisora.nodes.workflow.engine import Node
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from tokenizers.models import Unigram

@@ -11,30 +11,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..files import write_beside
-from ..models.cogvideox.config import CogVideoXConfig, CogVideoXVAEConfig
-from ..models.text import T5Shape
-from ..models.vision import ClipShape
-from ..models.wan.config import WanConfig, WanVAEConfig
-from .adapters import CONFIG_FILE, METADATA
-from .detect import Found, identify
-from .files import Entry, Weights, open_weights
-from .keymaps import Table
-from .keymaps.cogvideox import (
+from ..domain.atomic import write_beside
+from ..domain.keymap import Table
+from ..domain.weights import Entry, Weights
+from ..encoders.clip import ClipShape
+from ..encoders.keymaps import CLIP_FROM_WAN, UMT5_FROM_WAN
+from ..encoders.t5 import T5Shape
+from ..encoders.tokenizers import EMBEDDED, places, read_tokenizer
+from ..families.cogvideox.config import CogVideoXConfig, CogVideoXVAEConfig
+from ..families.cogvideox.keymaps import (
     COGVIDEOX_FROM_COMFY,
     COGVIDEOX_FROM_DIFFUSERS,
     COGVIDEOX_FROM_SAT,
     COGVIDEOX_VAE_FROM_DIFFUSERS,
 )
-from .keymaps.encoders import CLIP_FROM_WAN, UMT5_FROM_WAN
-from .keymaps.wan_diffusers import WAN21_VAE_FROM_DIFFUSERS, WAN22_VAE_FROM_DIFFUSERS, WAN_FROM_DIFFUSERS
+from ..families.wan.config import WanConfig, WanVAEConfig
+from ..families.wan.keymaps import WAN21_VAE_FROM_DIFFUSERS, WAN22_VAE_FROM_DIFFUSERS, WAN_FROM_DIFFUSERS
+from ..lora.peft_config import CONFIG_FILE, METADATA
+from ..lora.read import is_lora, lora_of
+from ..lora.write import FORMS as LORA_FORMS
+from ..lora.write import Written, write_changes
+from .detect import Found, identify
+from .files import open_weights
 from .load import fit
-from .lora import is_lora, lora_of
-from .lora_forms import FORMS as LORA_FORMS
-from .lora_forms import Written, write_changes
 from .renamed import as_kind, as_ours, as_theirs, held
 from .save import index_of, paths_for, save_weights
-from .tokenizers import EMBEDDED, places, read_tokenizer
 
 #: Form -> what stands before the names, and their table (None: ours).
 ModelForms = dict[str, tuple[str, Table | None]]

@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from ..models.cogvideox.config import V1_VAE, CogVideoXConfig, CogVideoXVAEConfig
-from ..models.cogvideox.transformer import CogVideoXTransformer
-from ..models.cogvideox.vae import CogVideoXVAE
-from ..models.text import T5Shape, t5_encoder
-from ..models.vision import ClipShape, clip_vision
-from ..models.wan.config import WAN21_VAE, WAN22_VAE, WanConfig, WanVAEConfig
-from ..models.wan.transformer import WanTransformer
-from ..models.wan.vae import WanVAE
-from .files import Shape, Weights
-from .keymaps import Table, our_shapes
-from .keymaps.cogvideox import (
+from ..domain.keymap import Table, our_shapes
+from ..domain.weights import Shape, Weights
+from ..encoders.clip import ClipShape, clip_vision
+from ..encoders.keymaps import CLIP_FROM_WAN, T5_FROM_GGUF, UMT5_FROM_WAN
+from ..encoders.t5 import T5Shape, t5_encoder
+from ..families.cogvideox.config import V1_VAE, CogVideoXConfig, CogVideoXVAEConfig
+from ..families.cogvideox.keymaps import (
     COGVIDEOX_FROM_COMFY,
     COGVIDEOX_FROM_DIFFUSERS,
     COGVIDEOX_FROM_SAT,
     COGVIDEOX_SAT_IGNORED,
     COGVIDEOX_VAE_FROM_DIFFUSERS,
 )
-from .keymaps.encoders import CLIP_FROM_WAN, T5_FROM_GGUF, UMT5_FROM_WAN
-from .keymaps.wan_diffusers import WAN21_VAE_FROM_DIFFUSERS, WAN22_VAE_FROM_DIFFUSERS, WAN_FROM_DIFFUSERS
+from ..families.cogvideox.transformer import CogVideoXTransformer
+from ..families.cogvideox.vae import CogVideoXVAE
+from ..families.wan.config import WAN21_VAE, WAN22_VAE, WanConfig, WanVAEConfig
+from ..families.wan.keymaps import WAN21_VAE_FROM_DIFFUSERS, WAN22_VAE_FROM_DIFFUSERS, WAN_FROM_DIFFUSERS
+from ..families.wan.transformer import WanTransformer
+from ..families.wan.vae import WanVAE
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -326,7 +326,7 @@ def identify(weights: Weights) -> Found:
             family = fitting[0]
             kept = {n: e for n, e in inside.entries.items() if not n.startswith(family.ignored)}
             beside = len(weights.entries) - len(kept)
-            return Found(family, prefix, Weights(weights.source, kept, weights.metadata), beside)
+            return Found(family, prefix, replace(weights, entries=kept), beside)
     raise ValueError(f"{weights.source}: none of the known models; {nearest(weights.entries.keys())}")
 
 

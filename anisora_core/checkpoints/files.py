@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from math import prod
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from ..domain.weights import Entry, Shape, Weights
 from .gguf_metadata import read_gguf_metadata
 
-Shape = tuple[int, ...]
 PICKLES = {".pt", ".pth", ".bin", ".ckpt"}
 #: Numbers that weights are of, as safetensors names them.
 SAFETENSORS_KINDS: dict[str, torch.dtype] = {
@@ -51,66 +50,6 @@ SAT_FILE = "mp_rank_00_model_states.pt"
 #: Markers and scales of scaled fp8: ComfyUI before and since its 2025 quantisation rewrite.
 _SCALES = (".scale_weight", ".weight_scale")
 _BESIDE = (".scale_input", ".input_scale", ".comfy_quant")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A tensor that is not read yet."""
-
-    shape: Shape
-    dtype: str
-    read: Callable[[], Tensor]
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Named tensors of a file or folder. `read` gives one; nothing else is in memory."""
-
-    source: Path
-    entries: Mapping[str, Entry]
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def shapes(self) -> dict[str, Shape]:
-        return {name: entry.shape for name, entry in self.entries.items()}
-
-    @property
-    def dtypes(self) -> dict[str, int]:
-        return dict(Counter(entry.dtype for entry in self.entries.values()))
-
-    @property
-    def parameters(self) -> int:
-        return sum(prod(entry.shape) for entry in self.entries.values())
-
-    def read(self, name: str) -> Tensor:
-        """ValueError when the tensor is damaged, is of integers or holds numbers that are not finite."""
-        try:
-            value = self.entries[name].read()
-        except (SafetensorError, OSError, RuntimeError) as error:
-            raise ValueError(
-                f"{self.source}: tensor {name} is damaged ({error}); download it again"
-            ) from None
-        if not value.is_floating_point():
-            kind = str(value.dtype).removeprefix("torch.")
-            raise ValueError(
-                f"{self.source}: tensor {name} is {kind}, which no weight can be; download it again"
-            )
-        if not is_finite(value):
-            raise ValueError(f"{self.source}: tensor {name} holds NaN or infinity; download the file again")
-        return value
-
-    def without_prefix(self, prefix: str) -> Weights:
-        """Only what starts with `prefix`, named without it."""
-        kept = {n.removeprefix(prefix): e for n, e in self.entries.items() if n.startswith(prefix)}
-        return Weights(self.source, kept, self.metadata)
-
-
-def is_finite(value: Tensor) -> bool:
-    """In parts, since a float32 copy of the largest tensors is half a gigabyte.
-
-    Of 32 MB, because glibc keeps smaller ones in its heap when they are freed.
-    """
-    return all(bool(torch.isfinite(part.float().sum())) for part in value.flatten().split(2**23))
 
 
 def open_weights(path: Path) -> Weights:
@@ -296,7 +235,7 @@ def open_gguf(path: Path) -> Weights:
     for tensor in tensors:
         shape = tuple(int(side) for side in reversed(tensor.shape))
         entries[str(tensor.name)] = Entry(shape, tensor.tensor_type.name, reader(tensor, shape))
-    return Weights(path, entries)
+    return Weights(path, entries, details=partial(read_gguf_metadata, path))
 
 
 def with_scales(weights: Weights) -> Weights:
@@ -318,4 +257,4 @@ def with_scales(weights: Weights) -> Weights:
         if name in scales:
             entry = Entry(entry.shape, f"{entry.dtype} scaled", scaled(entry, scales[name]))
         entries[name] = entry
-    return Weights(weights.source, entries, weights.metadata)
+    return replace(weights, entries=entries)

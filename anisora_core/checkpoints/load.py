@@ -12,17 +12,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..models.preview import PreviewDecoder
-from ..models.text import ByteTextEncoder, T5Shape, TextConfig
-from ..models.wan.config import WanConfig, WanVAEConfig
-from ..models.wan.transformer import WanTransformer
-from ..models.wan.vae import WanVAE
-from .components import Mini
+from ..domain.keymap import Table, our_shapes, to_ours
+from ..domain.weights import Weights
+from ..encoders.t5 import ByteTextEncoder, T5Shape, TextConfig
+from ..encoders.tokenizers import find_tokenizer
+from ..families.wan.config import WanConfig, WanVAEConfig
+from ..families.wan.transformer import WanTransformer
+from ..families.wan.vae import WanVAE
+from ..layers.preview_decoder import PreviewDecoder
+from ..lora.read import Lora, is_lora, lora_of
 from .detect import Found, config_from, identify
-from .files import Weights, join, open_weights
-from .keymaps import Table, our_shapes, to_ours
-from .lora import is_lora, lora_of
-from .tokenizers import find_tokenizer
+from .files import join, open_weights
 
 log = logging.getLogger(__name__)
 MINI_DIR = Path(__file__).parent.parent / "assets" / "mini"
@@ -94,6 +94,11 @@ def assign(
     model.eval().requires_grad_(False)
     log.info("%s: %s", name, found)
     return found
+
+
+def read_lora(path: Path) -> Lora:
+    """`lora_of` a file."""
+    return lora_of(open_weights(path))
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -211,15 +216,6 @@ def load_preview(folder: Path = MINI_DIR) -> PreviewDecoder:
         decoder = PreviewDecoder()
     assign(decoder, open_weights(path), "mini preview", dtype=torch.float32)
     return decoder
-
-
-def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Mini:
-    """All of them, as `dtype`; the small text encoder float32."""
-    return Mini(
-        load_mini_network(folder, "transformer", dtype),
-        load_mini_network(folder, "vae", dtype),
-        load_mini_network(folder, "text_encoder", torch.float32),
-    )
 
 
 def read_card(folder: Path) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from .files import KINDS, STORED_KINDS, Entry, Weights
-from .keymaps import Table, theirs_of, to_ours, to_theirs
+from ..domain.keymap import Table, theirs_of, to_ours, to_theirs
+from ..domain.weights import Entry, Weights
+from .files import KINDS, STORED_KINDS
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 #: Safetensors' word for each kind of number.

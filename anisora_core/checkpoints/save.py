@@ -14,8 +14,9 @@ from typing import BinaryIO
 
 import torch
 
-from ..files import write_beside
-from .files import STORED_KINDS, Entry, Weights
+from ..domain.atomic import write_beside
+from ..domain.weights import Entry, Weights
+from .files import STORED_KINDS
 
 
 def size_of(entry: Entry) -> int:

@@ -19,8 +19,8 @@ from ..domain.conditions import (
     PlacedKeyframe,
     Timeline,
 )
-from ..domain.geometry import LatentGrid
-from .flow import carried
+from ..domain.grid import LatentGrid
+from ..media.optical_flow import carried
 from .masks import fit_area, latent_area, pack_mask
 from .timeline import holding_keyframe, place_keyframes
 

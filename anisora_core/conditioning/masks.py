@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..domain.conditions import MaskResize, MotionArea
-from ..domain.geometry import LatentGrid
+from ..domain.grid import LatentGrid
 
 
 def fit_area(area: MotionArea, num_frames: int, height: int, width: int) -> Tensor:

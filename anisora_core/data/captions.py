@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..files import write_beside
-from .pictures import read_frames
+from ..domain.atomic import write_beside
+from ..media.pictures import read_frames
 
 if TYPE_CHECKING:
     from .training_folder import Item

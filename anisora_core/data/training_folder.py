@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from ..media.pictures import PICTURES, VIDEOS, Look, Unreadable, look_at
 from .captions import caption_beside, captions_in_jsonl
-from .pictures import PICTURES, VIDEOS, Look, Unreadable, look_at
 
 #: A sub-folder of this name is where training may write; it is never read.
 OUTPUT_FOLDER = "anisora_output"

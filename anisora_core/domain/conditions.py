@@ -11,7 +11,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from .geometry import LatentGrid
+from .grid import LatentGrid
 
 MotionWay = Literal["auto", "condition", "paper", "hold"]
 #: How keyframes become latents: as one clip on a canvas (Wan), or each alone in the slot of its frame (CogVideoX).

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..conditioning.flow import flow
+from ..media.optical_flow import flow
 
 _MOMENTS = (0.2, 0.4, 0.6, 0.8, 1.0)
 _CELLS = 8

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from ..conditioning.flow import carried, flow
+from ..media.optical_flow import carried, flow
 
 
 def speed(frames_FHWC: np.ndarray) -> np.ndarray:

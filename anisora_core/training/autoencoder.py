@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ..data.cartoons import make_shot, render
-from ..models.preview import PreviewDecoder
-from ..models.wan.init import frame_conv_
-from ..models.wan.vae import WanVAE
+from ..families.wan.init import frame_conv_
+from ..families.wan.vae import WanVAE
+from ..layers.preview_decoder import PreviewDecoder
 
 Size = tuple[int, int]  # height, width
 

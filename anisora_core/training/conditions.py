@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..conditioning.guide import canvas_of_keyframes, give_outside
 from ..conditioning.masks import feather
-from ..data.clips import to_floats
 from ..domain.conditions import Between, Canvas, PlacedKeyframe, Timeline
+from ..media.clips import to_floats
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from safetensors.torch import save
 from torch import nn
 
 from ..checkpoints.detect import CONFIG_KEY
-from ..checkpoints.files import Weights
 from ..checkpoints.load import CARD
 from ..checkpoints.renamed import held
 from ..checkpoints.save import shards_for
-from ..files import write_beside
-from ..models.preview import PreviewDecoder
-from ..models.wan.vae import WanVAE
+from ..domain.atomic import write_beside
+from ..domain.weights import Weights
+from ..families.wan.vae import WanVAE
+from ..layers.preview_decoder import PreviewDecoder
 from .text_to_video import TextToVideo
 
 if TYPE_CHECKING:

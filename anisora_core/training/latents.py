@@ -18,9 +18,9 @@ from torch.utils.data import DataLoader, Dataset
 from ..conditioning.masks import pack_mask
 from ..conditioning.prompt import compose_prompt
 from ..data.cartoons import make_shot, render
-from ..files import write_beside
-from ..models.text import ByteTextEncoder
-from ..models.wan.vae import WanVAE
+from ..domain.atomic import write_beside
+from ..encoders.t5 import ByteTextEncoder
+from ..families.wan.vae import WanVAE
 from ..releases import Release
 from .autoencoder import Size, to_video
 from .conditions import ConditionMix, random_canvas

@@ -23,8 +23,8 @@ from accelerate.utils import parse_flag_from_env, reduce
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from ..files import write_beside
-from ..layers.precision import fast_dtype
+from ..domain.atomic import write_beside
+from ..runtime.precision import fast_dtype
 from .optimizers import OptimizerName, Optimizers, make_optimizers
 
 log = logging.getLogger(__name__)

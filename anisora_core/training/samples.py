@@ -10,12 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from ..checkpoints.components import Components
 from ..data.cartoons import CartoonClip, make_shot, render
-from ..data.clips import contact_sheet, to_bytes, to_floats
 from ..domain.conditions import Keyframe, Timeline
-from ..generate import Frames, Request, make_clip
-from ..models.wan.vae import WanVAE
+from ..families.wan.vae import WanVAE
+from ..generation.components import Components
+from ..generation.pipeline import Frames, Request, make_clip
+from ..media.clips import contact_sheet, to_bytes, to_floats
 from ..releases import Release
 from .autoencoder import to_video
 

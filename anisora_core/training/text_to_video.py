@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ..diffusion.prediction import Flow
 from ..diffusion.schedules import shift_sigma
-from ..models.text import ByteTextEncoder
-from ..models.wan.transformer import WanTransformer
+from ..encoders.t5 import ByteTextEncoder
+from ..families.wan.transformer import WanTransformer
 
 
 class TextToVideo(nn.Module):

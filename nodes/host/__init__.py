@@ -17,11 +17,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ...anisora_core.files import write_beside
-from ...anisora_core.loading import Files
+from ...anisora_core.domain.atomic import write_beside
+from ...anisora_core.generation.loading import Files
+from ...anisora_core.generation.sampling import LoraUse, Settings
+from ...anisora_core.media.images import read_image
 from ...anisora_core.releases import Release
-from ...anisora_core.sampling import LoraUse, Settings
-from .images import read_image
 from .loaded import Loaded
 from .masks import to_concat_mask, to_noise_mask
 
@@ -64,7 +64,7 @@ def see(clip_vision: Any, picture_BHWC: Tensor) -> Any:
 
     The host's would smooth while it shrinks, so that it gets the square already.
     """
-    from ...anisora_core.models.vision import squashed
+    from ...anisora_core.encoders.clip import squashed
 
     if not getattr(clip_vision, "is_ours", False):
         picture_BHWC = squashed(picture_BHWC).clamp(0.0, 1.0)
@@ -138,4 +138,4 @@ def encode_video(vae: Any, video_BCFHW: Tensor) -> Tensor:
 
 def train_apart(recipe: Any, files: Files, drawings: str) -> Any:
     """Train a LoRA in a process of its own -> `training.Trained`. The user's interrupt is raised when all is saved."""
-    return import_module(".training", __package__).train_apart(recipe, files, drawings)
+    return import_module("..training_service.follow", __package__).train_apart(recipe, files, drawings)

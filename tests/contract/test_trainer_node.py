@@ -28,10 +28,7 @@ from comfyui_anisora.anisora_core.training.lora.events import (
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.cli import main
-from comfyui_anisora.nodes.host import training, training_job
 from comfyui_anisora.nodes.host.standalone import training as standalone
-from comfyui_anisora.nodes.host.training import Course
-from comfyui_anisora.nodes.host.training_job import Job, read_job, run_apart
 from comfyui_anisora.nodes.loaders import DRAWINGS
 from comfyui_anisora.nodes.trainer import (
     BUNDLED,
@@ -41,6 +38,10 @@ from comfyui_anisora.nodes.trainer import (
     folder_of,
     recipe_of,
 )
+from comfyui_anisora.nodes.training_service import follow as training
+from comfyui_anisora.nodes.training_service import job as training_job
+from comfyui_anisora.nodes.training_service.follow import Course
+from comfyui_anisora.nodes.training_service.job import Job, read_job, run_apart
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -293,7 +294,7 @@ def test_a_process_whose_host_is_gone_saves_and_ends():
     script = f"""
 {LOAD}
 import time
-from comfyui_anisora.nodes.host import training_job as job
+from comfyui_anisora.nodes.training_service import job
 from comfyui_anisora.anisora_core.training.lora.events import Warned
 def train(recipe, place, should_stop):
     print("a library's greeting")
@@ -485,7 +486,7 @@ def test_the_process_finds_the_pack_wherever_it_lies(tmp_path, monkeypatch):
     unneeded = shutil.ignore_patterns(".*", "build", "runs", "output", "tests", "assets", "web", "docs")
     shutil.copytree(PACK, odd, ignore=unneeded)
     (odd / "anisora_core" / "assets").symlink_to(PACK / "anisora_core" / "assets")
-    monkeypatch.setattr(training_job, "CHILD", odd / "nodes" / "host" / "trainer_process.py")
+    monkeypatch.setattr(training_job, "CHILD", odd / "nodes" / "training_service" / "process.py")
     monkeypatch.setenv("PYTHONPATH", "")
     monkeypatch.chdir(tmp_path)
     recipe = Recipe(images=str(tmp_path / "gone"), name="ink")

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.convert import convert
-from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
-from comfyui_anisora.anisora_core.layers.lora import live
-from comfyui_anisora.anisora_core.models.wan.config import DEBUG
+from comfyui_anisora.anisora_core.checkpoints.load import read_lora
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG
+from comfyui_anisora.anisora_core.generation.sampling import LoraUse, changes_to
+from comfyui_anisora.anisora_core.lora.changes import live
+from comfyui_anisora.anisora_core.lora.trainable import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.releases import RELEASES
-from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to
-from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
 from comfyui_anisora.cli import main
-from comfyui_anisora.nodes.host.train_lora_shell import planned
+from comfyui_anisora.cli.train_lora import planned
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -104,7 +104,7 @@ def run_on(count: int, batch: int, images: Path, folder: Path) -> list[float]:
     script = folder / "train.py"
     script.write_text(
         "import sys, torch\n"
-        "import comfyui_anisora.nodes.host.train_lora_shell as shell\n"
+        "import comfyui_anisora.cli.train_lora as shell\n"
         "from comfyui_anisora.cli import main\n"
         "shell.fast_dtype = lambda device: torch.float32\n"
         "sys.exit(main(sys.argv[1:]))\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from comfyui_anisora.anisora_core.domain.protocols import Step
-from comfyui_anisora.anisora_core.generate import Frames
+from comfyui_anisora.anisora_core.generation.pipeline import Frames
 from safetensors.torch import load_file, save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.keymaps import rename, to_ours, to_theirs
-from comfyui_anisora.anisora_core.checkpoints.keymaps.cogvideox import (
+from comfyui_anisora.anisora_core.domain.keymap import rename, to_ours, to_theirs
+from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG
+from comfyui_anisora.anisora_core.families.cogvideox.keymaps import (
     COGVIDEOX_FROM_DIFFUSERS,
     COGVIDEOX_FROM_SAT,
 )
-from comfyui_anisora.anisora_core.models.cogvideox.config import DEBUG
-from comfyui_anisora.anisora_core.models.cogvideox.transformer import CogVideoXTransformer
+from comfyui_anisora.anisora_core.families.cogvideox.transformer import CogVideoXTransformer
 
 
 def theirs_for(config):

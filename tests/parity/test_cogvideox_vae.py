@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.keymaps import rename
-from comfyui_anisora.anisora_core.checkpoints.keymaps.cogvideox import COGVIDEOX_VAE_FROM_DIFFUSERS
-from comfyui_anisora.anisora_core.models.cogvideox.config import DEBUG_VAE
-from comfyui_anisora.anisora_core.models.cogvideox.vae import CogVideoXVAE
+from comfyui_anisora.anisora_core.domain.keymap import rename
+from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG_VAE
+from comfyui_anisora.anisora_core.families.cogvideox.keymaps import COGVIDEOX_VAE_FROM_DIFFUSERS
+from comfyui_anisora.anisora_core.families.cogvideox.vae import CogVideoXVAE
 
 
 def theirs_for(config):

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 from comfyui_anisora.anisora_core.evaluation.fidelity import error
-from comfyui_anisora.anisora_core.generate import Frames
-from comfyui_anisora.anisora_core.layers.lora import (
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG
+from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.generation.pipeline import Frames
+from comfyui_anisora.anisora_core.lora.changes import (
     Change,
     Dora,
     Full,
@@ -21,8 +23,6 @@ from comfyui_anisora.anisora_core.layers.lora import (
     live,
     merge_for_good,
 )
-from comfyui_anisora.anisora_core.models.wan.config import DEBUG
-from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.training.lora.events import Stepped
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.keymaps import to_theirs
-from comfyui_anisora.anisora_core.checkpoints.keymaps.encoders import CLIP_FROM_WAN
 from comfyui_anisora.anisora_core.checkpoints.load import load_network
-from comfyui_anisora.anisora_core.models.vision import ClipShape, clip_features, clip_vision
+from comfyui_anisora.anisora_core.domain.keymap import to_theirs
+from comfyui_anisora.anisora_core.encoders.clip import ClipShape, clip_features, clip_vision
+from comfyui_anisora.anisora_core.encoders.keymaps import CLIP_FROM_WAN
 from safetensors.torch import save_file
 
 SMALL = ClipShape(dim=160, ffn_dim=64, num_layers=3, num_heads=2, patch=14, tokens=257)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.detect import identify
-from comfyui_anisora.anisora_core.checkpoints.files import Entry, Weights
-from comfyui_anisora.anisora_core.checkpoints.keymaps import to_theirs
 from comfyui_anisora.anisora_core.checkpoints.load import fit
-from comfyui_anisora.anisora_core.models.cogvideox.config import V1_I2V_5B, V1_VAE
-from comfyui_anisora.anisora_core.models.text import T5Shape
-from comfyui_anisora.anisora_core.models.vision import ClipShape
-from comfyui_anisora.anisora_core.models.wan.config import (
+from comfyui_anisora.anisora_core.domain.keymap import to_theirs
+from comfyui_anisora.anisora_core.domain.weights import Entry, Weights
+from comfyui_anisora.anisora_core.encoders.clip import ClipShape
+from comfyui_anisora.anisora_core.encoders.t5 import T5Shape
+from comfyui_anisora.anisora_core.families.cogvideox.config import V1_I2V_5B, V1_VAE
+from comfyui_anisora.anisora_core.families.wan.config import (
     WAN21_I2V_1_3B,
     WAN21_I2V_14B,
     WAN21_VAE,

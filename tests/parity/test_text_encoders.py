@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.keymaps.encoders import T5_FROM_GGUF, UMT5_FROM_WAN
 from comfyui_anisora.anisora_core.checkpoints.load import load_network
-from comfyui_anisora.anisora_core.models.text import T5Shape
+from comfyui_anisora.anisora_core.encoders.keymaps import T5_FROM_GGUF, UMT5_FROM_WAN
+from comfyui_anisora.anisora_core.encoders.t5 import T5Shape
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

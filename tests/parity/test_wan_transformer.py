@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.keymaps import inverted, rename
-from comfyui_anisora.anisora_core.checkpoints.keymaps.wan_diffusers import WAN_FROM_DIFFUSERS
-from comfyui_anisora.anisora_core.models.wan.config import DEBUG
+from comfyui_anisora.anisora_core.domain.keymap import inverted, rename
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG
+from comfyui_anisora.anisora_core.families.wan.keymaps import WAN_FROM_DIFFUSERS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_models import diffusers_wan, ours_like

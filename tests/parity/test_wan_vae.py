@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.keymaps import to_ours
-from comfyui_anisora.anisora_core.checkpoints.keymaps.wan_diffusers import (
+from comfyui_anisora.anisora_core.domain.keymap import to_ours
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG_VAE
+from comfyui_anisora.anisora_core.families.wan.keymaps import (
     WAN21_VAE_FROM_DIFFUSERS,
     WAN22_VAE_FROM_DIFFUSERS,
 )
-from comfyui_anisora.anisora_core.models.wan.config import DEBUG_VAE
-from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
+from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 
 WAN21_SMALL = replace(DEBUG_VAE, num_res_blocks=2)
 WAN22_SMALL = replace(WAN21_SMALL, residual_shortcuts=True, front=2, decoder_dim=12)

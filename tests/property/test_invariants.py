@@ -9,11 +9,11 @@ import torch
 from comfyui_anisora.anisora_core.conditioning.guide import canvas_of_keyframes, encode_guide
 from comfyui_anisora.anisora_core.conditioning.masks import feather, latent_area, pack_mask
 from comfyui_anisora.anisora_core.domain.conditions import GuideRules, Keyframe, Timeline
-from comfyui_anisora.anisora_core.domain.geometry import LatentGrid
-from comfyui_anisora.anisora_core.models.wan.config import MINI_VAE
-from comfyui_anisora.anisora_core.models.wan.init import init_vae_frames_first
-from comfyui_anisora.anisora_core.models.wan.transformer import unpatchify
-from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
+from comfyui_anisora.anisora_core.domain.grid import LatentGrid
+from comfyui_anisora.anisora_core.families.wan.config import MINI_VAE
+from comfyui_anisora.anisora_core.families.wan.init import init_vae_frames_first
+from comfyui_anisora.anisora_core.families.wan.transformer import unpatchify
+from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,26 +9,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.keymaps import our_shapes, theirs_of, to_ours, to_theirs
-from comfyui_anisora.anisora_core.checkpoints.keymaps.cogvideox import (
+from comfyui_anisora.anisora_core.domain.keymap import our_shapes, theirs_of, to_ours, to_theirs
+from comfyui_anisora.anisora_core.encoders.keymaps import CLIP_FROM_WAN, T5_FROM_GGUF, UMT5_FROM_WAN
+from comfyui_anisora.anisora_core.families.cogvideox.keymaps import (
     COGVIDEOX_FROM_COMFY,
     COGVIDEOX_FROM_DIFFUSERS,
     COGVIDEOX_FROM_SAT,
     COGVIDEOX_SAT_IGNORED,
     COGVIDEOX_VAE_FROM_DIFFUSERS,
 )
-from comfyui_anisora.anisora_core.checkpoints.keymaps.encoders import (
-    CLIP_FROM_WAN,
-    T5_FROM_GGUF,
-    UMT5_FROM_WAN,
-)
-from comfyui_anisora.anisora_core.checkpoints.keymaps.wan_diffusers import (
+from comfyui_anisora.anisora_core.families.wan.config import WAN22_VAE
+from comfyui_anisora.anisora_core.families.wan.keymaps import (
     WAN21_VAE_FROM_DIFFUSERS,
     WAN22_VAE_FROM_DIFFUSERS,
     WAN_FROM_DIFFUSERS,
 )
-from comfyui_anisora.anisora_core.models.wan.config import WAN22_VAE
-from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
+from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from ...conditioning.guide import Encoder, area_on_keyframes, canvas_of_keyframes, held_video
 from ...conditioning.masks import latent_area, pack_mask
-from ...data.clips import to_floats
 from ...domain.conditions import Between, PlacedKeyframe, Timeline
-from ...domain.geometry import LatentGrid
+from ...domain.grid import LatentGrid
 from ...evaluation.motion import moving_pixels
+from ...media.clips import to_floats
 from ..autoencoder import to_video
 
 #: uint8 frames_FHWC -> bool [F, H, W]: what is foreground, or moves.

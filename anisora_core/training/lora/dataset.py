@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...data.buckets import assign
-from ...data.pictures import frames_within
 from ...data.training_folder import Item, TrainingFolder, report
 from ...data.training_folder import Report as FolderReport
+from ...media.pictures import frames_within
 from .examples import Example, Kind
 from .recipe import Recipe
 

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from ...conditioning.guide import Encoder, canvas_of_keyframes, encode_guide, encode_in_slots
 from ...conditioning.masks import pack_mask
-from ...data.clips import to_floats
-from ...data.pictures import fit, frames_within, read_frames, read_picture
 from ...data.pseudo_clips import ENLARGED, pseudo_clip
 from ...data.training_folder import Item
+from ...domain.atomic import write_beside
 from ...domain.conditions import Timeline
-from ...files import write_beside
+from ...media.clips import to_floats
+from ...media.pictures import fit, frames_within, read_frames, read_picture
 from ...releases import Release
 from ..autoencoder import to_video
 from ..conditions import ConditionMix, random_keyframes

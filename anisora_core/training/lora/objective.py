@@ -12,13 +12,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ...checkpoints.components import Transformer
 from ...diffusion.prediction import Flow
 from ...diffusion.schedules import TRAINED_STEPS, cogvideox_alphas, shift_sigma, zero_terminal_snr
 from ...domain.conditions import Guide
+from ...generation.components import Transformer
+from ...generation.sampling import guided_model
+from ...lora.trainable import Adapters
 from ...releases import Release
-from ...sampling import guided_model
-from .adapters import Adapters
 
 Timesteps = Literal["uniform", "logit_normal", "shift", "sampler"]
 TIMESTEPS: tuple[Timesteps, ...] = ("uniform", "logit_normal", "shift", "sampler")

@@ -21,11 +21,11 @@ from PIL import Image, ImageDraw
 from safetensors import safe_open
 from safetensors.torch import load, save
 
-from ...checkpoints.lora import FAMILIES
-from ...checkpoints.lora_forms import write_changes
 from ...data.training_folder import TrainingFolder
-from ...files import write_beside
-from ...layers.lora import Change
+from ...domain.atomic import write_beside
+from ...lora.changes import Change
+from ...lora.read import FAMILIES
+from ...lora.write import write_changes
 from ...releases import Release
 from .recipe import Recipe
 

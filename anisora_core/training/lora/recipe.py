@@ -10,13 +10,13 @@ from dataclasses import Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ...files import write_beside
+from ...domain.atomic import write_beside
+from ...generation.sampling import Settings as Sampling
+from ...generation.sampling import settings_of
+from ...lora.trainable import BLOCK_LINEARS, AdapterSettings
 from ...releases import MINI_NAME, Release, find_release
-from ...sampling import Settings as Sampling
-from ...sampling import settings_of
 from ..loop import Settings
 from ..optimizers import LORA_OPTIMIZERS
-from .adapters import BLOCK_LINEARS, AdapterSettings
 from .batches import Shares
 from .objective import TIMESTEPS, NoiseLevels
 

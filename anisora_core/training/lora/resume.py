@@ -15,8 +15,8 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
 from ...data.training_folder import TrainingFolder
-from ...files import write_beside
-from ...loading import files_of_part
+from ...domain.atomic import write_beside
+from ...generation.loading import files_of_part
 from .outputs import RECIPE_KEY
 from .recipe import Recipe, read_recipe
 from .stages import Place, files_made, has_begun, stages_of

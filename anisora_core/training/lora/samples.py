@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...checkpoints.components import Experts, Transformer, VideoVAE
 from ...conditioning.guide import Encoder, encode_guide
 from ...conditioning.prompt import compose_prompt
-from ...data.clips import contact_sheet, to_bytes, write_webp
 from ...domain.conditions import Guide, Keyframe, Timeline
 from ...evaluation.motion import motion_amount
-from ...generate import decode_frames
+from ...generation.components import Experts, Transformer, VideoVAE
+from ...generation.pipeline import decode_frames
+from ...generation.sampling import LoraUse, Settings, Words, sample
+from ...media.clips import contact_sheet, to_bytes, write_webp
 from ...releases import Release
-from ...sampling import LoraUse, Settings, Words, sample
 from .recipe import Recipe
 
 #: Outside, samples have lost motion, or shake.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ...loading import Files
+from ...generation.loading import Files
 from ...releases import Part
 from ..loop import saved_step
 from .recipe import Recipe

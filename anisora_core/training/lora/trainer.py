@@ -14,27 +14,27 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...checkpoints.components import Experts, Transformer
-from ...checkpoints.load import CARD
-from ...checkpoints.lora import FAMILIES, Lora, read_lora
+from ...checkpoints.load import CARD, read_lora
 from ...data.captions import compose_caption
-from ...data.clips import to_floats
-from ...data.pictures import fit, read_frames
 from ...data.training_folder import TrainingFolder, read_training_folder
-from ...generate import vae_encoder
+from ...generation.components import Experts, Transformer
+from ...generation.loading import files_of_part, load_text, load_transformer, load_vae, load_vision
+from ...generation.pipeline import vae_encoder
+from ...generation.sampling import LoraUse, changes_to
 from ...layers.attention import explicit_attention
-from ...layers.lora import Change, live
-from ...loading import files_of_part, load_text, load_transformer, load_vae, load_vision
+from ...lora.changes import Change, live
+from ...lora.read import FAMILIES, Lora
+from ...lora.trainable import Adapters, acting
+from ...media.clips import to_floats
+from ...media.pictures import fit, read_frames
 from ...releases import Part
-from ...sampling import LoraUse, changes_to
+from ...runtime.frozen import Swap, checkpointed, to_scaled_fp8
 from ..loop import Report, agreed, processes, saved_step, train
-from .adapters import Adapters, acting
 from .areas import detector, moving
 from .batches import LoraBatches, Pool, Words, pools_of
 from .dataset import examples_of, report_of
 from .events import Encoding, Event, Finished, Said, Sampled, Saved, Stepped, Warned
 from .examples import Encoders, Example, ExampleCache, TextCache
-from .frozen import Swap, checkpointed, to_scaled_fp8
 from .objective import LoraObjective
 from .outputs import (
     Curve,
@@ -196,7 +196,8 @@ class Run:
         self.network = frozen(recipe, place, stage.part)
         self.adapters = Adapters(self.network, recipe.adapters, recipe.seed)
         if recipe.start:
-            self.adapters.start_from(start_of(recipe, stage))
+            start = start_of(recipe, stage)
+            self.adapters.start_from(read_lora(start).changes, str(start))
         self.base: list[np.ndarray] = []
         self.thumbnail = read_thumbnail(self.path)
         self.done = saved_step(self.folder)

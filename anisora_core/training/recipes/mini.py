@@ -18,16 +18,17 @@ from pathlib import Path
 
 import torch
 
-from ...checkpoints.components import Mini
-from ...checkpoints.load import MINI_DIR, load_mini
+from ...checkpoints.load import MINI_DIR
 from ...data.cartoons import caption_words
-from ...generate import vae_encoder
+from ...encoders.t5 import ByteTextEncoder, TextConfig, init_byte_positions
+from ...families.wan.config import MINI, MINI_VAE, WanConfig, WanVAEConfig
+from ...families.wan.init import init_transformer_zero_gates, init_vae_frames_first
+from ...families.wan.transformer import WanTransformer
+from ...families.wan.vae import WanVAE
+from ...generation.components import Mini
+from ...generation.loading import load_mini
+from ...generation.pipeline import vae_encoder
 from ...layers.attention import explicit_attention, torch_attention
-from ...models.text import ByteTextEncoder, TextConfig, init_byte_positions
-from ...models.wan.config import MINI, MINI_VAE, WanConfig, WanVAEConfig
-from ...models.wan.init import init_transformer_zero_gates, init_vae_frames_first
-from ...models.wan.transformer import WanTransformer
-from ...models.wan.vae import WanVAE
 from ...releases import MINI_NAME, RELEASES
 from ..autoencoder import (
     CartoonBatches,

@@ -11,7 +11,7 @@ import comfy.supported_models_base
 import torch
 from torch import Tensor, nn
 
-from ....anisora_core.models.text import PAD, T5TextEncoder
+from ....anisora_core.encoders.t5 import PAD, T5TextEncoder
 
 Tokens = dict[str, list[list[tuple[int, float]]]]
 KEY = "anisora"

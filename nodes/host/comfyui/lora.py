@@ -9,8 +9,8 @@ import comfy.weight_adapter
 import torch
 from torch import Tensor
 
-from ....anisora_core.layers.lora import Change, on_device
-from ....anisora_core.sampling import LoraUse, changes_among
+from ....anisora_core.generation.sampling import LoraUse, changes_among
+from ....anisora_core.lora.changes import Change, on_device
 
 
 class Patch(comfy.weight_adapter.WeightAdapterBase):

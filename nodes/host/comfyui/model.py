@@ -19,12 +19,12 @@ import comfy.utils
 import torch
 from torch import Tensor, nn
 
-from ....anisora_core.checkpoints.components import Transformer, VideoVAE
 from ....anisora_core.diffusion.prediction import Velocity, to_vp
 from ....anisora_core.diffusion.schedules import cogvideox_sigmas
-from ....anisora_core.models.cogvideox.transformer import CogVideoXTransformer
-from ....anisora_core.models.wan.transformer import WanTransformer
-from ....anisora_core.models.wan.vae import WanVAE
+from ....anisora_core.families.cogvideox.transformer import CogVideoXTransformer
+from ....anisora_core.families.wan.transformer import WanTransformer
+from ....anisora_core.families.wan.vae import WanVAE
+from ....anisora_core.generation.components import Transformer, VideoVAE
 from ....anisora_core.releases import Release
 
 

@@ -13,13 +13,20 @@ import torch
 from comfy.ldm.modules.attention import optimized_attention
 from safetensors import safe_open
 
-from ....anisora_core.checkpoints.components import Experts, Transformer
 from ....anisora_core.checkpoints.detect import identify
 from ....anisora_core.checkpoints.files import open_weights
 from ....anisora_core.checkpoints.load import load_preview, network_without_weights, read_card
-from ....anisora_core.layers.precision import fast_dtype
-from ....anisora_core.loading import Files, checked, load_text, load_transformer, load_vae, load_vision
+from ....anisora_core.generation.components import Experts, Transformer
+from ....anisora_core.generation.loading import (
+    Files,
+    checked,
+    load_text,
+    load_transformer,
+    load_vae,
+    load_vision,
+)
 from ....anisora_core.releases import MINI_NAME, Part, Release
+from ....anisora_core.runtime.precision import fast_dtype
 from ..loaded import Loaded
 from ..standalone.handles import VisionHandle
 from .clip import clip_of

@@ -16,10 +16,10 @@ from torch import Tensor
 from ....anisora_core.diffusion.guidance import only_where, with_cfg
 from ....anisora_core.diffusion.prediction import Velocity, VelocityModel
 from ....anisora_core.diffusion.samplers import GRID_START
-from ....anisora_core.diffusion.stepcache import FasterCache
 from ....anisora_core.domain.noise import seeded_draws
 from ....anisora_core.domain.protocols import Denoiser, Step
-from ....anisora_core.sampling import Settings, cached, stepper
+from ....anisora_core.generation.sampling import Settings, cached, stepper
+from ....anisora_core.runtime.faster_cache import FasterCache
 from ..masks import from_concat_mask
 from . import Progress
 from .model import FlowOfVelocity, truncated

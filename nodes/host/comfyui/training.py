@@ -17,7 +17,7 @@ from ....anisora_core.training.lora.events import Event, Stepped
 from .networks import tokenizer_folder
 
 if TYPE_CHECKING:
-    from ..training import Course, Tell
+    from ...training_service.follow import Course, Tell
 
 __all__ = ["device", "listener", "loras_folder", "make_room", "tokenizer_folder"]
 

@@ -12,11 +12,11 @@ import comfy.sd
 import torch
 from torch import Tensor, nn
 
-from ....anisora_core.checkpoints.components import VideoVAE
-from ....anisora_core.domain.geometry import LatentGrid
-from ....anisora_core.generate import run_length
-from ....anisora_core.models.cogvideox.vae import CogVideoXVAE
-from ....anisora_core.models.wan.vae import WanVAE
+from ....anisora_core.domain.grid import LatentGrid
+from ....anisora_core.families.cogvideox.vae import CogVideoXVAE
+from ....anisora_core.families.wan.vae import WanVAE
+from ....anisora_core.generation.components import VideoVAE
+from ....anisora_core.generation.pipeline import run_length
 
 
 class HostWanVAE(WanVAE):

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....anisora_core.checkpoints.components import Experts, Transformer, VideoVAE
 from ....anisora_core.domain.protocols import ImageEncoder, TextEncoder
-from ....anisora_core.generate import decode_frames
-from ....anisora_core.sampling import LoraUse
+from ....anisora_core.generation.components import Experts, Transformer, VideoVAE
+from ....anisora_core.generation.pipeline import decode_frames
+from ....anisora_core.generation.sampling import LoraUse
 
 
 @dataclass(frozen=True)

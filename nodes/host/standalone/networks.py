@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ....anisora_core.domain.conditions import Guide, Hold
-from ....anisora_core.generate import decode_frames
-from ....anisora_core.layers.precision import fast_dtype
-from ....anisora_core.loading import Files, load_release
+from ....anisora_core.generation.loading import Files, load_release
+from ....anisora_core.generation.pipeline import decode_frames
+from ....anisora_core.generation.sampling import LoraUse, Settings, Words
+from ....anisora_core.generation.sampling import sample as sample_latents
 from ....anisora_core.releases import Release
-from ....anisora_core.sampling import LoraUse, Settings, Words
-from ....anisora_core.sampling import sample as sample_latents
+from ....anisora_core.runtime.precision import fast_dtype
 from .. import masks
 from ..loaded import Loaded
 from . import Progress, device

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ....anisora_core.training.lora.events import Event
-from ..train_lora_shell import show
+from ....cli.train_lora import show
 from . import device, models_folder
 
 if TYPE_CHECKING:
-    from ..training import Course, Tell
+    from ...training_service.follow import Course, Tell
 
 __all__ = ["device", "listener", "loras_folder", "make_room", "tokenizer_folder"]
 

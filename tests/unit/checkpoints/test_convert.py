@@ -11,14 +11,14 @@ import torch
 from comfyui_anisora.anisora_core.checkpoints.convert import convert
 from comfyui_anisora.anisora_core.checkpoints.detect import identify
 from comfyui_anisora.anisora_core.checkpoints.files import open_weights
-from comfyui_anisora.anisora_core.checkpoints.keymaps import to_theirs
-from comfyui_anisora.anisora_core.checkpoints.keymaps.cogvideox import COGVIDEOX_FROM_SAT
 from comfyui_anisora.anisora_core.checkpoints.load import load_network
-from comfyui_anisora.anisora_core.models.cogvideox.config import DEBUG as COG
-from comfyui_anisora.anisora_core.models.cogvideox.transformer import CogVideoXTransformer
-from comfyui_anisora.anisora_core.models.wan.config import DEBUG, WAN21_VAE
-from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
+from comfyui_anisora.anisora_core.domain.keymap import to_theirs
+from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG as COG
+from comfyui_anisora.anisora_core.families.cogvideox.keymaps import COGVIDEOX_FROM_SAT
+from comfyui_anisora.anisora_core.families.cogvideox.transformer import CogVideoXTransformer
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG, WAN21_VAE
+from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.detect import PREFIXES, families_of
-from comfyui_anisora.anisora_core.checkpoints.keymaps import to_theirs
-from comfyui_anisora.anisora_core.checkpoints.keymaps.cogvideox import COGVIDEOX_FROM_COMFY
-from comfyui_anisora.anisora_core.checkpoints.keymaps.wan_diffusers import (
+from comfyui_anisora.anisora_core.domain.keymap import to_theirs
+from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG as COG
+from comfyui_anisora.anisora_core.families.cogvideox.keymaps import COGVIDEOX_FROM_COMFY
+from comfyui_anisora.anisora_core.families.cogvideox.transformer import CogVideoXTransformer
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG, WAN21_VAE, WAN22_VAE
+from comfyui_anisora.anisora_core.families.wan.keymaps import (
     WAN21_VAE_FROM_DIFFUSERS,
     WAN22_VAE_FROM_DIFFUSERS,
     WAN_FROM_DIFFUSERS,
 )
-from comfyui_anisora.anisora_core.models.cogvideox.config import DEBUG as COG
-from comfyui_anisora.anisora_core.models.cogvideox.transformer import CogVideoXTransformer
-from comfyui_anisora.anisora_core.models.wan.config import DEBUG, WAN21_VAE, WAN22_VAE
-from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
+from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,8 +11,8 @@ from math import prod
 import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.load import describe
-from comfyui_anisora.anisora_core.models.wan.config import DEBUG, WAN21_I2V_14B
-from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG, WAN21_I2V_14B
+from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from safetensors.torch import save_file
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and wants files with holes")

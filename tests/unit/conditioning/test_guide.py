@@ -14,7 +14,7 @@ from comfyui_anisora.anisora_core.domain.conditions import (
     PlacedKeyframe,
     Timeline,
 )
-from comfyui_anisora.anisora_core.domain.geometry import LatentGrid
+from comfyui_anisora.anisora_core.domain.grid import LatentGrid
 
 GRID = LatentGrid()
 RULES = GuideRules(GRID)

@@ -18,9 +18,9 @@ from comfyui_anisora.anisora_core.data.captions import (
     without_trigger,
     write_captions,
 )
-from comfyui_anisora.anisora_core.data.clips import write_mp4
-from comfyui_anisora.anisora_core.data.pictures import fit, look_at, read_frames, read_picture
 from comfyui_anisora.anisora_core.data.training_folder import read_training_folder, report
+from comfyui_anisora.anisora_core.media.clips import write_mp4
+from comfyui_anisora.anisora_core.media.pictures import fit, look_at, read_frames, read_picture
 from PIL import Image, ImageCms
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import load_mini
-from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
-from comfyui_anisora.anisora_core.data.clips import write_mp4
-from comfyui_anisora.anisora_core.generate import vae_encoder
+from comfyui_anisora.anisora_core.checkpoints.load import read_lora
+from comfyui_anisora.anisora_core.generation.loading import load_mini
+from comfyui_anisora.anisora_core.generation.pipeline import vae_encoder
+from comfyui_anisora.anisora_core.media.clips import write_mp4
 from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.anisora_core.training.lora.areas import area_example, area_of, detector, moving
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe

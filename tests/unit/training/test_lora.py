@@ -15,19 +15,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
+from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.data.pseudo_clips import ENLARGED, MOVES, SHOWN, pseudo_clip
 from comfyui_anisora.anisora_core.data.training_folder import Item, read_training_folder
 from comfyui_anisora.anisora_core.diffusion.prediction import Velocity
-from comfyui_anisora.anisora_core.layers.lora import live
-from comfyui_anisora.anisora_core.models.wan.config import DEBUG
-from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG
+from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.generation.sampling import LoraUse, changes_to, settings_of
+from comfyui_anisora.anisora_core.lora.changes import live
+from comfyui_anisora.anisora_core.lora.trainable import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.releases import RELEASES
-from comfyui_anisora.anisora_core.sampling import LoraUse, changes_to, settings_of
 from comfyui_anisora.anisora_core.training.conditions import random_keyframes
 from comfyui_anisora.anisora_core.training.loop import Settings, train
 from comfyui_anisora.anisora_core.training.lora import trainer as trainer_module
-from comfyui_anisora.anisora_core.training.lora.adapters import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.training.lora.batches import (
     LoraBatches,
     Pool,

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
-from comfyui_anisora.anisora_core.checkpoints.lora import read_lora
+from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR, read_lora
 from comfyui_anisora.anisora_core.training.lora import trainer as trainer_module
 from comfyui_anisora.anisora_core.training.lora.events import Finished, Stepped
 from comfyui_anisora.anisora_core.training.lora.outputs import Curve

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.files import Weights
-from comfyui_anisora.anisora_core.checkpoints.load import load_mini, load_network
+from comfyui_anisora.anisora_core.checkpoints.load import load_network
 from comfyui_anisora.anisora_core.checkpoints.renamed import held
 from comfyui_anisora.anisora_core.checkpoints.save import shards_for
-from comfyui_anisora.anisora_core.models.preview import PreviewDecoder
-from comfyui_anisora.anisora_core.models.text import ByteTextEncoder, TextConfig
-from comfyui_anisora.anisora_core.models.wan.config import DEBUG, MINI_VAE
-from comfyui_anisora.anisora_core.models.wan.init import init_transformer_zero_gates, init_vae_frames_first
-from comfyui_anisora.anisora_core.models.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.models.wan.vae import WanVAE
+from comfyui_anisora.anisora_core.domain.weights import Weights
+from comfyui_anisora.anisora_core.encoders.t5 import ByteTextEncoder, TextConfig
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG, MINI_VAE
+from comfyui_anisora.anisora_core.families.wan.init import init_transformer_zero_gates, init_vae_frames_first
+from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
+from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
+from comfyui_anisora.anisora_core.generation.loading import load_mini
+from comfyui_anisora.anisora_core.layers.preview_decoder import PreviewDecoder
 from comfyui_anisora.anisora_core.training.autoencoder import pixel_metric
 from comfyui_anisora.anisora_core.training.conditions import ConditionMix, random_area, random_canvas
 from comfyui_anisora.anisora_core.training.export import export_mini

@@ -1,0 +1,1 @@
+"""Text and image encoders with their tokenizers, on transformers."""

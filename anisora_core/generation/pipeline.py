@@ -1,0 +1,165 @@
+"""The one composition: timeline, motion area and words -> latents -> frames, as a generator of events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..conditioning.guide import encode_guide
+from ..conditioning.prompt import compose_prompt
+from ..conditioning.timeline import flatten_alpha
+from ..domain.conditions import POSTERIOR_USES, MotionArea, PosteriorUse, Timeline
+from ..domain.protocols import Step
+from ..families.cogvideox.vae import CogVideoXVAE
+from ..releases import Guidance, Release
+from .components import Components, VideoVAE
+from .sampling import LoraUse, Words, sample, settings_of
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to make. None means the release's own default. `negative` None: the release's negative prompt.
+
+    `posterior`: how drawings are encoded; samples are drawn from the seed, apart from the clip's noise.
+    """
+
+    timeline: Timeline
+    prompt: str = ""
+    negative: str | None = None
+    motion_area: MotionArea | None = None
+    motion_score: float | None = None
+    steps: int | None = None
+    cfg_scale: float | None = None
+    shift: float | None = None
+    sampler: str | None = None
+    guidance: Guidance | None = None
+    faster_cache: bool = False
+    posterior: PosteriorUse = "mode"
+    loras: tuple[LoraUse, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A new part of the work begins: text, guide, sample or decode."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A decoded run of the clip, in order: frames_FHWC float 0..1."""
+
+    frames_FHWC: Tensor
+    start: int
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Sentences for the artist: what was snapped, cropped or is in doubt."""
+
+    sentences: tuple[str, ...] = field(default=())
+
+
+Event = Phase | Notes | Step | Frames
+
+
+def make_clip(components: Components, release: Release, request: Request) -> Iterator[Event]:
+    """Yield events while making the clip; the last ones are its frames. ValueError for what cannot be made."""
+    settings = settings_of(
+        release,
+        steps=request.steps,
+        sampler=request.sampler,
+        shift=request.shift,
+        cfg_scale=request.cfg_scale,
+        guidance=request.guidance,
+        faster_cache=request.faster_cache,
+    )
+    yield Phase("text")
+    words = encode_words(components, release, request)
+    yield Phase("guide")
+    guide = encode_guide(
+        request.timeline,
+        release.guide_rules,
+        vae_encoder(components.vae, posterior_rng(request)),
+        motion_area=request.motion_area,
+    )
+    yield Notes((*guide.report, *(str(use.lora) for use in request.loras)))
+    yield Phase("sample")
+    latent = guide.latent_BCTHW
+    for step in sample(components.transformer, guide, words, settings, request.seed, request.loras):
+        yield step
+        latent = step.x
+    yield Phase("decode")
+    start = 0
+    for frames in decode_frames(components.vae, latent):
+        yield Frames(frames, start)
+        start += frames.shape[0]
+
+
+def encode_words(components: Components, release: Release, request: Request) -> Words:
+    """The prompt with the release's tail, what stands against it, and the first listed drawing as upstream sees it."""
+    score = release.motion_score if request.motion_score is None else request.motion_score
+    prompt = compose_prompt(request.prompt, release.prompt_tail, score)
+    text = components.text_encoder.encode([prompt])
+    if release.zero_negative:
+        no_text = torch.zeros_like(text)
+    else:
+        negative = release.negative_prompt if request.negative is None else request.negative
+        no_text = components.text_encoder.encode([negative])
+    drawings = request.timeline.keyframes
+    if not release.has_clip_vision or not drawings:
+        return Words(text, no_text)
+    if components.image_encoder is None:
+        raise ValueError(
+            f"release {release.name} looks at the first drawing through CLIP; load its image encoder"
+        )
+    return Words(text, no_text, components.image_encoder.encode(flatten_alpha(drawings[0].image_HWC)[None]))
+
+
+def posterior_rng(request: Request) -> torch.Generator | None:
+    """For samples of the posterior, None for its mode. Another stream than the noise's, which would be the same numbers.
+
+    ValueError for a name that is neither.
+    """
+    if request.posterior not in POSTERIOR_USES:
+        raise ValueError(f"unknown posterior {request.posterior!r}; use one of {', '.join(POSTERIOR_USES)}")
+    if request.posterior == "mode":
+        return None
+    # the low 32 bits are all that torch's generator takes of a seed
+    return torch.Generator("cpu").manual_seed((request.seed ^ 0x9E3779B9) % (1 << 64))
+
+
+def vae_encoder(vae: VideoVAE, rng: torch.Generator | None = None) -> Callable[[Tensor], Tensor]:
+    """video_BCFHW on any device -> normalised float32 latents on the VAE's device: the posterior's mode, or samples by `rng`."""
+
+    def encode(video_BCFHW: Tensor) -> Tensor:
+        with torch.inference_mode():
+            weight = next(vae.parameters())
+            posterior = vae.encode(video_BCFHW.to(weight))
+            latent = posterior.mode() if rng is None else posterior.sample(rng)
+            return vae.normalize(latent.float())
+
+    return encode
+
+
+def run_length(vae: VideoVAE, wanted: int | None = None, num_latents: int = 1) -> int:
+    """Latents decoded at once of a clip of `num_latents`: what is wanted, or 4, for Wan.
+
+    CogVideoX's are its release's, since another number gives other pixels.
+    """
+    return vae.run_length(num_latents) if isinstance(vae, CogVideoXVAE) else wanted or 4
+
+
+def decode_frames(
+    vae: VideoVAE, latent_BCTHW: Tensor, *, latents_per_chunk: int | None = None
+) -> Iterator[Tensor]:
+    """Normalised latents of one clip -> runs of frames_FHWC float 0..1 on the CPU."""
+    chunk = run_length(vae, latents_per_chunk, latent_BCTHW.shape[2])
+    with torch.inference_mode():
+        raw = vae.denormalize(latent_BCTHW).to(next(vae.parameters()))
+        for video in vae.decode_chunks(raw, latents_per_chunk=chunk):
+            yield (video[0].movedim(0, -1).float().cpu() / 2.0 + 0.5).clamp(0.0, 1.0)

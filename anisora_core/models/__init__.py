@@ -1,1 +1,0 @@
-"""Networks, one folder per family. A model file is its forward pass and nothing else."""

@@ -1,0 +1,1 @@
+"""The trainer node's training: a process of its own, followed from the page or the terminal."""

@@ -1,0 +1,198 @@
+"""A LoRA training as a process of its own: the host stays responsive, and all memory comes back when it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from subprocess import PIPE
+from typing import IO, cast
+
+import torch
+
+from ...anisora_core.domain.atomic import write_beside
+from ...anisora_core.generation.loading import Files
+from ...anisora_core.releases import Part
+from ...anisora_core.training.lora.events import Event, Stepped, from_json, to_json
+from ...anisora_core.training.lora.recipe import Recipe, recipe_from
+from ...anisora_core.training.lora.stages import Place, files_made, is_done, stages_of
+from ...anisora_core.training.lora.trainer import train_lora
+
+#: Run by path, so that it is found in any Python, the embedded one of Windows' ComfyUI included.
+CHILD = Path(__file__).with_name("process.py")
+#: Seconds between looks for the user's interrupt.
+LOOK_EVERY = 0.25
+#: Begins the line that tells what went wrong; all other lines are events.
+_FAILED = "failed: "
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a training process is asked, as a file of JSON. `drawings`: what the folder held, to know it again."""
+
+    recipe: Recipe
+    place: Place
+    drawings: str = ""
+
+    @property
+    def paths(self) -> list[Path]:
+        return files_made(self.recipe, self.place)
+
+    @property
+    def folders(self) -> list[Path]:
+        return [stage.folder(self.place.run) for stage in stages_of(self.recipe)]
+
+    @property
+    def is_done(self) -> bool:
+        return is_done(self.recipe, self.place.run)
+
+    def save(self) -> Path:
+        said = {
+            "recipe": asdict(self.recipe),
+            "loras": str(self.place.loras),
+            "run": str(self.place.run),
+            "files": {part: str(file) for part, file in self.place.files.items()},
+            "device": str(self.place.device),
+            "dtype": str(self.place.dtype).removeprefix("torch."),
+            "tokenizer_folder": self.place.tokenizer_folder and str(self.place.tokenizer_folder),
+            "drawings": self.drawings,
+        }
+        path = job_path(self.place.run)
+        with write_beside(path) as part:
+            part.write_text(json.dumps(said), "utf-8")
+        return path
+
+
+def job_path(run: Path) -> Path:
+    return run / "job.json"
+
+
+def read_job(path: Path) -> Job:
+    said = json.loads(path.read_text("utf-8"))
+    files: Files = {cast(Part, part): Path(file) for part, file in said["files"].items()}
+    tokenizers = said["tokenizer_folder"]
+    place = Place(
+        loras=Path(said["loras"]),
+        run=Path(said["run"]),
+        files=files,
+        device=torch.device(said["device"]),
+        dtype=getattr(torch, said["dtype"]),
+        tokenizer_folder=Path(tokenizers) if tokenizers else None,
+    )
+    return Job(recipe_from(said["recipe"]), place, said["drawings"])
+
+
+def serve(path: Path) -> int:
+    """In the process: events as lines of JSON on the standard output, until done or the standard input closes."""
+    stop = threading.Event()
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C in a terminal reaches us too; who started us decides
+    told = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)  # what others print is no event
+
+    def listen() -> None:
+        os.read(0, 1)  # nothing comes; it ends when who started us says stop, or is gone
+        stop.set()
+
+    def tell(line: str) -> None:
+        try:
+            told.write(line + "\n")
+            told.flush()
+        except OSError:
+            stop.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    job = read_job(path)
+    try:
+        for event in train_lora(job.recipe, job.place, stop.is_set):
+            tell(to_json(event))
+    except (ValueError, OSError) as error:
+        tell(_FAILED + json.dumps(str(error)))
+        return 2
+    return 0
+
+
+def run_apart(job: Job) -> Generator[Event | None]:
+    """Train in a process; yields its events, and None while there is none. Closed, it lets the process save, and waits.
+
+    ValueError with what the process said when it fails.
+    """
+    log = job.place.run / "log.txt"
+    command = [sys.executable, str(CHILD), str(job.save())]
+    with (
+        log.open("ab") as written,
+        subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        lines: queue.Queue[bytes] = queue.Queue()
+        last: deque[bytes] = deque([b"it said nothing"], maxlen=1)
+        readers = [
+            threading.Thread(target=_hand_on, args=(process.stdout, lines), daemon=True),
+            threading.Thread(target=_keep, args=(process.stderr, written, last), daemon=True),
+        ]
+        for reader in readers:
+            reader.start()
+        has_begun = False
+        try:
+            for line in _until_end(lines):
+                if line and line.startswith(_FAILED):
+                    raise ValueError(json.loads(line.removeprefix(_FAILED)))
+                event = from_json(line) if line else None
+                has_begun = has_begun or isinstance(event, Stepped)
+                yield event
+        except BaseException:
+            if has_begun:
+                process.stdin.close()  # asks it to save and end
+            else:
+                process.kill()  # there is nothing to save
+            raise
+        finally:
+            process.wait()
+            for reader in readers:
+                reader.join()
+        if process.returncode != 0:
+            raise ValueError(_died(process.returncode, last[0].decode(errors="replace"), log))
+
+
+def _hand_on(source: IO[bytes], lines: queue.Queue[bytes]) -> None:
+    for line in source:
+        lines.put(line)
+    lines.put(b"")
+
+
+def _keep(source: IO[bytes], log: IO[bytes], last: deque[bytes]) -> None:
+    for line in source:
+        log.write(line)
+        log.flush()
+        if line.strip():
+            last.append(line.strip())
+
+
+def _until_end(lines: queue.Queue[bytes]) -> Generator[str]:
+    """Lines, and "" while there is none."""
+    while True:
+        try:
+            line = lines.get(timeout=LOOK_EVERY)
+        except queue.Empty:
+            yield ""
+            continue
+        if not line:
+            return
+        yield line.decode("ascii").strip()
+
+
+def _died(code: int, last: str, log: Path) -> str:
+    if code == -9:
+        return f"training was ended by the system, most likely for want of memory; lower batch in options ({log})"
+    return f"training ended with code {code}: {last[:300]} (all of it is in {log})"

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG_VAE, MINI_VAE
+from comfyui_anisora.anisora_core.families.wan.init import init_vae_frames_first
+from comfyui_anisora.anisora_core.families.wan.vae import WanVAE, shuffle, unshuffle
+from comfyui_anisora.anisora_core.layers import causal3d
+from torch.profiler import ProfilerActivity, profile
+
+SMALL_MINI = replace(MINI_VAE, encoder_dim=8, decoder_dim=8)
+CONFIGS = {
+    "wan21": DEBUG_VAE,
+    "wan22": replace(DEBUG_VAE, residual_shortcuts=True, front=2),
+    "mini": SMALL_MINI,
+}
+
+
+@pytest.fixture(params=CONFIGS)
+def vae(request):
+    return WanVAE(CONFIGS[request.param]).eval()
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3])
+def test_streamed_equals_whole(vae, chunk):
+    video = torch.rand(1, 3, 17, 32, 48) * 2 - 1
+    with torch.no_grad():
+        whole = vae.encode(video).mean
+        assert (vae.encode(video, latents_per_chunk=chunk).mean - whole).abs().max() < 1e-5
+        decoded = vae.decode(whole)
+        assert (vae.decode(whole, latents_per_chunk=chunk) - decoded).abs().max() < 1e-5
+    assert whole.shape == (1, 16, 5, 32 // vae.grid.pixels_per_latent, 48 // vae.grid.pixels_per_latent)
+    assert decoded.shape == video.shape
+
+
+def test_the_past_never_sees_the_future(vae):
+    video = torch.rand(1, 3, 17, 32, 32) * 2 - 1
+    changed = video.clone()
+    changed[:, :, 9:] = 0.0
+    with torch.no_grad():
+        a, b = vae.encode(video).mean, vae.encode(changed).mean
+    assert torch.equal(a[:, :, :3], b[:, :, :3])
+    assert not torch.equal(a[:, :, 3:], b[:, :, 3:])
+
+
+@pytest.mark.parametrize("chunk", [None, 2])
+def test_frames_that_stand_still_are_computed_once(vae, chunk, monkeypatch):
+    video = torch.rand(1, 3, 33, 32, 32) * 2 - 1
+    video[:, :, 2:] = video[:, :, 1:2]
+
+    def encoded() -> tuple[torch.Tensor, int]:
+        seen: list[int] = []
+        hook = vae.encoder.conv1.register_forward_pre_hook(lambda _, x: seen.append(x[0].shape[2]))
+        with torch.no_grad():
+            mean = vae.encode(video, latents_per_chunk=chunk).mean
+        hook.remove()
+        return mean, sum(seen)
+
+    few, num_few = encoded()
+    monkeypatch.setattr(causal3d, "standing", lambda x: 1)
+    all_of_them, num_all = encoded()
+    assert (few - all_of_them).abs().max() < 1e-5
+    assert num_few < num_all / 2
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+def test_few_frames_of_few_channels_go_the_fast_way_with_the_same_numbers():
+    conv = causal3d.DirectConv3d(16, 16, 3, padding=(0, 1, 1))
+    x = torch.randn(1, 16, 5, 12, 12)
+    theirs = conv(x)  # with gradients: torch's own
+    with torch.no_grad(), profile(activities=[ProfilerActivity.CPU]) as seen:
+        ours = conv(x)
+    assert theirs.requires_grad
+    assert torch.allclose(ours, theirs, atol=1e-5)
+    names = {event.key for event in seen.key_averages()}
+    assert not any("slow_conv3d" in name for name in names)
+
+
+def test_unshuffle_is_undone_by_shuffle():
+    video = torch.rand(2, 3, 5, 16, 8)
+    for front in (1, 2, 4):
+        assert torch.equal(shuffle(unshuffle(video, front), front), video)
+
+
+def test_frames_first_start_is_a_frame_autoencoder(rng):
+    """Before training on clips, a still clip is encoded and decoded as the same frame each time."""
+    vae = WanVAE(SMALL_MINI)
+    init_vae_frames_first(vae, rng)
+    frame = torch.rand(1, 3, 1, 32, 32) * 2 - 1
+    with torch.no_grad():
+        decoded = vae.decode(vae.encode(frame.expand(-1, -1, 9, -1, -1)).mean)
+    assert (decoded[:, :, 5:] - decoded[:, :, 5:6]).abs().max() < 1e-4
+
+
+def test_normalize_is_undone_by_denormalize():
+    vae = WanVAE(replace(SMALL_MINI, latent_mean=(0.5,) * 16, latent_std=(2.0,) * 16))
+    latent = torch.randn(1, 16, 2, 3, 3)
+    assert torch.allclose(vae.denormalize(vae.normalize(latent)), latent, atol=1e-6)
