@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
 from comfyui_anisora.anisora_core.data.cartoons import TEXT_ACTIONS, CartoonClip, make_shot, render
 from comfyui_anisora.anisora_core.data.cartoons.motion import CHARACTER_ACTIONS, OBJECT_ACTIONS
 from comfyui_anisora.anisora_core.domain.atomic import write_beside
@@ -27,8 +26,8 @@ from comfyui_anisora.anisora_core.evaluation.actions import (
 )
 from comfyui_anisora.anisora_core.evaluation.fidelity import Error, error
 from comfyui_anisora.anisora_core.evaluation.motion import BASELINES, inside_share, moving_pixels, speed
-from comfyui_anisora.anisora_core.generation.components import Mini
-from comfyui_anisora.anisora_core.generation.loading import load_mini
+from comfyui_anisora.anisora_core.generation.components import Components
+from comfyui_anisora.anisora_core.generation.loading import ASSETS, load_mini
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.training.samples import made_from, rebuilt
 from publish import add_options, publish
@@ -48,7 +47,7 @@ class Bench:
     """The model and everything about one clip that several measures share."""
 
     def __init__(self, folder: Path) -> None:
-        self.components: Mini = load_mini(folder, torch.bfloat16)
+        self.components: Components = load_mini(folder, torch.bfloat16)
 
     def make(self, clip: CartoonClip | ArtClip, keys: Sequence[int], **changes: Any) -> np.ndarray:
         return made_from(self.components, RELEASE, clip, keys, **changes)
@@ -317,7 +316,7 @@ def main() -> None:
     parser.add_argument("--per-file", type=int, default=1, help="with --art: shots taken of each clip file")
     add_options(parser)
     options = parser.parse_args()
-    bench = Bench(MINI_DIR if options.model == "mini" else Path(options.model))
+    bench = Bench(ASSETS / "mini" if options.model == "mini" else Path(options.model))
     if options.art:
         pictures = Path(__file__).parents[1] / "docs" / "pictures" if options.save else options.work
         shown = options.shown or options.art

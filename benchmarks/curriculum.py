@@ -25,8 +25,8 @@ from comfyui_anisora.anisora_core.diffusion.prediction import Flow
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.generation.pipeline import vae_encoder
-from comfyui_anisora.anisora_core.generation.sampling import LoraUse, changes_to, guided_model
-from comfyui_anisora.anisora_core.lora.changes import live
+from comfyui_anisora.anisora_core.generation.sampling import conditioned
+from comfyui_anisora.anisora_core.lora.apply import LoraUse, changes_to, live
 from comfyui_anisora.anisora_core.media.clips import contact_sheet, to_floats, write_mp4
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
@@ -125,7 +125,7 @@ class Loss:
                 noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(number))
                 for sigma in (0.3, 0.5, 0.7, 0.9):
                     x = Flow().add_noise(x0, noise, torch.tensor(sigma))
-                    out = guided_model(self.network, guide, text)(x, torch.tensor([sigma * 1000.0]))
+                    out = conditioned(self.network, guide, text)(x, torch.tensor([sigma * 1000.0]))
                     errors.append(float((out - Flow().target(x0, noise)).square().mean()))
         return round(float(np.mean(errors)), 4)
 

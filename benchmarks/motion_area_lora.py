@@ -18,9 +18,9 @@ from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, Shot, make_shot, render
 from comfyui_anisora.anisora_core.domain.conditions import MotionArea
 from comfyui_anisora.anisora_core.evaluation.motion import moving_pixels
-from comfyui_anisora.anisora_core.generation.components import Mini
+from comfyui_anisora.anisora_core.generation.components import Components
 from comfyui_anisora.anisora_core.generation.loading import load_mini
-from comfyui_anisora.anisora_core.generation.sampling import LoraUse
+from comfyui_anisora.anisora_core.lora.apply import LoraUse
 from comfyui_anisora.anisora_core.media.clips import contact_sheet, write_mp4
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
@@ -75,7 +75,7 @@ def held_out(count: int) -> list[CartoonClip]:
 
 
 def measure(
-    mini: Mini, clips: list[CartoonClip], loras: tuple[LoraUse, ...], way: str | None
+    mini: Components, clips: list[CartoonClip], loras: tuple[LoraUse, ...], way: str | None
 ) -> tuple[dict[str, float], list[np.ndarray]]:
     """`way` None: without an area."""
     inside = total = 0

@@ -31,7 +31,7 @@ from comfyui_anisora.anisora_core.evaluation.motion import speed
 from comfyui_anisora.anisora_core.evaluation.style import colour_distance, line_distance
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.generation.pipeline import Frames, Request, make_clip
-from comfyui_anisora.anisora_core.generation.sampling import LoraUse
+from comfyui_anisora.anisora_core.lora.apply import LoraUse
 from comfyui_anisora.anisora_core.media.clips import contact_sheet, to_bytes, to_floats
 from comfyui_anisora.anisora_core.media.pictures import fit, read_picture
 from comfyui_anisora.anisora_core.releases import find_release

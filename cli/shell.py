@@ -20,12 +20,13 @@ from ..anisora_core.data.cartoons import make_shot, render
 from ..anisora_core.domain.atomic import write_beside
 from ..anisora_core.domain.conditions import Keyframe, MotionArea, Timeline
 from ..anisora_core.domain.protocols import Step
+from ..anisora_core.domain.release import Part, Release
 from ..anisora_core.generation.loading import find_files, load_release
 from ..anisora_core.generation.pipeline import Frames, Notes, Request, make_clip
-from ..anisora_core.generation.sampling import LoraUse, block_strengths
+from ..anisora_core.lora.apply import LoraUse, block_strengths
 from ..anisora_core.media.clips import contact_sheet, to_bytes, write_mp4, write_webp
 from ..anisora_core.media.images import read_image
-from ..anisora_core.releases import Part, Release, find_release
+from ..anisora_core.releases import find_release
 from ..anisora_core.runtime.precision import fast_dtype
 from ..nodes.host.standalone import Progress, device, model_file
 

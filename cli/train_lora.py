@@ -12,9 +12,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ..anisora_core.domain.release import Part
 from ..anisora_core.generation.loading import find_files
-from ..anisora_core.releases import Part
-from ..anisora_core.runtime.planner import LoraPlan, plan_lora, tokens_of, transformer_of
+from ..anisora_core.runtime.planner import LoraPlan, block_memory_of, plan_lora, tokens_of
 from ..anisora_core.runtime.precision import fast_dtype
 from ..anisora_core.training.loop import processes
 from ..anisora_core.training.lora.curriculum import (
@@ -132,7 +132,7 @@ def planned(recipe: Recipe) -> LoraPlan:
         for batch, num_frames in steps
     )
     return plan_lora(
-        transformer_of(recipe.model),
+        block_memory_of(recipe.model),
         tokens=max(tokens),
         rank=recipe.rank,
         is_fp8=recipe.base == "fp8",

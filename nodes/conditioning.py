@@ -20,7 +20,7 @@ from ..anisora_core.domain.conditions import (
     MotionWay,
     Timeline,
 )
-from ..anisora_core.releases import Release
+from ..anisora_core.domain.release import Release
 from . import host
 from .types import MOTION_AREA, RELEASE, TIMELINE
 
@@ -192,10 +192,10 @@ class AniSoraGuide:
         if clip_vision_output is not None:
             values["clip_vision_output"] = clip_vision_output
         latent: dict[str, Any] = {"samples": guide.latent_BCTHW * 0.0}
-        if guide.hold is not None:
+        if guide.lock is not None:
             latent = {
-                "samples": guide.hold.latent_BCTHW,
-                "noise_mask": host.to_noise_mask(guide.hold.keep_BCTHW),
+                "samples": guide.lock.latent_BCTHW,
+                "noise_mask": host.to_noise_mask(guide.lock.keep_BCTHW),
             }
         report = "\n".join(guide.report)
         if release.zero_negative:

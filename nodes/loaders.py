@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..anisora_core.domain.release import Part, Release
 from ..anisora_core.generation.loading import find_files
-from ..anisora_core.releases import MINI_NAME, RELEASES, Part, Release, find_release
+from ..anisora_core.releases import DEFAULT_RELEASE, RELEASES, find_release
 from . import host
 from .types import RELEASE
 
@@ -37,7 +38,7 @@ class AniSoraModelLoader:
             "required": {
                 "release": (
                     list(RELEASES),
-                    {"default": MINI_NAME, "tooltip": "mini comes with the pack and runs on a CPU."},
+                    {"default": DEFAULT_RELEASE, "tooltip": "mini comes with the pack and runs on a CPU."},
                 ),
                 "precision": (
                     ["auto", *_PRECISIONS],
@@ -77,7 +78,7 @@ class AniSoraModelLoader:
         return made.model, made.clip, made.vae, row, made.clip_vision, made.low_noise_model
 
     @classmethod
-    def IS_CHANGED(cls, release: str = MINI_NAME, precision: str = "", **named: str) -> str:
+    def IS_CHANGED(cls, release: str = DEFAULT_RELEASE, precision: str = "", **named: str) -> str:
         """A file that was written again is loaded again. Mini's card holds the hashes of its files."""
         try:
             files = files_of(find_release(release), *(named.get(name, "") for name in FILE_INPUTS))
@@ -95,8 +96,8 @@ def files_of(
     release: Release, transformer: str, vae: str, text_encoder: str, low_noise: str, image_encoder: str
 ) -> dict[Part, Path]:
     for name, file in (("vae_file", vae), ("text_encoder_file", text_encoder)):
-        if release.name == MINI_NAME and file:
-            raise ValueError(f"{name}: mini is one folder; name it in transformer_file")
+        if release.folder and file:
+            raise ValueError(f"{name}: {release.name} is one folder; name it in transformer_file")
     named: dict[Part, str] = {
         "transformer": transformer,
         "high_noise": transformer,
@@ -120,7 +121,7 @@ class AniSoraRelease:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        tip = {"default": MINI_NAME, "tooltip": "Which release the model is."}
+        tip = {"default": DEFAULT_RELEASE, "tooltip": "Which release the model is."}
         return {"required": {"release": (list(RELEASES), tip)}}
 
     def pick(self, release: str) -> tuple[Release]:

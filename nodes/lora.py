@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..anisora_core.checkpoints.load import read_lora
-from ..anisora_core.generation.sampling import LoraUse, block_strengths
+from ..anisora_core.lora.apply import LoraUse, block_strengths
 from . import host
 
 log = logging.getLogger(__name__)

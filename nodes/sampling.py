@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..anisora_core.domain.grid import LatentGrid
-from ..anisora_core.generation.sampling import SAMPLER_NAMES, settings_of
-from ..anisora_core.releases import GUIDANCE, Guidance, Release
+from ..anisora_core.domain.release import GUIDANCE, Guidance, Release
+from ..anisora_core.generation.plan import SAMPLER_NAMES, plan_sampling
 from . import host
 from .types import RELEASE
 
@@ -122,7 +122,7 @@ class AniSoraSampler:
         faster_cache: bool = False,
         low_noise_model: Any = None,
     ) -> tuple[dict[str, Any]]:
-        settings = settings_of(
+        plan = plan_sampling(
             release,
             steps=steps or None,
             sampler=None if sampler == "auto" else sampler,
@@ -138,7 +138,7 @@ class AniSoraSampler:
             raise ValueError(
                 f"positive: release {release.name} looks at the first drawing through CLIP; connect clip_vision to AniSora Guide"
             )
-        samples = host.sample(model, low_noise_model, positive, negative, latent, settings, seed)
+        samples = host.sample(model, low_noise_model, positive, negative, latent, plan, seed)
         return ({"samples": samples},)
 
 
@@ -173,13 +173,13 @@ class AniSoraSigmas:
         return {"required": {name: known[name] for name in ("release", "steps", "shift", "sampler")}}
 
     def list(self, release: Release, steps: int, shift: float, sampler: str) -> tuple[Tensor]:
-        settings = settings_of(
+        plan = plan_sampling(
             release,
             steps=steps or None,
             sampler=None if sampler == "auto" else sampler,
             shift=shift or None,
         )
-        return (torch.tensor(settings.sigmas, dtype=torch.float32),)
+        return (torch.tensor(plan.sigmas, dtype=torch.float32),)
 
 
 class AniSoraDecode:

@@ -10,7 +10,8 @@ from torch import Tensor
 from ..anisora_core.conditioning.prompt import Segment, compose_segments
 from ..anisora_core.conditioning.timeline import place_keyframes
 from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, Timeline
-from ..anisora_core.releases import RELEASES, Release
+from ..anisora_core.domain.release import Release
+from ..anisora_core.releases import RELEASES
 from . import host
 from .types import KEYFRAMES, RELEASE, TIMELINE
 

@@ -13,7 +13,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from ..anisora_core.data.training_folder import files_under
-from ..anisora_core.releases import MINI_NAME, find_release
+from ..anisora_core.releases import DEFAULT_RELEASE, find_release
 from . import host
 from .loaders import FILE_INPUTS, AniSoraModelLoader, files_of
 
@@ -64,7 +64,7 @@ class AniSoraLoraTrainer:
                 "name": ("STRING", {"default": "my_style", "tooltip": "Name of the LoRA in models/loras."}),
                 "release": (
                     loader["required"]["release"][0],
-                    {"default": MINI_NAME, "tooltip": "What the LoRA is for."},
+                    {"default": DEFAULT_RELEASE, "tooltip": "What the LoRA is for."},
                 ),
                 "preset": (
                     list(PRESET_NAMES),

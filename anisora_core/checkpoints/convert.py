@@ -12,21 +12,9 @@ import torch
 from torch import Tensor
 
 from ..domain.atomic import write_beside
-from ..domain.keymap import Table
 from ..domain.weights import Entry, Weights
-from ..encoders.clip import ClipShape
-from ..encoders.keymaps import CLIP_FROM_WAN, UMT5_FROM_WAN
 from ..encoders.t5 import T5Shape
 from ..encoders.tokenizers import EMBEDDED, places, read_tokenizer
-from ..families.cogvideox.config import CogVideoXConfig, CogVideoXVAEConfig
-from ..families.cogvideox.keymaps import (
-    COGVIDEOX_FROM_COMFY,
-    COGVIDEOX_FROM_DIFFUSERS,
-    COGVIDEOX_FROM_SAT,
-    COGVIDEOX_VAE_FROM_DIFFUSERS,
-)
-from ..families.wan.config import WanConfig, WanVAEConfig
-from ..families.wan.keymaps import WAN21_VAE_FROM_DIFFUSERS, WAN22_VAE_FROM_DIFFUSERS, WAN_FROM_DIFFUSERS
 from ..lora.peft_config import CONFIG_FILE, METADATA
 from ..lora.read import is_lora, lora_of
 from ..lora.write import FORMS as LORA_FORMS
@@ -37,32 +25,6 @@ from .load import fit
 from .renamed import as_kind, as_ours, as_theirs, held
 from .save import index_of, paths_for, save_weights
 
-#: Form -> what stands before the names, and their table (None: ours).
-ModelForms = dict[str, tuple[str, Table | None]]
-MODEL_FORMS: dict[type, ModelForms] = {
-    WanConfig: {
-        "official": ("", None),
-        "comfyui": ("model.diffusion_model.", None),
-        "diffusers": ("", WAN_FROM_DIFFUSERS),
-    },
-    WanVAEConfig: {
-        "official": ("", None),
-        "comfyui": ("", None),
-        "diffusers": ("", WAN21_VAE_FROM_DIFFUSERS),
-    },
-    CogVideoXConfig: {
-        "sat": ("model.diffusion_model.", COGVIDEOX_FROM_SAT),
-        "comfyui": ("model.diffusion_model.", COGVIDEOX_FROM_COMFY),
-        "diffusers": ("", COGVIDEOX_FROM_DIFFUSERS),
-    },
-    CogVideoXVAEConfig: {
-        "sat": ("", None),
-        "comfyui": ("", COGVIDEOX_VAE_FROM_DIFFUSERS),
-        "diffusers": ("", COGVIDEOX_VAE_FROM_DIFFUSERS),
-    },
-    T5Shape: {"transformers": ("", None)},
-    ClipShape: {"official": ("visual.", CLIP_FROM_WAN), "transformers": ("vision_model.", None)},
-}
 #: Header entries that say how to scale a LoRA's factors; ours say it themselves.
 _SCALINGS = ("use_rslora", METADATA)
 
@@ -123,20 +85,19 @@ def refuse_inputs(path: Path, written: list[Path]) -> None:
 def plan_model(weights: Weights, to: str, out: Path, dtype: str) -> Plan:
     """ValueError when the weights are no whole network, or have no such form."""
     found = identify(weights)
-    family = found.family
-    config = found.config() if family.network else None
-    forms = model_forms(config)
+    kind, config = found.kind, found.config()
+    forms = kind.network.forms(config)
     if not forms:
         raise ValueError(
-            f"{weights.source.name} is a {family.name}; pick a transformer, a VAE, an encoder or a LoRA file"
+            f"{weights.source.name} is a {kind.name}; pick a transformer, a VAE, an encoder or a LoRA file"
         )
     if to not in forms:
-        raise ValueError(f"--to {to}: {weights.source.name} is a {family.name}; use {', '.join(forms)}")
+        raise ValueError(f"--to {to}: {weights.source.name} is a {kind.name}; use {', '.join(forms)}")
     require_whole(found)
     prefix, table = forms[to]
-    ours = as_ours(as_kind(found.weights, dtype), family.table)
+    ours = as_ours(as_kind(found.weights, dtype), kind.table)
     theirs = as_theirs(ours, prefix, table)
-    facts = {"family": family.name, "tensors": len(theirs.entries), "left_out": found.beside}
+    facts = {"family": kind.name, "tensors": len(theirs.entries), "left_out": found.beside}
     facts |= {"dtypes": theirs.dtypes}
     if to == "transformers" and isinstance(config, T5Shape):
         vocabulary = sentencepiece_of(weights, config.vocabulary)
@@ -146,16 +107,6 @@ def plan_model(weights: Weights, to: str, out: Path, dtype: str) -> Plan:
             "tokenizer": EMBEDDED if vocabulary else "left out",
         }
     return Plan({out: replace(theirs, metadata={})}, facts)
-
-
-def model_forms(config: Any) -> ModelForms:
-    """What a network of this configuration can be written as; {} for those that are not converted."""
-    forms = MODEL_FORMS.get(type(config), {})
-    if isinstance(config, WanVAEConfig) and config.residual_shortcuts:
-        return forms | {"diffusers": ("", WAN22_VAE_FROM_DIFFUSERS)}
-    if isinstance(config, T5Shape) and config.bias_in_every_block:
-        return {"official": ("", UMT5_FROM_WAN)} | forms
-    return forms
 
 
 def sentencepiece_of(weights: Weights, vocabulary: int) -> dict[str, Entry]:
@@ -170,15 +121,14 @@ def sentencepiece_of(weights: Weights, vocabulary: int) -> dict[str, Entry]:
 
 def require_whole(found: Found) -> None:
     """ValueError when tensors lack, or are more than the network has: they would be lost in silence."""
-    assert found.family.network is not None
     with torch.device("meta"):
-        model = found.family.network.build(found.config())
-    fits = fit(model, found.weights, found.family.table)
+        model = found.kind.network.build(found.config())
+    fits = fit(model, found.weights, found.kind.table)
     if not fits.is_whole:
         example = (fits.missing + fits.unfit + fits.unexpected)[0]
         raise ValueError(
             f"{found.weights.source.name}: {fits}, {len(fits.unfit)} of another shape (first: {example}); "
-            f"only a whole {found.family.name} is converted"
+            f"only a whole {found.kind.name} is converted"
         )
 
 
@@ -199,7 +149,7 @@ def plan_lora(weights: Weights, to: str, out: Path, dtype: str, rank: int | None
     settings = _peft_settings(parts, out, name) if to == "peft" else {}
     lost, whole = sum(part.lost for part in parts.values()), sum(part.whole for part in parts.values())
     facts = {
-        "family": f"LoRA for {lora.family}",
+        "family": f"LoRA for {lora.family.title}",
         "weights": sum(part.weights for part in parts.values()),
         "approximated": sum(part.approximated for part in parts.values()),
         "relative_error": float(f"{(lost / whole) ** 0.5 if whole else 0.0:.3g}"),

@@ -11,6 +11,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,10 @@ _BESIDE = (".scale_input", ".input_scale", ".comfy_quant")
 
 def open_weights(path: Path) -> Weights:
     """A file, a shard index or a folder of shards. ValueError names what is missing or damaged, and what to do."""
-    if not path.exists():
-        raise ValueError(f"weights {path} do not exist; check the name and the folder")
-    if path.is_dir():
+    shards = shards_of(path)
+    if len(shards) > 1:
+        weights = join(path, shards)
+    elif path.is_dir():
         weights = open_folder(path)
     elif path.name.endswith(".index.json"):
         weights = open_index(path)
@@ -72,6 +74,20 @@ def open_weights(path: Path) -> Weights:
     if not weights.entries:
         raise ValueError(f"{path} holds no tensors; download it again")
     return with_scales(weights)
+
+
+def shards_of(path: Path) -> list[Path]:
+    """The file or folder itself, or its shards `NAME-00001-of-00002`. ValueError when there is nothing, or a shard is missing."""
+    if path.exists():
+        return [path]
+    shards = sorted(path.parent.glob(f"{escape(path.stem)}-*-of-*{path.suffix}"))
+    if not shards:
+        raise ValueError(f"weights {path} do not exist; check the name and the folder")
+    if not shards[-1].stem.endswith(f"-of-{len(shards):05d}"):
+        raise ValueError(
+            f"a shard of {path.name} is missing from {path.parent}; restore or download it again"
+        )
+    return shards
 
 
 def mapped(path: Path, start: int, size: int) -> np.ndarray:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,30 +12,14 @@ from torch import nn
 
 from ..domain.keymap import Table, our_shapes, to_ours
 from ..domain.weights import Weights
-from ..encoders.t5 import ByteTextEncoder, T5Shape, TextConfig
+from ..encoders.t5 import T5Shape
 from ..encoders.tokenizers import find_tokenizer
-from ..families.wan.config import WanConfig, WanVAEConfig
-from ..families.wan.transformer import WanTransformer
-from ..families.wan.vae import WanVAE
 from ..layers.preview_decoder import PreviewDecoder
 from ..lora.read import Lora, is_lora, lora_of
-from .detect import Found, config_from, identify
-from .files import join, open_weights
+from .detect import Found, identify
+from .files import open_weights
 
 log = logging.getLogger(__name__)
-MINI_DIR = Path(__file__).parent.parent / "assets" / "mini"
-#: In mini's folder: its configurations, the words that it reads, and how it was trained.
-CARD = "card.json"
-
-
-def shards_of(path: Path) -> list[Path]:
-    """The file, or its shards `NAME-00001-of-00002`. ValueError when one is missing."""
-    shards = [path] if path.is_file() else sorted(path.parent.glob(f"{path.stem}-*-of-*{path.suffix}"))
-    if not shards or (len(shards) > 1 and not shards[-1].stem.endswith(f"-of-{len(shards):05d}")):
-        raise ValueError(
-            f"weights file {path.name} is missing from {path.parent}; restore or download it again"
-        )
-    return shards
 
 
 @dataclass(frozen=True)
@@ -109,7 +91,7 @@ def describe(path: Path) -> dict[str, Any]:
         experts = [name for name, changes in lora.by_expert.items() if changes]
         return {
             "file": str(path),
-            "family": f"LoRA for {lora.family}",
+            "family": f"LoRA for {lora.family.title}",
             "fit": str(lora),
             "experts": experts or "one network",
             "tensors": len(weights.entries),
@@ -117,14 +99,13 @@ def describe(path: Path) -> dict[str, Any]:
             "dtypes": weights.dtypes,
         }
     found = identify(weights)
-    facts: dict[str, Any] = {"file": str(path), "family": found.family.name, "prefix": found.prefix}
-    if found.family.network is not None:
-        config = found.config()
-        with torch.device("meta"):
-            model = found.family.network.build(config)
-        facts["fit"] = str(fit(model, found.weights, found.family.table))
-        if isinstance(config, T5Shape):
-            facts["tokenizer"] = describe_tokenizer(weights, config.vocabulary)
+    facts: dict[str, Any] = {"file": str(path), "family": found.kind.name, "prefix": found.prefix}
+    config = found.config()
+    with torch.device("meta"):
+        model = found.kind.network.build(config)
+    facts["fit"] = str(fit(model, found.weights, found.kind.table))
+    if isinstance(config, T5Shape):
+        facts["tokenizer"] = describe_tokenizer(weights, config.vocabulary)
     return {
         **facts,
         "tensors": len(found.weights.entries),
@@ -136,11 +117,10 @@ def describe(path: Path) -> dict[str, Any]:
 
 def network_without_weights(found: Found) -> nn.Module:
     """The `meta` network that identified weights fit, nothing read. ValueError where they do not."""
-    family = found.family
-    assert family.network is not None
+    kind = found.kind
     with torch.device("meta"):
-        network = family.network.build(found.config())
-    refused_unless_whole(fit(network, found.weights, family.table), family.name)
+        network = kind.network.build(found.config())
+    refused_unless_whole(fit(network, found.weights, kind.table), kind.name)
     return network
 
 
@@ -167,19 +147,16 @@ def load_network(path: Path, dtype: torch.dtype, **constructor: Any) -> tuple[nn
     `constructor`: operations and attention to inject. ValueError names the file and the nearest kind when it is none.
     """
     found = identify(open_weights(path))
-    if found.family.network is None:
-        raise ValueError(f"{path} is a {found.family.name}; pick a transformer or a VAE")
     return load_found(found, dtype, **constructor)
 
 
 def load_found(found: Found, dtype: torch.dtype, **constructor: Any) -> tuple[nn.Module, Fit]:
     """The network of identified weights, and what matched."""
-    family = found.family
-    assert family.network is not None
+    kind = found.kind
     with torch.device("meta"):
-        model = family.network.build(found.config(), **constructor)
-        like = family.network.build(found.config()) if constructor else model
-    return model, assign(model, found.weights, family.name, dtype=dtype, table=family.table, like=like)
+        model = kind.network.build(found.config(), **constructor)
+        like = kind.network.build(found.config()) if constructor else model
+    return model, assign(model, found.weights, kind.name, dtype=dtype, table=kind.table, like=like)
 
 
 def names_of_parameters(model: nn.Module) -> list[list[str]]:
@@ -190,37 +167,9 @@ def names_of_parameters(model: nn.Module) -> list[list[str]]:
     return list(groups.values())
 
 
-#: The networks of mini's folder: how each is built, and of which configuration.
-MINI_NETWORKS: dict[str, tuple[Callable[..., nn.Module], type[Any]]] = {
-    "transformer": (WanTransformer, WanConfig),
-    "vae": (WanVAE, WanVAEConfig),
-    "text_encoder": (ByteTextEncoder, TextConfig),
-}
-
-
-def load_mini_network(folder: Path, name: str, dtype: torch.dtype, **constructor: Any) -> Any:
-    """One of `MINI_NETWORKS` from the model in the box, or from another folder made by `anisora train mini`."""
-    build, kind = MINI_NETWORKS[name]
-    config = config_from(kind, read_card(folder)[name])
-    path = folder / f"{name}.safetensors"
-    with torch.device("meta"):
-        network, like = build(config, **constructor), build(config)
-    assign(network, join(path, shards_of(path)), f"mini {name}", dtype=dtype, like=like)
-    return network
-
-
-def load_preview(folder: Path = MINI_DIR) -> PreviewDecoder:
-    """The tiny decoder for previews in mini's folder, float32."""
-    path = folder / "preview.safetensors"
+def read_preview_decoder(path: Path) -> PreviewDecoder:
+    """The tiny decoder for previews, float32."""
     with torch.device("meta"):
         decoder = PreviewDecoder()
-    assign(decoder, open_weights(path), "mini preview", dtype=torch.float32)
+    assign(decoder, open_weights(path), "preview decoder", dtype=torch.float32)
     return decoder
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    path = folder / CARD
-    try:
-        return json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise ValueError(f"model card {path} cannot be read ({error}); restore the folder") from None

@@ -13,7 +13,7 @@ from ..domain.conditions import (
     Canvas,
     Guide,
     GuideRules,
-    Hold,
+    LatentLock,
     MotionArea,
     MotionWay,
     PlacedKeyframe,
@@ -125,9 +125,11 @@ def encode_guide(
                 f"keyframes disagree on {share:.0%} of the pixels outside the motion area; "
                 "each holds until the next one's frame",
             )
-    hold: Hold | None = None
+    lock: LatentLock | None = None
     if area is not None and way == "hold":
-        hold = Hold(encode(held_video(placed, timeline)[None]), 1.0 - latent_area(area, rules.grid)[None])
+        lock = LatentLock(
+            encode(held_video(placed, timeline)[None]), 1.0 - latent_area(area, rules.grid)[None]
+        )
     told = None if way == "hold" else area
     if rules.way == "slots":
         if told is not None:
@@ -139,7 +141,7 @@ def encode_guide(
         mask = pack_mask(canvas.given_mask_FHW, rules.grid, rules.mask_resize)[None]
     if not torch.isfinite(latent).all():
         raise ValueError("vae: it made values that are not numbers from the keyframes; load it in float32")
-    return Guide(latent, mask, hold, report)
+    return Guide(latent, mask, lock, report)
 
 
 def told_canvas(

@@ -9,23 +9,18 @@ from torch import Tensor
 from ..domain.protocols import Denoiser
 
 
-def with_experts(
-    high: Callable[[], Denoiser],
-    low: Callable[[], Denoiser],
-    boundary: float,
-    timestep: Callable[[float], float],
-) -> Denoiser:
-    """The expert of each noise level: high where `timestep(sigma)`, 0..1000, is at least 1000 * `boundary`.
+def with_experts(load: Callable[[str], Denoiser], expert_of: Callable[[float], str]) -> Denoiser:
+    """The expert of each noise level, by the name that `expert_of(sigma)` gives.
 
-    `high` and `low` bring an expert into memory. The other is let go of first, so that only one is resident.
+    `load` takes an expert into memory. The other is let go of first, so that only one is resident.
     """
     loaded: dict[str, Denoiser] = {}
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
-        name, bring = ("high", high) if timestep(sigma) >= 1000.0 * boundary else ("low", low)
+        name = expert_of(sigma)
         if name not in loaded:
             loaded.clear()
-            loaded[name] = bring()
+            loaded[name] = load(name)
         return loaded[name](x, sigma)
 
     return denoise

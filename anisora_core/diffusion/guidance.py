@@ -4,44 +4,56 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ..domain.conditions import Hold
+from ..domain.conditions import LatentLock
 from ..domain.protocols import Denoiser
 
 #: sigma -> scale.
 Scale = Callable[[float], float]
 
 
-def with_cfg(
-    cond: Denoiser, uncond: Denoiser, scale: float | Scale, where_B1THW: Tensor | None = None
-) -> Denoiser:
-    """Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598); at scale 1 the second pass is skipped.
+@dataclass(frozen=True)
+class GuidanceRule:
+    """How strongly guidance acts at a noise level, and where: `where_B1THW` 0..1, None for everywhere."""
 
-    `where_B1THW`: how much of it counts, 0..1 (None: all of it everywhere).
-    """
-    scale_at = scale if callable(scale) else lambda _: scale
-    nowhere = where_B1THW is not None and not bool(where_B1THW.any())
+    scale: float | Scale
+    where_B1THW: Tensor | None = None
+
+    @cached_property
+    def acts_nowhere(self) -> bool:
+        return self.where_B1THW is not None and not bool(self.where_B1THW.any())
+
+    def at(self, sigma: float) -> float:
+        """1 where the pass without text is not needed."""
+        if self.acts_nowhere:
+            return 1.0
+        return self.scale(sigma) if callable(self.scale) else self.scale
+
+    def placed(self, guided: Tensor, cond: Tensor) -> Tensor:
+        """The guided estimate where guidance acts, that of the prompt alone elsewhere."""
+        return guided if self.where_B1THW is None else torch.lerp(cond, guided, self.where_B1THW.to(cond))
+
+
+def with_cfg(cond: Denoiser, uncond: Denoiser, rule: GuidanceRule) -> Denoiser:
+    """Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598); at scale 1 the second pass is skipped."""
 
     def guided(x: Tensor, sigma: float) -> Tensor:
-        now = scale_at(sigma)
-        if now == 1.0 or nowhere:
+        scale = rule.at(sigma)
+        if scale == 1.0:
             return cond(x, sigma)
         base = uncond(x, sigma)
         answer = cond(x, sigma)
-        full = base + now * (answer - base)
-        return full if where_B1THW is None else only_where(where_B1THW, full, answer)
+        return rule.placed(base + scale * (answer - base), answer)
 
     return guided
 
 
-def only_where(where_B1THW: Tensor, guided: Tensor, cond: Tensor) -> Tensor:
-    return torch.lerp(cond, guided, where_B1THW.to(cond))
-
-
-def left_open(given_BMTHW: Tensor) -> Tensor:
+def unconstrained(given_BMTHW: Tensor) -> Tensor:
     """[B, 1, T, H, W], 0..1: 0 where something is given both before and after, or there, as between two keyframes or outside
     a motion area; 1 where the drawings decide nothing and the words must. From a packed given mask."""
     given = given_BMTHW.amax(dim=1, keepdim=True)
@@ -67,7 +79,7 @@ def early(scale: float, *, above: float = 0.94) -> Scale:
     return lambda sigma: scale if sigma > above else 1.0
 
 
-def authors_dynamic(
+def v1_reference(
     gain: float, timestep_at: Callable[[float], int], *, steps: int = 50, power: float = 5.0
 ) -> Scale:
     """AniSora V1's curve to the letter: it takes the trained step (999..0) for the sampling step.
@@ -82,13 +94,13 @@ def authors_dynamic(
     return scale
 
 
-def with_hold(denoise: Denoiser, hold: Hold, noise: Tensor) -> Denoiser:
-    """Way `hold`: where kept, the model sees the held latents at this noise level, and its estimate is theirs."""
+def with_latent_lock(denoise: Denoiser, lock: LatentLock, noise: Tensor) -> Denoiser:
+    """Where kept, the model sees the locked latents at this noise level, and its estimate is theirs."""
 
     def held(x: Tensor, sigma: float) -> Tensor:
-        kept = hold.latent_BCTHW.to(x) * (1.0 - sigma) + noise.to(x) * sigma
-        keep = hold.keep_BCTHW.to(x)
+        kept = lock.latent_BCTHW.to(x) * (1.0 - sigma) + noise.to(x) * sigma
+        keep = lock.keep_BCTHW.to(x)
         denoised = denoise(x + keep * (kept - x), sigma)
-        return denoised + keep * (hold.latent_BCTHW.to(x) - denoised)
+        return denoised + keep * (lock.latent_BCTHW.to(x) - denoised)
 
     return held

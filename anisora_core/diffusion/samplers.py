@@ -8,13 +8,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
 
 from ..domain.protocols import Denoiser, Step
 
-Sampler = Callable[[Denoiser, Tensor, Sequence[float]], Iterator[Step]]
+#: Fresh standard normal noise of x's shape, each time it is called.
+Noise = Callable[[], Tensor]
+
+
+class Sampler(Protocol):
+    """Every sampler has this form; those that add no noise on the way never ask for it."""
+
+    def __call__(
+        self, denoise: Denoiser, x: Tensor, sigmas: Sequence[float], noise: Noise = ...
+    ) -> Iterator[Step]: ...
+
+
+def no_noise() -> Tensor:
+    raise AssertionError("this sampler draws noise: give it some")
 
 
 def half_log_snr(sigma: float) -> float:
@@ -23,7 +37,7 @@ def half_log_snr(sigma: float) -> float:
     return math.log((1.0 - sigma) / sigma) if sigma < 1.0 else -math.inf
 
 
-def euler(denoise: Denoiser, x: Tensor, sigmas: Sequence[float]) -> Iterator[Step]:
+def euler(denoise: Denoiser, x: Tensor, sigmas: Sequence[float], noise: Noise = no_noise) -> Iterator[Step]:
     """First order."""
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
@@ -31,7 +45,7 @@ def euler(denoise: Denoiser, x: Tensor, sigmas: Sequence[float]) -> Iterator[Ste
         yield Step(i, len(sigmas) - 1, x, denoised)
 
 
-def heun(denoise: Denoiser, x: Tensor, sigmas: Sequence[float]) -> Iterator[Step]:
+def heun(denoise: Denoiser, x: Tensor, sigmas: Sequence[float], noise: Noise = no_noise) -> Iterator[Step]:
     """Second order, two evaluations a step but the last (Karras et al. 2022, arXiv 2206.00364, algorithm 1)."""
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
@@ -44,7 +58,9 @@ def heun(denoise: Denoiser, x: Tensor, sigmas: Sequence[float]) -> Iterator[Step
         yield Step(i, len(sigmas) - 1, x, denoised)
 
 
-def dpmpp_2m(denoise: Denoiser, x: Tensor, sigmas: Sequence[float]) -> Iterator[Step]:
+def dpmpp_2m(
+    denoise: Denoiser, x: Tensor, sigmas: Sequence[float], noise: Noise = no_noise
+) -> Iterator[Step]:
     """DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, algorithm 2); the first and last step are first order."""
     previous: Tensor | None = None
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
@@ -59,7 +75,7 @@ def dpmpp_2m(denoise: Denoiser, x: Tensor, sigmas: Sequence[float]) -> Iterator[
         yield Step(i, len(sigmas) - 1, x, denoised)
 
 
-def unipc(denoise: Denoiser, x: Tensor, sigmas: Sequence[float]) -> Iterator[Step]:
+def unipc(denoise: Denoiser, x: Tensor, sigmas: Sequence[float], noise: Noise = no_noise) -> Iterator[Step]:
     """UniPC of order 2 with B(h) = expm1(h), x0 prediction, corrector from the second step on, last step of order 1.
 
     Zhao et al. 2023 (arXiv 2302.04867), algorithms 5 and 6, as Wan's scheduler sets it.
@@ -110,10 +126,10 @@ def unipc_correct(
 
 
 def sde_dpmpp_2m(
-    denoise: Denoiser, x: Tensor, sigmas: Sequence[float], draw: Callable[[], Tensor]
+    denoise: Denoiser, x: Tensor, sigmas: Sequence[float], noise: Noise = no_noise
 ) -> Iterator[Step]:
     """SDE-DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, section 4.3) as CogVideoX runs it, on the sphere
-    alpha^2 + noise^2 = 1; `draw` gives fresh noise of x's shape for every step but the last."""
+    alpha^2 + s^2 = 1; fresh noise is added in every step but the last."""
     previous: Tensor | None = None
     for i, (sigma, sigma_next) in enumerate(pairwise(sigmas)):
         denoised = denoise(x, sigma)
@@ -129,12 +145,20 @@ def sde_dpmpp_2m(
             x = (
                 (sigma_next / sigma) * math.exp(-h) * x
                 - (1.0 - sigma_next) * math.expm1(-2.0 * h) * estimate
-                + sigma_next * math.sqrt(-math.expm1(-2.0 * h)) * draw()
+                + sigma_next * math.sqrt(-math.expm1(-2.0 * h)) * noise()
             )
         previous = denoised
         yield Step(i, len(sigmas) - 1, x, denoised)
 
 
-SAMPLERS: dict[str, Sampler] = {"unipc": unipc, "euler": euler, "heun": heun, "dpmpp_2m": dpmpp_2m}
-#: Where each sampler's grid of Wan's own scheduler starts.
+#: `optimal` is Euler over a release's list of steps.
+SAMPLERS: dict[str, Sampler] = {
+    "unipc": unipc,
+    "euler": euler,
+    "heun": heun,
+    "dpmpp_2m": dpmpp_2m,
+    "sde_dpmpp_2m": sde_dpmpp_2m,
+    "optimal": euler,
+}
+#: Where a sampler's grid of Wan's own scheduler starts.
 GRID_START = {"unipc": 0.999, "euler": 1.0, "heun": 1.0, "dpmpp_2m": 1.0}

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from .grid import LatentGrid
@@ -105,7 +106,7 @@ class Canvas:
 
 
 @dataclass(frozen=True)
-class Hold:
+class LatentLock:
     """Latents kept fixed while sampling: `latent_BCTHW` where `keep_BCTHW` (0..1, one channel) is 1."""
 
     latent_BCTHW: Tensor
@@ -122,5 +123,18 @@ class Guide:
 
     latent_BCTHW: Tensor
     mask_BMTHW: Tensor
-    hold: Hold | None = None
+    lock: LatentLock | None = None
     report: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """What the transformer reads besides its guide: text_BLD with and without the prompt, and the first drawing's image tokens."""
+
+    text_BLD: Tensor
+    no_text_BLD: Tensor
+    image_BLD: Tensor | None = None
+
+    def to(self, device: torch.device) -> TextFeatures:
+        image = None if self.image_BLD is None else self.image_BLD.to(device)
+        return TextFeatures(self.text_BLD.to(device), self.no_text_BLD.to(device), image)

@@ -16,6 +16,16 @@ AttentionFunction = Callable[[Tensor, Tensor, Tensor, int], Tensor]
 Denoiser = Callable[[Tensor, float], Tensor]
 
 
+#: x_BCTHW, timestep_B (0..1000) -> the network's prediction, BCTHW.
+VelocityModel = Callable[[Tensor, Tensor], Tensor]
+
+
+class AttentionLayer(Protocol):
+    """A layer whose attention function can be exchanged."""
+
+    attention: AttentionFunction
+
+
 class TextEncoder(Protocol):
     def encode(self, prompts: Sequence[str]) -> Tensor:
         """text_BLD, one row of tokens per prompt."""

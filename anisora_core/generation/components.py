@@ -6,38 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..domain.protocols import ImageEncoder, TextEncoder
-from ..encoders.t5 import ByteTextEncoder
-from ..families.cogvideox.transformer import CogVideoXTransformer
-from ..families.cogvideox.vae import CogVideoXVAE
-from ..families.wan.transformer import WanTransformer
-from ..families.wan.vae import WanVAE
-
-Transformer = WanTransformer | CogVideoXTransformer
-VideoVAE = WanVAE | CogVideoXVAE
+from ..families import VideoTransformer, VideoVAE
 
 
 @dataclass(frozen=True)
 class Experts:
-    """Two transformers for one trajectory, brought into memory when their noise level comes, one at a time."""
+    """Two transformers for one trajectory, loaded when their noise level comes, one at a time."""
 
-    high: Callable[[], Transformer]
-    low: Callable[[], Transformer]
+    high: Callable[[], VideoTransformer]
+    low: Callable[[], VideoTransformer]
 
 
 @dataclass(frozen=True)
 class Components:
     """The networks of a release, in eval mode."""
 
-    transformer: Transformer | Experts
+    transformer: VideoTransformer | Experts
     vae: VideoVAE
     text_encoder: TextEncoder
     image_encoder: ImageEncoder | None = None
-
-
-@dataclass(frozen=True)
-class Mini(Components):
-    """Those of the model in the box."""
-
-    transformer: WanTransformer
-    vae: WanVAE
-    text_encoder: ByteTextEncoder

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from ..checkpoints.detect import CONFIG_KEY, identify
-from ..checkpoints.files import open_weights
-from ..checkpoints.load import MINI_DIR, load_mini_network, load_network
+from ..checkpoints.detect import CONFIG_KEY, identify, read_card
+from ..checkpoints.files import open_weights, shards_of
+from ..checkpoints.load import load_network, read_preview_decoder
 from ..checkpoints.load_encoders import load_image_encoder, load_text_encoder
+from ..domain.release import Part, Release
 from ..encoders.clip import ClipImageEncoder
-from ..encoders.t5 import V1_TEXT, WAN_TEXT, T5TextEncoder
-from ..families.cogvideox.transformer import CogVideoXTransformer
-from ..families.cogvideox.vae import CogVideoXVAE
-from ..families.wan.transformer import WanTransformer
-from ..families.wan.vae import WanVAE
+from ..encoders.t5 import T5TextEncoder
+from ..families import VideoTransformer, VideoVAE, family_of
+from ..layers.preview_decoder import PreviewDecoder
 from ..lora.read import is_lora
-from ..releases import MINI_NAME, RELEASES, Part, Release
-from .components import Components, Experts, Mini, Transformer, VideoVAE
+from ..releases import DEFAULT_RELEASE, RELEASES
+from .components import Components, Experts
 
 Files = Mapping[Part, Path]
+ASSETS = Path(__file__).parents[1] / "assets"
 
 
 def find_files(
@@ -31,11 +32,11 @@ def find_files(
 ) -> dict[Part, Path]:
     """What was named, found in `look_in(folder, name)`; and what was not named but is there as published.
 
-    ValueError for a name that is nowhere.
+    Of a release in one folder, that folder as its transformer. ValueError for a name that is nowhere.
     """
-    if release.name == MINI_NAME:
+    if release.folder:
         name = named.get("transformer", "")
-        folder = look_in("diffusion_models", name) if name else MINI_DIR
+        folder = look_in("diffusion_models", name) if name else ASSETS / release.folder
         if folder is None:
             raise ValueError(f"transformer: {name!r} is not in models/diffusion_models; check the name")
         return {"transformer": folder}
@@ -61,8 +62,8 @@ def load_release(
 ) -> Components:
     """Transformer and VAE go to `device`; encoders, used once a clip, stay where they are loaded: on the CPU.
 
-    Two experts are loaded when a clip needs them. For mini `files` may name another folder as
-    its transformer. ValueError for a part that is missing, or is of another release.
+    Two experts are loaded when a clip needs them. Of a release in one folder, `files` may name another one as its transformer.
+    ValueError for a part that is missing, or is of another release.
     """
     return Components(
         load_transformer(release, files, dtype, device),
@@ -72,10 +73,17 @@ def load_release(
     )
 
 
+def folder_of(release: Release, files: Files) -> Path:
+    """That of a release whose files lie together."""
+    return files.get("transformer", ASSETS / release.folder)
+
+
 def file_of(release: Release, files: Files, part: Part) -> Path:
     """ValueError saying where to get the part that is missing."""
-    if release.name == MINI_NAME:
-        return files.get("transformer", MINI_DIR)
+    if release.folder:
+        folder = folder_of(release, files)
+        read_card(folder)  # has the configurations that shapes alone do not tell
+        return folder / f"{part}.safetensors"
     if part not in files:
         wanted = next(file for file in release.files if file.part == part)
         raise ValueError(
@@ -89,107 +97,92 @@ def files_of_part(release: Release, files: Files, part: Part) -> list[Path]:
     """The files that it is read from, for those that have to know whether they are others now."""
     path = file_of(release, files, part)
     if not path.is_dir():
-        return [path]
+        return shards_of(path)
     own = sorted(path.glob(f"{part}*.safetensors"))
     return own or sorted(file for file in path.rglob("*") if file.is_file())
 
 
+def dtype_of(release: Release, part: Part, asked: torch.dtype) -> torch.dtype:
+    """Some parts are float32 whatever is asked for."""
+    return torch.float32 if part in release.float32_parts else asked
+
+
 def load_transformer(
     release: Release, files: Files, dtype: torch.dtype, device: torch.device, **constructor: Any
-) -> Transformer | Experts:
-    """Two experts come when they are called. `constructor`: operations and attention to build it of."""
+) -> VideoTransformer | Experts:
+    """Two experts are loaded when they are called. `constructor`: operations and attention to build it of."""
 
-    def bring(part: Part) -> Callable[[], Transformer]:
+    def load(part: Part) -> VideoTransformer:
         path = file_of(release, files, part)
-
-        def load() -> Transformer:
-            if release.name == MINI_NAME:
-                return load_mini_network(path, "transformer", dtype, **constructor).to(device)
-            network, _ = load_network(path, dtype, **constructor)
-            return checked(release, network, path).to(device)
-
-        return load
+        network, _ = load_network(path, dtype, **constructor)
+        return checked(release, network, path).to(device)
 
     if release.boundary is None:
-        return bring("transformer")()
-    return Experts(bring("high_noise"), bring("low_noise"))
+        return load("transformer")
+    for part in ("high_noise", "low_noise"):
+        file_of(release, files, part)  # a missing one is said before anything is loaded
+    return Experts(partial(load, "high_noise"), partial(load, "low_noise"))
 
 
 def releases_for(path: Path) -> list[str]:
-    """Releases that a transformer's file may be of, [] for what is none; their tensors do not tell them apart.
+    """Releases that a transformer's file may be of, [] for other files; their tensors do not tell them apart.
 
     Nothing is loaded. ValueError for a file that is damaged or unknown.
     """
     weights = open_weights(path)
-    if CONFIG_KEY in weights.metadata:
-        return [MINI_NAME]
     if is_lora(weights):
         return []
     found = identify(weights)
-    if found.family.network is None:
-        return []
     with torch.device("meta"):
-        network = found.family.network.build(found.config())
-    return published_for(network)
+        network = found.kind.network.build(found.config())
+    return fitting(network, is_ours=CONFIG_KEY in weights.metadata)
 
 
-def published_for(network: torch.nn.Module) -> list[str]:
-    return [row.name for row in RELEASES.values() if row.name != MINI_NAME and takes(row, network)]
-
-
-def checked(release: Release, network: torch.nn.Module, path: Path) -> Transformer:
-    """ValueError naming the releases that take such a network, when `release` does not."""
-    if isinstance(network, Transformer) and takes(release, network):
-        return network
-    fitting = published_for(network)
-    raise ValueError(
-        f"transformer {path.name} is not one of release {release.name}; "
-        f"pick {' or '.join(fitting) if fitting else 'a transformer file'}"
-    )
+def fitting(network: torch.nn.Module, *, is_ours: bool) -> list[str]:
+    """Names of the releases that take it. `is_ours`: its file states its own configuration, as those of this project do."""
+    rows = [row for row in RELEASES.values() if bool(row.folder) == is_ours]
+    return [row.name for row in rows if takes(row, network)]
 
 
 def takes(release: Release, network: torch.nn.Module) -> bool:
-    """A network of its family that reads noise, a guide and, Wan's, a mask: text-to-video models read noise only."""
-    if isinstance(network, WanTransformer):
-        config = network.config
-        reads = config.in_channels == 2 * config.out_channels + release.grid.frames_per_latent
-        return release.family == "wan" and reads and config.has_image_branch == release.has_clip_vision
-    if not isinstance(network, CogVideoXTransformer):
-        return False
-    return release.family == "cogvideox" and network.config.in_channels == 2 * network.config.out_channels
+    """A transformer of the release's family that reads what the release gives it."""
+    family = family_of(release)
+    return isinstance(network, family.transformer) and family.takes(release, network)
+
+
+def checked(release: Release, network: torch.nn.Module, path: Path) -> VideoTransformer:
+    """ValueError naming the releases that take such a network, when `release` does not."""
+    if isinstance(network, VideoTransformer) and takes(release, network):
+        return network
+    others = fitting(network, is_ours=False)
+    raise ValueError(
+        f"transformer {path.name} is not one of release {release.name}; "
+        f"pick {' or '.join(others) if others else 'a transformer file'}"
+    )
 
 
 def load_vae(
     release: Release, files: Files, dtype: torch.dtype, device: torch.device, **constructor: Any
 ) -> VideoVAE:
-    """Of the published releases float32, as the authors run it: keyframes keep their colours.
-
-    ValueError for another family's.
-    """
+    """ValueError for another family's."""
     path = file_of(release, files, "vae")
-    if release.name == MINI_NAME:
-        return load_mini_network(path, "vae", dtype, **constructor).to(device)
-    network, _ = load_network(path, torch.float32, **constructor)
-    kind = WanVAE if release.family == "wan" else CogVideoXVAE
-    if not isinstance(network, kind) or network.grid.pixels_per_latent != release.grid.pixels_per_latent:
-        raise ValueError(
-            f"vae {path.name} is not the VAE of release {release.name}; pick Wan 2.1's for Wan, V3.2 included, "
-            "and CogVideoX's for V1"
-        )
-    if isinstance(network, CogVideoXVAE) and release.decodes_whole:
-        network.config = replace(network.config, latents_per_run=None)
-    return network.to(device)
+    network, _ = load_network(path, dtype_of(release, "vae", dtype), **constructor)
+    family = family_of(release)
+    if (
+        not isinstance(network, family.vae)
+        or network.grid.pixels_per_latent != release.grid.pixels_per_latent
+    ):
+        raise ValueError(f"vae {path.name} is not the VAE of release {release.name}; pick {family.vae_name}")
+    return family.prepared_vae(network, release).to(device)
 
 
 def load_text(
     release: Release, files: Files, dtype: torch.dtype, tokenizer_folder: Path | None = None
 ) -> T5TextEncoder:
-    """On the CPU; mini's small one float32."""
+    """On the CPU."""
+    rules = None if release.folder else family_of(release).text_rules
     path = file_of(release, files, "text_encoder")
-    if release.name == MINI_NAME:
-        return load_mini_network(path, "text_encoder", torch.float32)
-    rules = WAN_TEXT if release.family == "wan" else V1_TEXT
-    return load_text_encoder(path, dtype, tokenizer_folder, rules)
+    return load_text_encoder(path, dtype_of(release, "text_encoder", dtype), tokenizer_folder, rules)
 
 
 def load_vision(release: Release, files: Files, dtype: torch.dtype) -> ClipImageEncoder | None:
@@ -199,10 +192,21 @@ def load_vision(release: Release, files: Files, dtype: torch.dtype) -> ClipImage
     return load_image_encoder(file_of(release, files, "image_encoder"), dtype)
 
 
-def load_mini(folder: Path = MINI_DIR, dtype: torch.dtype = torch.float32) -> Mini:
-    """All of them, as `dtype`; the small text encoder float32."""
-    return Mini(
-        load_mini_network(folder, "transformer", dtype),
-        load_mini_network(folder, "vae", dtype),
-        load_mini_network(folder, "text_encoder", torch.float32),
-    )
+def load_preview(release: Release, files: Files) -> PreviewDecoder | None:
+    """The tiny decoder for previews, of a release that has one."""
+    if not release.has_preview_decoder:
+        return None
+    return read_preview_decoder(file_of(release, files, "preview"))
+
+
+def latent_rgb(release: Release, files: Files) -> Tensor | None:
+    """[3, channels + 1], the linear map of latents to colours that the card of a release in one folder has."""
+    if not release.folder:
+        return None
+    return torch.tensor(read_card(folder_of(release, files))["latent_rgb"])
+
+
+def load_mini(folder: Path | None = None, dtype: torch.dtype = torch.float32) -> Components:
+    """The model in the pack, or one of another folder made by `anisora train mini`, on the CPU."""
+    files: Files = {} if folder is None else {"transformer": folder}
+    return load_release(RELEASES[DEFAULT_RELEASE], files, dtype, torch.device("cpu"))

@@ -11,12 +11,14 @@ from torch import Tensor
 from ..conditioning.guide import encode_guide
 from ..conditioning.prompt import compose_prompt
 from ..conditioning.timeline import flatten_alpha
-from ..domain.conditions import POSTERIOR_USES, MotionArea, PosteriorUse, Timeline
+from ..domain.conditions import POSTERIOR_USES, MotionArea, PosteriorUse, TextFeatures, Timeline
 from ..domain.protocols import Step
-from ..families.cogvideox.vae import CogVideoXVAE
-from ..releases import Guidance, Release
-from .components import Components, VideoVAE
-from .sampling import LoraUse, Words, sample, settings_of
+from ..domain.release import Guidance, Release
+from ..families import VideoVAE
+from ..lora.apply import LoraUse
+from .components import Components
+from .plan import plan_sampling
+from .sampling import sample
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Phase:
+class PipelineStage:
     """A new part of the work begins: text, guide, sample or decode."""
 
     name: str
@@ -64,12 +66,12 @@ class Notes:
     sentences: tuple[str, ...] = field(default=())
 
 
-Event = Phase | Notes | Step | Frames
+Event = PipelineStage | Notes | Step | Frames
 
 
 def make_clip(components: Components, release: Release, request: Request) -> Iterator[Event]:
     """Yield events while making the clip; the last ones are its frames. ValueError for what cannot be made."""
-    settings = settings_of(
+    plan = plan_sampling(
         release,
         steps=request.steps,
         sampler=request.sampler,
@@ -78,9 +80,9 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
         guidance=request.guidance,
         faster_cache=request.faster_cache,
     )
-    yield Phase("text")
-    words = encode_words(components, release, request)
-    yield Phase("guide")
+    yield PipelineStage("text")
+    features = encode_text(components, release, request)
+    yield PipelineStage("guide")
     guide = encode_guide(
         request.timeline,
         release.guide_rules,
@@ -88,19 +90,19 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
         motion_area=request.motion_area,
     )
     yield Notes((*guide.report, *(str(use.lora) for use in request.loras)))
-    yield Phase("sample")
+    yield PipelineStage("sample")
     latent = guide.latent_BCTHW
-    for step in sample(components.transformer, guide, words, settings, request.seed, request.loras):
+    for step in sample(components.transformer, guide, features, plan, request.seed, request.loras):
         yield step
         latent = step.x
-    yield Phase("decode")
+    yield PipelineStage("decode")
     start = 0
     for frames in decode_frames(components.vae, latent):
         yield Frames(frames, start)
         start += frames.shape[0]
 
 
-def encode_words(components: Components, release: Release, request: Request) -> Words:
+def encode_text(components: Components, release: Release, request: Request) -> TextFeatures:
     """The prompt with the release's tail, what stands against it, and the first listed drawing as upstream sees it."""
     score = release.motion_score if request.motion_score is None else request.motion_score
     prompt = compose_prompt(request.prompt, release.prompt_tail, score)
@@ -112,12 +114,14 @@ def encode_words(components: Components, release: Release, request: Request) -> 
         no_text = components.text_encoder.encode([negative])
     drawings = request.timeline.keyframes
     if not release.has_clip_vision or not drawings:
-        return Words(text, no_text)
+        return TextFeatures(text, no_text)
     if components.image_encoder is None:
         raise ValueError(
             f"release {release.name} looks at the first drawing through CLIP; load its image encoder"
         )
-    return Words(text, no_text, components.image_encoder.encode(flatten_alpha(drawings[0].image_HWC)[None]))
+    return TextFeatures(
+        text, no_text, components.image_encoder.encode(flatten_alpha(drawings[0].image_HWC)[None])
+    )
 
 
 def posterior_rng(request: Request) -> torch.Generator | None:
@@ -146,19 +150,11 @@ def vae_encoder(vae: VideoVAE, rng: torch.Generator | None = None) -> Callable[[
     return encode
 
 
-def run_length(vae: VideoVAE, wanted: int | None = None, num_latents: int = 1) -> int:
-    """Latents decoded at once of a clip of `num_latents`: what is wanted, or 4, for Wan.
-
-    CogVideoX's are its release's, since another number gives other pixels.
-    """
-    return vae.run_length(num_latents) if isinstance(vae, CogVideoXVAE) else wanted or 4
-
-
 def decode_frames(
     vae: VideoVAE, latent_BCTHW: Tensor, *, latents_per_chunk: int | None = None
 ) -> Iterator[Tensor]:
     """Normalised latents of one clip -> runs of frames_FHWC float 0..1 on the CPU."""
-    chunk = run_length(vae, latents_per_chunk, latent_BCTHW.shape[2])
+    chunk = vae.run_length(latent_BCTHW.shape[2], latents_per_chunk)
     with torch.inference_mode():
         raw = vae.denormalize(latent_BCTHW).to(next(vae.parameters()))
         for video in vae.decode_chunks(raw, latents_per_chunk=chunk):

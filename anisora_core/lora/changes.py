@@ -1,18 +1,15 @@
-"""Changes of a weight that LoRA files hold, merged into it or added while the network runs.
+"""Changes of a weight that LoRA files hold.
 
 Shapes: a weight is [out, in, ...]; factors are named as their papers do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 
 class Change(Protocol):
@@ -138,79 +135,3 @@ def fits(change: Change, shape: torch.Size) -> bool:
         return on_device(change, "meta").delta(torch.empty(shape, device="meta")).shape == shape
     except RuntimeError:
         return False
-
-
-#: Our parameter name -> the changes to it and their strengths.
-Changes = Mapping[str, Sequence[tuple[Change, float]]]
-
-
-def merge(model: nn.Module, changes: Changes) -> dict[str, Tensor]:
-    """Add changes to the weights in place -> the weights as they were, for `unmerge`."""
-    before = {name: model.get_parameter(name).detach().clone() for name in changes}
-    merge_for_good(model, changes)
-    return before
-
-
-def merge_for_good(model: nn.Module, changes: Changes) -> None:
-    """Add changes to the weights in place, for a model that is dropped with them."""
-    with torch.no_grad():
-        for name, parts in changes.items():
-            weight = model.get_parameter(name)
-            total = sum(
-                strength * on_device(change, weight.device).delta(weight) for change, strength in parts
-            )
-            weight.copy_((weight.float() + total).to(weight.dtype))
-
-
-def unmerge(model: nn.Module, before: Mapping[str, Tensor]) -> None:
-    """Put back what `merge` gave, bit for bit."""
-    with torch.no_grad():
-        for name, weight in before.items():
-            model.get_parameter(name).copy_(weight)
-
-
-@contextmanager
-def live(model: nn.Module, changes: Changes) -> Generator[None]:
-    """Add changes to the outputs of the layers while the block runs; weights are not touched.
-
-    Low ranks cost two small products each. What is no linear layer's weight is merged and put back.
-    """
-    hooked: dict[str, list[tuple[Change, float]]] = {}
-    rest: dict[str, Sequence[tuple[Change, float]]] = {}
-    for name, parts in changes.items():
-        path, _, leaf = name.rpartition(".")
-        if leaf == "weight" and isinstance(model.get_submodule(path), nn.Linear):
-            device = model.get_parameter(name).device
-            hooked[path] = [
-                # a whole difference is as large as what it changes, and waits where it is
-                (change if isinstance(change, Full) else on_device(change, device), strength)
-                for change, strength in parts
-            ]
-        else:
-            rest[name] = parts
-    before = merge(model, rest)
-    handles = [
-        model.get_submodule(path).register_forward_hook(_adding(parts)) for path, parts in hooked.items()
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-        unmerge(model, before)
-
-
-def _adding(parts: list[tuple[Change, float]]) -> Any:
-    def hook(module: nn.Linear, arguments: tuple[Any, ...], output: Tensor) -> Tensor:
-        x = arguments[0].float()
-        total = torch.zeros_like(output, dtype=torch.float32)
-        for change, strength in parts:
-            if isinstance(change, LowRank) and change.mid is None:
-                narrow = F.linear(x, change.down.to(x))
-                total += strength * change.scale * F.linear(narrow, change.up.to(x))
-            else:
-                weight = module.weight  # of a swapped block it is another tensor, elsewhere than at the start
-                total += strength * F.linear(x, on_device(change, weight.device).delta(weight).to(x))
-        return (output.float() + total).to(output.dtype)
-
-    return hook

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..domain.keymap import Leading, Parts, Table
+from ..domain.keymap import Leading, Parts
 from ..domain.weights import Weights
-from ..families.cogvideox.keymaps import COGVIDEOX_FROM_COMFY, COGVIDEOX_FROM_DIFFUSERS, COGVIDEOX_FROM_SAT
-from ..families.wan.keymaps import WAN_FROM_DIFFUSERS
+from ..families import Family, families
 from .changes import Change, Dora, Full, Hadamard, Kronecker, LowRank
 from .peft_config import alpha_of, read_adapter
 
@@ -38,12 +37,6 @@ _CONTAINERS = re.compile(
     r"|transformer_2\.|transformer\."
 )
 _EXPERTS = {"transformer_2.": "low", "transformer.": "high"}
-TABLES: dict[str, tuple[Table, ...]] = {
-    "Wan": (WAN_FROM_DIFFUSERS,),
-    "CogVideoX": (COGVIDEOX_FROM_DIFFUSERS, COGVIDEOX_FROM_SAT, COGVIDEOX_FROM_COMFY),
-}
-#: A release's family -> its name among LoRA files.
-FAMILIES = {"wan": "Wan", "cogvideox": "CogVideoX"}
 #: Beginnings of files for other models, for the error.
 _OTHERS = {
     r"lora_te\d?_|text_encoder": "a text encoder",
@@ -57,14 +50,14 @@ class Lora:
     """`changes`: our parameter name -> change, for the network or for one `expert` of two (high, low)."""
 
     source: Path
-    family: str
+    family: Family
     changes: dict[str, Change]
     by_expert: dict[str, dict[str, Change]] = field(default_factory=dict)
     unmatched: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         matched = len(self.changes) + sum(len(part) for part in self.by_expert.values())
-        return f"{self.source.name}: {matched} weights of {self.family} changed, {len(self.unmatched)} keys unknown"
+        return f"{self.source.name}: {matched} weights of {self.family.title} changed, {len(self.unmatched)} keys unknown"
 
 
 def normal(module: str) -> str:
@@ -72,11 +65,11 @@ def normal(module: str) -> str:
     return re.sub(r"[._]+", "_", module).strip("_")
 
 
-@lru_cache(maxsize=4)
-def modules_of(family: str) -> tuple[tuple[re.Pattern[str], str | Parts], ...]:
+@cache
+def modules_of(family: Family) -> tuple[tuple[re.Pattern[str], str | Parts], ...]:
     """Every name of a layer of the family that makers use -> our parameter's, or the parts of ours it fuses."""
     found: dict[str, str | Parts] = {}
-    for table in TABLES[family]:
+    for table in family.lora.tables:
         for theirs, ours in table.items():
             if isinstance(ours, Leading):
                 continue  # image encoders only
@@ -95,7 +88,7 @@ def _layer(name: str) -> str:
     return name.removesuffix(".{wb}")
 
 
-def resolve(module: str, family: str) -> tuple[str | Parts, str] | None:
+def resolve(module: str, family: Family) -> tuple[str | Parts, str] | None:
     """Our parameter (or parts) for a maker's layer, and the block's number."""
     while True:
         for pattern, ours in modules_of(family):
@@ -119,7 +112,7 @@ def lora_of(weights: Weights) -> Lora:
     """
     groups, unmatched = grouped(weights)
     best: Lora | None = None
-    for family in TABLES:
+    for family in families():
         lora = _of_family(weights, family, groups, unmatched)
         if best is None or len(lora.unmatched) < len(best.unmatched):
             best = lora
@@ -150,7 +143,7 @@ def grouped(weights: Weights) -> tuple[dict[str, dict[str, str]], list[str]]:
 
 
 def _of_family(
-    weights: Weights, family: str, groups: Mapping[str, Mapping[str, str]], rest: list[str]
+    weights: Weights, family: Family, groups: Mapping[str, Mapping[str, str]], rest: list[str]
 ) -> Lora:
     # diffusers writes LoRAs for one network, whichever, under `transformer.` too
     is_for_experts = any(module.startswith("transformer_2.") for module in groups)

@@ -10,26 +10,22 @@ import torch
 from torch import Tensor
 
 from ..domain.keymap import Table, theirs_of
-from ..families.cogvideox.keymaps import COGVIDEOX_FROM_COMFY, COGVIDEOX_FROM_DIFFUSERS, COGVIDEOX_FROM_SAT
-from ..families.wan.keymaps import WAN_FROM_DIFFUSERS
+from ..families import Family
 from .changes import Change, Dora, Full, Hadamard, Kronecker, LowRank, nearest
 from .peft_config import adapter_settings
 
-#: SAT puts its LoRA into the attention only.
-_SAT_ATTENTION = {theirs: ours for theirs, ours in COGVIDEOX_FROM_SAT.items() if ".attention." in theirs}
 _WORDS: dict[type, str] = {Dora: "a DoRA", Hadamard: "a LoHa", Kronecker: "a LoKr", Full: "a full difference"}
 
 
 @dataclass(frozen=True)
 class Form:
-    """`names`: family -> what stands before a layer's name, and the table of names (None: ours).
+    """What is the same for every family; their `LoraNames.forms` have the names.
 
-    `alpha`: when its key is written; without a key, what readers take it for ("rank", "one"), so that the factors
-    carry the rest of the scale. `magnitude`: DoRA's ending, if it has one. `is_rich`: holds LoHa, LoKr and full
-    differences too. `separator` joins names that would have dots.
+    `alpha`: when its key is written; without a key, what readers take it for ("rank", "one"), so that the factors carry the rest of
+    the scale. `magnitude`: DoRA's ending, if it has one. `is_rich`: holds LoHa, LoKr and full differences too. `separator` joins
+    names that would have dots.
     """
 
-    names: Mapping[str, tuple[str, Table | None]]
     down: str
     up: str
     alpha: Literal["written", "written unless rank", "rank", "one"]
@@ -40,7 +36,6 @@ class Form:
 
 FORMS: dict[str, Form] = {
     "comfyui": Form(
-        {"Wan": ("diffusion_model.", None), "CogVideoX": ("diffusion_model.", COGVIDEOX_FROM_COMFY)},
         down="lora_A.weight",
         up="lora_B.weight",
         alpha="written unless rank",
@@ -48,7 +43,6 @@ FORMS: dict[str, Form] = {
         is_rich=True,
     ),
     "kohya": Form(
-        {"Wan": ("lora_unet_", None), "CogVideoX": ("lora_unet__", COGVIDEOX_FROM_DIFFUSERS)},
         down="lora_down.weight",
         up="lora_up.weight",
         alpha="written",
@@ -57,24 +51,18 @@ FORMS: dict[str, Form] = {
         separator="_",
     ),
     "diffusers": Form(
-        {
-            "Wan": ("transformer.", WAN_FROM_DIFFUSERS),
-            "CogVideoX": ("transformer.", COGVIDEOX_FROM_DIFFUSERS),
-        },
         down="lora_A.weight",
         up="lora_B.weight",
         alpha="rank",
         magnitude="lora_magnitude_vector",
     ),
     "peft": Form(
-        {"Wan": ("base_model.model.", None), "CogVideoX": ("base_model.model.", COGVIDEOX_FROM_DIFFUSERS)},
         down="lora_A.weight",
         up="lora_B.weight",
         alpha="rank",
         magnitude="lora_magnitude_vector",
     ),
     "sat": Form(
-        {"CogVideoX": ("model.diffusion_model.", _SAT_ATTENTION)},
         down="matrix_A.{part}",
         up="matrix_B.{part}",
         alpha="one",
@@ -97,15 +85,16 @@ class Written:
     whole: float
 
 
-def write_changes(changes: Mapping[str, Change], family: str, to: str, rank: int | None) -> Written:
+def write_changes(changes: Mapping[str, Change], family: Family, to: str, rank: int | None) -> Written:
     """One network's changes in the form `to`; those it cannot hold as they are become low ranks of `rank`.
 
     ValueError names the first change for which there is no way.
     """
     form = FORMS[to]
-    if family not in form.names:
-        raise ValueError(f"--to {to}: a LoRA for {family} has no such form; use --to comfyui")
-    places = {name: _place(name, form, family, to) for name in changes}
+    if to not in family.lora.forms:
+        raise ValueError(f"--to {to}: a LoRA for {family.title} has no such form; use --to comfyui")
+    prefix, table = family.lora.forms[to]
+    places = {name: _place(name, form, table, to) for name in changes}
     for name, change in changes.items():
         _require_way(name, change, form, rank, to)
     tensors: dict[str, Tensor] = {}
@@ -119,16 +108,14 @@ def write_changes(changes: Mapping[str, Change], family: str, to: str, rank: int
         if isinstance(change, LowRank | Dora):
             low_ranks[layer] = change
         roles = _roles(change, form, is_bias=name.endswith(".bias"))
-        prefix = form.names[family][0]
         tensors |= {f"{prefix}{layer}.{ending.format(part=part)}": value for ending, value in roles.items()}
     settings = _settings(low_ranks, to) if to in ("diffusers", "peft") else {}
     lost, whole = (sum(column) for column in zip(*squares, strict=True)) if squares else (0.0, 0.0)
     return Written(tensors, settings, len(changes), len(squares), lost, whole)
 
 
-def _place(name: str, form: Form, family: str, to: str) -> tuple[str, int]:
+def _place(name: str, form: Form, table: Table | None, to: str) -> tuple[str, int]:
     """The form's name of the layer that our parameter is of, and which part of a fused layer it is."""
-    table = form.names[family][1]
     indices: tuple[int, ...] = ()
     if table is not None:
         try:

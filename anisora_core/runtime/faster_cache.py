@@ -8,22 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ..diffusion.prediction import VelocityModel
-from ..domain.protocols import AttentionFunction
+from ..domain.protocols import AttentionFunction, AttentionLayer, VelocityModel
 
 FIRST_SKIP = 18
 FULL_EVERY = 5
 LOW_UNTIL, HIGH_FROM, GROWTH = 40, 30, 1.1
 ATTENTION_EVERY, SLOPE = 3, 0.3
-
-
-class AttentionLayer(Protocol):
-    attention: AttentionFunction
 
 
 class FasterCache:

@@ -13,8 +13,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from ..checkpoints.detect import CONFIG_KEY
-from ..checkpoints.load import CARD
+from ..checkpoints.detect import CARD, CONFIG_KEY
 from ..checkpoints.renamed import held
 from ..checkpoints.save import shards_for
 from ..domain.atomic import write_beside

@@ -19,9 +19,9 @@ from ..conditioning.masks import pack_mask
 from ..conditioning.prompt import compose_prompt
 from ..data.cartoons import make_shot, render
 from ..domain.atomic import write_beside
-from ..encoders.t5 import ByteTextEncoder
+from ..domain.release import Release
+from ..encoders.byte_t5 import ByteTextEncoder
 from ..families.wan.vae import WanVAE
-from ..releases import Release
 from .autoencoder import Size, to_video
 from .conditions import ConditionMix, random_canvas
 

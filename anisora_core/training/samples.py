@@ -12,11 +12,11 @@ import torch
 
 from ..data.cartoons import CartoonClip, make_shot, render
 from ..domain.conditions import Keyframe, Timeline
+from ..domain.release import Release
 from ..families.wan.vae import WanVAE
 from ..generation.components import Components
 from ..generation.pipeline import Frames, Request, make_clip
 from ..media.clips import contact_sheet, to_bytes, to_floats
-from ..releases import Release
 from .autoencoder import to_video
 
 _SEED = 900_000

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..diffusion.prediction import Flow
 from ..diffusion.schedules import shift_sigma
-from ..encoders.t5 import ByteTextEncoder
+from ..encoders.byte_t5 import ByteTextEncoder
 from ..families.wan.transformer import WanTransformer
 
 

@@ -18,10 +18,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...anisora_core.domain.atomic import write_beside
+from ...anisora_core.domain.release import Release
 from ...anisora_core.generation.loading import Files
-from ...anisora_core.generation.sampling import LoraUse, Settings
+from ...anisora_core.generation.plan import SamplingPlan
+from ...anisora_core.lora.apply import LoraUse
 from ...anisora_core.media.images import read_image
-from ...anisora_core.releases import Release
 from .loaded import Loaded
 from .masks import to_concat_mask, to_noise_mask
 
@@ -108,11 +109,11 @@ def sample(
     positive: Conditioning,
     negative: Conditioning,
     latent: dict[str, Any],
-    settings: Settings,
+    plan: SamplingPlan,
     seed: int,
 ) -> Tensor:
     """Noise to raw latents, with the host's bar and preview; the user's interrupt ends it."""
-    return _networks().sample(model, low_noise_model, positive, negative, latent, settings, seed)
+    return _networks().sample(model, low_noise_model, positive, negative, latent, plan, seed)
 
 
 def with_lora(model: Any, use: LoraUse, expert: str = "") -> Any:

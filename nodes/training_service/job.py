@@ -19,8 +19,8 @@ from typing import IO, cast
 import torch
 
 from ...anisora_core.domain.atomic import write_beside
+from ...anisora_core.domain.release import Part
 from ...anisora_core.generation.loading import Files
-from ...anisora_core.releases import Part
 from ...anisora_core.training.lora.events import Event, Stepped, from_json, to_json
 from ...anisora_core.training.lora.recipe import Recipe, recipe_from
 from ...anisora_core.training.lora.stages import Place, files_made, is_done, stages_of

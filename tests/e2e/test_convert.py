@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
+from comfyui_anisora.anisora_core.generation.loading import ASSETS
 from comfyui_anisora.cli import main
 from safetensors.torch import load_file, save_file
 
-MINI = MINI_DIR / "transformer.safetensors"
+MINI = ASSETS / "mini" / "transformer.safetensors"
 
 
 def converted(capsys, *arguments):
@@ -64,7 +64,13 @@ def test_bad_input_is_one_clear_line(tmp_path, capsys):
             "use official, comfyui, diffusers",
         ),
         "mini's encoder": (
-            [MINI_DIR / "text_encoder.safetensors", "--to", "official", "--out", tmp_path / "x.safetensors"],
+            [
+                ASSETS / "mini" / "text_encoder.safetensors",
+                "--to",
+                "official",
+                "--out",
+                tmp_path / "x.safetensors",
+            ],
             "pick a transformer, a VAE, an encoder or a LoRA file",
         ),
         "another suffix": ([MINI, "--to", "diffusers", "--out", tmp_path / "x.pt"], "ends in .safetensors"),

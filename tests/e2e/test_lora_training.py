@@ -15,8 +15,7 @@ import torch
 from comfyui_anisora.anisora_core.checkpoints.convert import convert
 from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG
-from comfyui_anisora.anisora_core.generation.sampling import LoraUse, changes_to
-from comfyui_anisora.anisora_core.lora.changes import live
+from comfyui_anisora.anisora_core.lora.apply import LoraUse, changes_to, live
 from comfyui_anisora.anisora_core.lora.trainable import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
@@ -175,7 +174,7 @@ def test_diffusers_reads_what_was_trained(trained, tmp_path):
     with torch.no_grad():
         assert torch.allclose(theirs(*x, return_dict=False)[0], out, atol=1e-4)
     convert(path, "diffusers", tmp_path / "theirs.safetensors")
-    assert read_lora(tmp_path / "theirs.safetensors").family == "Wan"
+    assert read_lora(tmp_path / "theirs.safetensors").family.title == "Wan"
 
 
 def test_musubi_reads_what_was_trained(trained, monkeypatch):

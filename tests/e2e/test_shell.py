@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
+from comfyui_anisora.anisora_core.generation.loading import ASSETS
 from comfyui_anisora.cli import main
 from PIL import Image
 
@@ -57,7 +57,7 @@ def test_same_seed_same_clip_and_all_else_differs(tmp_path):
 
 def truncated(folder: Path) -> Path:
     copy = folder / "mini"
-    shutil.copytree(MINI_DIR, copy)
+    shutil.copytree(ASSETS / "mini", copy)
     file = copy / "transformer.safetensors"
     file.write_bytes(file.read_bytes()[:1000])
     return copy
@@ -142,7 +142,7 @@ def test_training_gets_its_own_options(capsys):
 
 
 def test_inspect_names_the_family(capsys):
-    assert main(["inspect", str(MINI_DIR / "transformer.safetensors"), "--json"]) == 0
+    assert main(["inspect", str(ASSETS / "mini" / "transformer.safetensors"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["family"] == "Wan transformer"
 
 

@@ -13,16 +13,8 @@ from comfyui_anisora.anisora_core.evaluation.fidelity import error
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.generation.pipeline import Frames
-from comfyui_anisora.anisora_core.lora.changes import (
-    Change,
-    Dora,
-    Full,
-    Hadamard,
-    Kronecker,
-    LowRank,
-    live,
-    merge_for_good,
-)
+from comfyui_anisora.anisora_core.lora.apply import live, merge_for_good
+from comfyui_anisora.anisora_core.lora.changes import Change, Dora, Full, Hadamard, Kronecker, LowRank
 from comfyui_anisora.anisora_core.training.lora.events import Stepped
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place

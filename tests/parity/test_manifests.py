@@ -62,11 +62,11 @@ def test_a_published_network_fits_by_every_name_and_shape_both_ways(name):
     found = identify(Weights(Path(name), entries))
     assert found.config() == config
     with torch.device("meta"):
-        model = found.family.network.build(found.config())
-    fits = fit(model, found.weights, found.family.table)
+        model = found.kind.network.build(found.config())
+    fits = fit(model, found.weights, found.kind.table)
     assert fits.is_whole
     ours = dict(model.named_parameters())
     assert fits.matched == len(ours)
-    theirs = to_theirs(ours, found.family.table) if found.family.table is not None else ours
+    theirs = to_theirs(ours, found.kind.table) if found.kind.table is not None else ours
     written = {found.prefix + key: list(value.shape) for key, value in theirs.items()}
     assert written == {k: shape for k, shape in manifest.items() if not any(part in k for part in beside)}

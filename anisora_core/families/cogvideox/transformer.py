@@ -17,6 +17,7 @@ from ...layers.causal3d import per_frame
 from ...layers.embeddings import sinusoid
 from ...layers.modulation import modulate
 from ...layers.rope import rotary_table, rotate
+from ..interface import VideoTransformer
 from .config import CogVideoXConfig
 
 Rotary = tuple[Tensor, Tensor]
@@ -97,7 +98,7 @@ def unpatchify(tokens_BLP: Tensor, grid: tuple[int, int, int], patch: int) -> Te
     return x.permute(0, 4, 1, 2, 5, 3, 6).flatten(5, 6).flatten(3, 4)
 
 
-class CogVideoXTransformer(nn.Module):
+class CogVideoXTransformer(VideoTransformer):
     def __init__(
         self,
         config: CogVideoXConfig,
@@ -127,21 +128,26 @@ class CogVideoXTransformer(nn.Module):
         """What inputs must come in; noise levels and sampler state stay float32 outside."""
         return self.patch_embedding.weight.dtype
 
-    def forward(self, x_BCTHW: Tensor, timestep_B: Tensor, text_BSD: Tensor) -> Tensor:
-        """timestep 0..999; text shorter than text_len is zero-padded. Odd H and W are padded and cropped back."""
+    def forward(
+        self, x_BCTHW: Tensor, timestep: Tensor, text_BLD: Tensor, image_BLD: Tensor | None = None
+    ) -> Tensor:
+        """timestep 0..999; text shorter than text_len is zero-padded. Odd H and W are padded and cropped back.
+
+        It does not look at pictures: image features are left aside.
+        """
         height, width = x_BCTHW.shape[3:]
         patch = self.config.patch_size
         x_BCTHW = F.pad(x_BCTHW, (0, -width % patch, 0, -height % patch, 0, 0), mode="replicate")
         tokens = per_frame(self.patch_embedding, x_BCTHW)
         t, h, w = tokens.shape[2:]
         video = tokens.flatten(2).transpose(1, 2)
-        missing = self.config.text_len - text_BSD.shape[1]
-        text = self.text_embedding(F.pad(text_BSD.to(video.dtype), (0, 0, 0, max(0, missing))))
+        missing = self.config.text_len - text_BLD.shape[1]
+        text = self.text_embedding(F.pad(text_BLD.to(video.dtype), (0, 0, 0, max(0, missing))))
         if self.config.learned_positions == text.shape[1] + video.shape[1]:
             text_positions, positions = self.positions.split([text.shape[1], video.shape[1]], dim=1)
             text, video = text + text_positions.to(text), video + positions.to(video)
 
-        time_B1E = self.time_embedding(sinusoid(timestep_B[:, None], self.config.dim).to(video.dtype))
+        time_B1E = self.time_embedding(sinusoid(timestep[:, None], self.config.dim).to(video.dtype))
         axes, theta = self.config.rope_axis_dims, self.config.rope_theta
         rotary = rotary_table((t, h, w), axes, theta, video.device)
         for block in self.blocks:

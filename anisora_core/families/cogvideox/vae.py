@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ...domain.protocols import Ops
 from ...layers.causal3d import Past, causal_conv, per_frame
 from ...layers.posterior import Posterior
+from ..interface import VideoVAE
 from .config import CogVideoXVAEConfig
 
 
@@ -198,7 +199,9 @@ class Decoder(nn.Module):
         return x, tuple(kept)
 
 
-class CogVideoXVAE(nn.Module):
+class CogVideoXVAE(VideoVAE):
+    any_run_length = False
+
     def __init__(self, config: CogVideoXVAEConfig, *, ops: Ops = nn) -> None:  # type: ignore[assignment]
         super().__init__()
         self.config, self.grid = config, config.grid
@@ -210,8 +213,9 @@ class CogVideoXVAE(nn.Module):
         self.grid.latent_frames(video_BCFHW.shape[2])
         return Posterior(*self.encoder(video_BCFHW).chunk(2, dim=1))
 
-    def run_length(self, num_latents: int) -> int:
-        """Latents decoded at once after the first, of a clip of so many: 2 as V1's authors have it, or all but the first."""
+    def run_length(self, num_latents: int, wanted: int | None = None) -> int:
+        """Latents decoded at once after the first: 2 as V1's authors have it, or all but the first; never what is wanted, since
+        another number gives other pixels."""
         return self.config.latents_per_run or max(2, (num_latents - 1) // 2 * 2)
 
     def decode_chunks(

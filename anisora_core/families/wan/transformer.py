@@ -15,6 +15,7 @@ from ...layers.attention import torch_attention
 from ...layers.embeddings import sinusoid
 from ...layers.modulation import modulate
 from ...layers.rope import rotary_table, rotate
+from ..interface import VideoTransformer
 from .config import WanConfig
 
 Rotary = tuple[Tensor, Tensor]
@@ -119,7 +120,7 @@ def unpatchify(tokens_BLP: Tensor, grid: tuple[int, int, int], patch: tuple[int,
     return x.permute(0, 7, 1, 4, 2, 5, 3, 6).flatten(6, 7).flatten(4, 5).flatten(2, 3)
 
 
-class WanTransformer(nn.Module):
+class WanTransformer(VideoTransformer):
     def __init__(
         self,
         config: WanConfig,
@@ -148,6 +149,10 @@ class WanTransformer(nn.Module):
     def dtype(self) -> torch.dtype:
         """What inputs must come in; noise levels and sampler state stay float32 outside."""
         return self.patch_embedding.weight.dtype
+
+    @property
+    def image_dim(self) -> int:
+        return self.config.image_dim
 
     def forward(
         self, x_BCTHW: Tensor, timestep: Tensor, text_BLD: Tensor, image_BLD: Tensor | None = None

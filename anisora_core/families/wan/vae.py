@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from ...domain.protocols import Ops
 from ...layers.causal3d import DirectConv3d, Past, causal_conv, per_frame, run
 from ...layers.posterior import Posterior
+from ..interface import VideoVAE
 from .config import WanVAEConfig
 
 
@@ -286,8 +288,10 @@ def shuffle(video: Tensor, front: int) -> Tensor:
     return video.permute(0, 1, 4, 5, 3, 6, 2).flatten(5, 6).flatten(3, 4)
 
 
-class WanVAE(nn.Module):
+class WanVAE(VideoVAE):
     """video_BCFHW in -1..1 <-> latent_BCTHW; frames F = 1 + 4 (T - 1) for every published configuration."""
+
+    streaming = MappingProxyType({"latents_per_chunk": 1})
 
     def __init__(self, config: WanVAEConfig, *, ops: Ops = nn) -> None:  # type: ignore[assignment]
         super().__init__()
@@ -313,6 +317,9 @@ class WanVAE(nn.Module):
             start = end
         mean, logvar = torch.cat(moments, dim=2).chunk(2, dim=1)
         return Posterior(mean, logvar)
+
+    def run_length(self, num_latents: int, wanted: int | None = None) -> int:
+        return wanted or 4
 
     def decode_chunks(self, latent_BCTHW: Tensor, *, latents_per_chunk: int = 1) -> Iterator[Tensor]:
         """Yield video_BCFHW chunk by chunk (1 frame, then 4 per latent), not clamped, from raw latents."""

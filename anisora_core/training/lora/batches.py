@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from ...conditioning.prompt import compose_prompt
 from ...data.captions import compose_caption, without_trigger
-from ...releases import Release
+from ...domain.release import Release
 from .examples import Example, ExampleCache, TextCache, Told
 
 

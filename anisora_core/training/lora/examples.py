@@ -25,9 +25,9 @@ from ...data.pseudo_clips import ENLARGED, pseudo_clip
 from ...data.training_folder import Item
 from ...domain.atomic import write_beside
 from ...domain.conditions import Timeline
+from ...domain.release import Release
 from ...media.clips import to_floats
 from ...media.pictures import fit, frames_within, read_frames, read_picture
-from ...releases import Release
 from ..autoencoder import to_video
 from ..conditions import ConditionMix, random_keyframes
 from .areas import Foreground, area_example, area_of, moving

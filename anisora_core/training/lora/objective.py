@@ -12,13 +12,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ...diffusion.prediction import Flow
-from ...diffusion.schedules import TRAINED_STEPS, cogvideox_alphas, shift_sigma, zero_terminal_snr
+from ...diffusion.schedules import TRAINED_STEPS, shift_sigma
 from ...domain.conditions import Guide
-from ...generation.components import Transformer
-from ...generation.sampling import guided_model
+from ...domain.release import Release
+from ...families import VideoTransformer, family_of
+from ...generation.sampling import conditioned
 from ...lora.trainable import Adapters
-from ...releases import Release
 
 Timesteps = Literal["uniform", "logit_normal", "shift", "sampler"]
 TIMESTEPS: tuple[Timesteps, ...] = ("uniform", "logit_normal", "shift", "sampler")
@@ -77,7 +76,7 @@ class LoraObjective:
     mask says given, as in mini's own training.
     """
 
-    network: Transformer
+    network: VideoTransformer
     release: Release
     levels: NoiseLevels
     given_weight: float = 2.0
@@ -91,9 +90,10 @@ class LoraObjective:
         x0 = batch["latent"]
         keys = [int(key) for key in batch["key"]]
         noise = torch.stack([keyed_noise(key, x0.shape[1:]) for key in keys]).to(x0)
-        x, timestep_B, target = self.point(x0, noise, batch["level"])
+        predicted = family_of(self.release).prediction(self.release, TRAINED_STEPS)
+        x, timestep_B, target = predicted.training_point(x0, noise, batch["level"], self.levels)
         guide = Guide(batch["guide"], batch["mask"])
-        predict = partial(guided_model, self.network, guide, image_BLD=batch.get("image"))
+        predict = partial(conditioned, self.network, guide, image_BLD=batch.get("image"))
         if "plain" in batch:
             with torch.no_grad(), adapters.off():
                 target = predict(batch["plain"])(x, timestep_B).float()
@@ -104,21 +104,6 @@ class LoraObjective:
         if "plain" in batch:
             error = self.prior_weight * error
         return error, {"level": float(batch["level"].mean())}
-
-    def point(self, x0: Tensor, noise: Tensor, level_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(what the network sees, timestep_B, what it should say) at evenly drawn levels 0..1."""
-        shape = (-1, 1, 1, 1, 1)
-        if self.release.family == "cogvideox":
-            table = torch.tensor(zero_terminal_snr(cogvideox_alphas()), device=x0.device)
-            step_B = (level_B * TRAINED_STEPS).long().clamp(0, TRAINED_STEPS - 1)
-            alpha = table[step_B].view(shape)
-            sigma = (1.0 - alpha * alpha).sqrt()
-            return alpha * x0 + sigma * noise, step_B.float(), alpha * noise - sigma * x0
-        flow = Flow(self.release.truncate_timestep)
-        sigmas = [self.levels(float(level)) for level in level_B]
-        sigma_B = torch.tensor(sigmas, device=x0.device)
-        timestep_B = torch.tensor([flow.timestep(sigma) for sigma in sigmas], device=x0.device)
-        return flow.add_noise(x0, noise, sigma_B.view(shape)), timestep_B, flow.target(x0, noise)
 
 
 def share_given(mask_BMTHW: Tensor) -> Tensor:

@@ -23,24 +23,22 @@ from safetensors.torch import load, save
 
 from ...data.training_folder import TrainingFolder
 from ...domain.atomic import write_beside
+from ...domain.release import Release
+from ...families import family_of
 from ...lora.changes import Change
-from ...lora.read import FAMILIES
 from ...lora.write import write_changes
-from ...releases import Release
 from .recipe import Recipe
 
-#: kohya's names: ComfyUI, diffusers and musubi-tuner read them as they are.
-_FORMS = {"wan": "kohya", "cogvideox": "comfyui"}
 #: Of a LoRA's metadata: the recipe that made it, as JSON.
 RECIPE_KEY = "anisora.recipe"
-_ARCHITECTURES = {"wan": "wan-2.1-i2v/lora", "cogvideox": "cogvideox-5b-i2v/lora"}
 
 
 def save_lora(
     path: Path, changes: Mapping[str, Change], release: Release, metadata: Mapping[str, str]
 ) -> None:
     """In names that every tool reads; whole or not at all."""
-    written = write_changes(changes, FAMILIES[release.family], _FORMS[release.family], None)
+    family = family_of(release)
+    written = write_changes(changes, family, family.lora.trained_as, None)
     tensors = {name: value.contiguous() for name, value in written.tensors.items()}
     digest = hashlib.sha256(b"".join(value.numpy().tobytes() for _, value in sorted(tensors.items())))
     with write_beside(path) as part:
@@ -71,13 +69,13 @@ def metadata_of(
         "ss_timestep_sampling": recipe.timesteps,
         "ss_tag_frequency": json.dumps({folder.root.name: dict(tags.most_common(200))}, ensure_ascii=False),
         "modelspec.sai_model_spec": "1.0.0",
-        "modelspec.architecture": _ARCHITECTURES[release.family],
+        "modelspec.architecture": family_of(release).lora.architecture,
         "modelspec.implementation": "ComfyUI-AniSora",
         "modelspec.title": recipe.name,
         "modelspec.trigger_phrase": recipe.trigger,
         "modelspec.resolution": f"{side}x{side}",
         "modelspec.date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "modelspec.prediction_type": "v" if release.family == "cogvideox" else "flow",
+        "modelspec.prediction_type": family_of(release).prediction(release, 1).name,
         RECIPE_KEY: json.dumps(asdict(recipe), ensure_ascii=False),
     }
     if thumbnail_HWC is not None:

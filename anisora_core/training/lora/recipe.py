@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ...domain.atomic import write_beside
-from ...generation.sampling import Settings as Sampling
-from ...generation.sampling import settings_of
+from ...domain.release import Release
+from ...generation.plan import SamplingPlan as Sampling
+from ...generation.plan import plan_sampling
 from ...lora.trainable import BLOCK_LINEARS, AdapterSettings
-from ...releases import MINI_NAME, Release, find_release
+from ...releases import DEFAULT_RELEASE, find_release
 from ..loop import Settings
 from ..optimizers import LORA_OPTIMIZERS
 from .batches import Shares
@@ -38,7 +39,7 @@ class Recipe:
 
     images: str = option("", "Folder of drawings, and clips if there are any, with captions beside them.")
     name: str = option("my_style", "Name of the LoRA.")
-    release: str = option(MINI_NAME, "What it is for.")
+    release: str = option(DEFAULT_RELEASE, "What it is for.")
     trigger: str = option("", "Words that call the style; they go before every caption.")
     task: str = option(
         "style",
@@ -243,13 +244,13 @@ class Recipe:
 
     def levels(self, low: float = 0.0, high: float = 1.0) -> NoiseLevels:
         shift = self.shift or self.model.shift
-        sigmas = sorted(settings_of(self.model, shift=shift).sigmas)
+        sigmas = sorted(plan_sampling(self.model, shift=shift).sigmas)
         return NoiseLevels(self.timesteps, shift, low, high, sigmas)  # type: ignore[arg-type]
 
     @property
     def sampling(self) -> Sampling:
         """Of the samples."""
-        return settings_of(self.model, cfg_scale=self.sample_cfg or None)
+        return plan_sampling(self.model, cfg_scale=self.sample_cfg or None)
 
     def prompts(self) -> list[str]:
         return [line.strip() for line in self.sample_prompts.splitlines() if line.strip()]

@@ -11,13 +11,16 @@ import torch
 
 from ...conditioning.guide import Encoder, encode_guide
 from ...conditioning.prompt import compose_prompt
-from ...domain.conditions import Guide, Keyframe, Timeline
+from ...domain.conditions import Guide, Keyframe, TextFeatures, Timeline
+from ...domain.release import Release
 from ...evaluation.motion import motion_amount
-from ...generation.components import Experts, Transformer, VideoVAE
+from ...families import VideoTransformer, VideoVAE
+from ...generation.components import Experts
 from ...generation.pipeline import decode_frames
-from ...generation.sampling import LoraUse, Settings, Words, sample
+from ...generation.plan import SamplingPlan
+from ...generation.sampling import sample
+from ...lora.apply import LoraUse
 from ...media.clips import contact_sheet, to_bytes, write_webp
-from ...releases import Release
 from .recipe import Recipe
 
 #: Outside, samples have lost motion, or shake.
@@ -56,10 +59,10 @@ def shots_of(wishes: Sequence[Wish], recipe: Recipe, encode: Encoder, see: Encod
 
 
 def make_samples(
-    transformer: Transformer | Experts,
+    transformer: VideoTransformer | Experts,
     vae: VideoVAE,
     release: Release,
-    settings: Settings,
+    settings: SamplingPlan,
     shots: Sequence[Shot],
     text_of: Callable[[str], torch.Tensor],
     should_stop: Callable[[], bool],
@@ -74,7 +77,7 @@ def make_samples(
         guide = Guide(shot.guide.latent_BCTHW.to(device), shot.guide.mask_BMTHW.to(device))
         latent = guide.latent_BCTHW
         for step in sample(
-            transformer, guide, Words(text, no_text, shot.image_BLD), settings, shot.seed, loras
+            transformer, guide, TextFeatures(text, no_text, shot.image_BLD), settings, shot.seed, loras
         ):
             latent = step.x
             if should_stop():

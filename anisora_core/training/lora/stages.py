@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
+from ...domain.release import Part
 from ...generation.loading import Files
-from ...releases import Part
 from ..loop import saved_step
 from .recipe import Recipe
 

@@ -14,20 +14,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...checkpoints.load import CARD, read_lora
+from ...checkpoints.detect import CARD
+from ...checkpoints.load import read_lora
 from ...data.captions import compose_caption
 from ...data.training_folder import TrainingFolder, read_training_folder
-from ...generation.components import Experts, Transformer
+from ...domain.release import Part
+from ...families import VideoTransformer, family_of
+from ...generation.components import Experts
 from ...generation.loading import files_of_part, load_text, load_transformer, load_vae, load_vision
 from ...generation.pipeline import vae_encoder
-from ...generation.sampling import LoraUse, changes_to
 from ...layers.attention import explicit_attention
-from ...lora.changes import Change, live
-from ...lora.read import FAMILIES, Lora
+from ...lora.apply import LoraUse, changes_to, live
+from ...lora.changes import Change
+from ...lora.read import Lora
 from ...lora.trainable import Adapters, acting
 from ...media.clips import to_floats
 from ...media.pictures import fit, read_frames
-from ...releases import Part
 from ...runtime.frozen import Swap, checkpointed, to_scaled_fp8
 from ..loop import Report, agreed, processes, saved_step, train
 from .areas import detector, moving
@@ -254,7 +256,7 @@ class Run:
             self.should_stop,
         )
         self.base = self.base or make()
-        styled = make((LoraUse(Lora(Path("sample"), FAMILIES[release.family], changes)),))
+        styled = make((LoraUse(Lora(Path("sample"), family_of(release), changes)),))
         if self.base and styled:
             self.thumbnail = thumbnail_of(styled)
             yield from compared(self.base, styled, self.folder, step, self.recipe)
@@ -305,12 +307,12 @@ def sample_experts(
     stages = stages_of(recipe)
     changes = {stage.part: read_lora(path).changes for stage, path in zip(stages, paths, strict=True)}
 
-    def bring(part: Part, is_styled: bool) -> Transformer:
+    def bring(part: Part, is_styled: bool) -> VideoTransformer:
         acts.close()  # lets go of the other one,
         gc.collect()  # whose blocks hold themselves when they are swapped or computed twice
         network = frozen(recipe, place, part)
         if is_styled and part in changes:
-            use = LoraUse(Lora(Path("sample"), FAMILIES[release.family], changes[part]))
+            use = LoraUse(Lora(Path("sample"), family_of(release), changes[part]))
             acts.enter_context(live(network, changes_to(network, [use])))
         return network
 
@@ -328,7 +330,7 @@ def sample_experts(
             add_thumbnail(path, thumbnail_of(styled))
 
 
-def frozen(recipe: Recipe, place: Place, part: Part) -> Transformer:
+def frozen(recipe: Recipe, place: Place, part: Part) -> VideoTransformer:
     """The network to train beside, on its device but for what is swapped."""
     # on a CPU torch's fused attention is slow to go back through
     more = {"attention": explicit_attention} if place.device.type == "cpu" else {}

@@ -15,21 +15,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 
-from ...checkpoints.load import MINI_DIR
 from ...data.cartoons import caption_words
-from ...encoders.t5 import ByteTextEncoder, TextConfig, init_byte_positions
+from ...encoders.byte_t5 import ByteTextEncoder, TextConfig, init_byte_positions
 from ...families.wan.config import MINI, MINI_VAE, WanConfig, WanVAEConfig
 from ...families.wan.init import init_transformer_zero_gates, init_vae_frames_first
 from ...families.wan.transformer import WanTransformer
 from ...families.wan.vae import WanVAE
-from ...generation.components import Mini
+from ...generation.components import Components
 from ...generation.loading import load_mini
 from ...generation.pipeline import vae_encoder
 from ...layers.attention import explicit_attention, torch_attention
-from ...releases import MINI_NAME, RELEASES
+from ...releases import DEFAULT_RELEASE, RELEASES
 from ..autoencoder import (
     CartoonBatches,
     Reconstruction,
@@ -242,7 +242,7 @@ def trained_vae(job: Job) -> WanVAE:
     A warm run that trained none keeps the shipped one, so that the shipped transformer's latents stay what they were.
     """
     if not job.recipe.own_vae or (job.warm and not is_trained(job, "vae-clips")):
-        vae = load_mini().vae.to(job.device)
+        vae = cast(WanVAE, load_mini().vae).to(job.device)
     else:
         vae = WanVAE(job.recipe.vae)
         load_average(vae, job.run_dir / "vae-clips")
@@ -269,7 +269,7 @@ def cache_latents(job: Job) -> Iterator[Report]:
     for bucket in (*weak, *strong) or (*recipe.weak_buckets, *recipe.strong_buckets):
         count = max(1, round(recipe.cached_clips * bucket.share))
         conditions = recipe.conditions_per_clip if bucket.num_frames > 1 else 1
-        clips = RenderedClips(bucket, conditions, recipe.mix, recipe.seed, RELEASES[MINI_NAME])
+        clips = RenderedClips(bucket, conditions, recipe.mix, recipe.seed, RELEASES[DEFAULT_RELEASE])
         since = time.monotonic()
         for done in encode_bucket(vae, text_encoder, clips, count, job.run_dir / "latents"):
             yield Report(done, count, 0.0, (time.monotonic() - since) / done, {})
@@ -300,8 +300,8 @@ def train_transformer(job: Job, *, strong: bool) -> Iterator[Report]:
     objective = FlowMatching(ids[0], mask[0], metric)
     yield from train(model, data, objective, settings, folder, job.device, job.should_stop)
     with mixed_precision(job.device):
-        made_by = Mini(model.transformer, vae, model.text_encoder)
-        sample_sheet(made_by, RELEASES[MINI_NAME], folder / "samples.png")
+        made_by = Components(model.transformer, vae, model.text_encoder)
+        sample_sheet(made_by, RELEASES[DEFAULT_RELEASE], folder / "samples.png")
 
 
 def empty_guide(vae: WanVAE, bucket: Bucket) -> torch.Tensor:
@@ -317,8 +317,8 @@ def new_text_to_video(job: Job) -> TextToVideo:
         model = TextToVideo(transformer, ByteTextEncoder(job.recipe.text))
     if job.warm:
         shipped = load_mini()
-        model.transformer.load_state_dict(shipped.transformer.state_dict())
-        model.text_encoder.load_state_dict(shipped.text_encoder.state_dict())
+        model.transformer.load_state_dict(cast(WanTransformer, shipped.transformer).state_dict())
+        model.text_encoder.load_state_dict(cast(ByteTextEncoder, shipped.text_encoder).state_dict())
     else:
         init_transformer_zero_gates(model.transformer, job.rng())
         init_byte_positions(model.text_encoder)
@@ -360,9 +360,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--recipe", choices=RECIPES, default="gpu" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--run", type=Path, default=Path("runs/mini"), help="folder of the run")
     parser.add_argument("--stages", nargs="+", choices=list(RUN), default=list(RUN))
-    parser.add_argument(
-        "--warm", action="store_true", help=f"start from the shipped weights in {MINI_DIR.name}"
-    )
+    parser.add_argument("--warm", action="store_true", help="start from the shipped weights")
     parser.add_argument(
         "--compile",
         action="store_true",

@@ -9,7 +9,8 @@ import comfy.weight_adapter
 import torch
 from torch import Tensor
 
-from ....anisora_core.generation.sampling import LoraUse, changes_among
+from ....anisora_core.families import family_of_parameters
+from ....anisora_core.lora.apply import LoraUse, changes_among
 from ....anisora_core.lora.changes import Change, on_device
 
 
@@ -40,8 +41,7 @@ def with_lora(model: Any, use: LoraUse, expert: str) -> Any:
     """A clone that the LoRA acts on; `expert` is high or low for one of two, else empty. ValueError where it does not fit."""
     weights = model.model.state_dict()
     shapes = {name.removeprefix("diffusion_model."): value.shape for name, value in weights.items()}
-    family = "Wan" if "head.head.weight" in shapes else "CogVideoX"
-    changes = changes_among(shapes, family, [use], expert)
+    changes = changes_among(shapes, family_of_parameters(shapes.keys()), [use], expert)
     styled = model.clone()
     for name, parts in changes.items():
         for change, strength in parts:

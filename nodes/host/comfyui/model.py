@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar
 
 import comfy.conds
@@ -19,35 +20,23 @@ import comfy.utils
 import torch
 from torch import Tensor, nn
 
-from ....anisora_core.diffusion.prediction import Velocity, to_vp
-from ....anisora_core.diffusion.schedules import cogvideox_sigmas
-from ....anisora_core.families.cogvideox.transformer import CogVideoXTransformer
-from ....anisora_core.families.wan.transformer import WanTransformer
-from ....anisora_core.families.wan.vae import WanVAE
-from ....anisora_core.generation.components import Transformer, VideoVAE
-from ....anisora_core.releases import Release
+from ....anisora_core.diffusion.prediction import Flow, Prediction, Velocity, to_vp
+from ....anisora_core.diffusion.schedules import TRAINED_STEPS, cogvideox_sigmas
+from ....anisora_core.domain.release import Release
+from ....anisora_core.families import Family, VideoTransformer, VideoVAE, family_of
 
 
-class HostWan(WanTransformer):
-    """Called as the host calls its diffusion models."""
+@cache
+def host_kind(kind: type[VideoTransformer]) -> type[VideoTransformer]:
+    """A class of networks that is called as the host calls its diffusion models."""
 
-    def forward(  # type: ignore[override]
-        self, x: Tensor, timestep: Tensor, context: Tensor, clip_fea: Tensor | None = None, **_: Any
-    ) -> Tensor:
-        return super().forward(x, timestep, context, clip_fea)
+    class HostTransformer(kind):  # type: ignore[misc, valid-type]
+        def forward(  # type: ignore[override]
+            self, x: Tensor, timestep: Tensor, context: Tensor, clip_fea: Tensor | None = None, **_: Any
+        ) -> Tensor:
+            return super().forward(x, timestep, context, clip_fea)
 
-
-class HostCogVideoX(CogVideoXTransformer):
-    """Called as the host calls its diffusion models."""
-
-    def forward(self, x: Tensor, timestep: Tensor, context: Tensor, **_: Any) -> Tensor:  # type: ignore[override]
-        return super().forward(x, timestep, context)
-
-
-HOST_KIND: dict[type[nn.Module], type[nn.Module]] = {
-    WanTransformer: HostWan,
-    CogVideoXTransformer: HostCogVideoX,
-}
+    return HostTransformer
 
 
 class Latents(comfy.latent_formats.LatentFormat):
@@ -56,12 +45,12 @@ class Latents(comfy.latent_formats.LatentFormat):
     latent_channels = 16
     latent_dimensions = 3
 
-    def __init__(self, vae: VideoVAE, latent_rgb: Tensor | None) -> None:
+    def __init__(self, vae: VideoVAE, family: Family, latent_rgb: Tensor | None) -> None:
         self.process_in, self.process_out = statistics_of(vae)
         self.taesd_decoder_name = None
         self.latent_rgb_factors = self.latent_rgb_factors_bias = None
-        if isinstance(vae, WanVAE):
-            known = comfy.latent_formats.Wan21
+        if family.host_latent_format:
+            known = getattr(comfy.latent_formats, family.host_latent_format)
             self.latent_rgb_factors = known.latent_rgb_factors
             self.latent_rgb_factors_bias = known.latent_rgb_factors_bias
         if latent_rgb is not None:  # ours gives 0..1, the host's previewer expects -1..1
@@ -72,7 +61,7 @@ class Latents(comfy.latent_formats.LatentFormat):
 def statistics_of(vae: VideoVAE) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
     """The VAE's normalize and denormalize, holding its configuration but none of its weights."""
     with torch.device("meta"):
-        bare = type(vae)(vae.config)  # type: ignore[arg-type]
+        bare = type(vae)(vae.config)
     return bare.normalize, bare.denormalize
 
 
@@ -82,7 +71,7 @@ class FlowOfVelocity(comfy.model_sampling.ModelSamplingDiscreteFlow, comfy.model
     `steps`: the authors' table for so many steps.
     """
 
-    def __init__(self, steps: int = 1000) -> None:
+    def __init__(self, steps: int) -> None:
         nn.Module.__init__(self)
         self.predicted, self.shift, self.multiplier = Velocity(steps), 1.0, 1000
         self.register_buffer("sigmas", torch.tensor(cogvideox_sigmas(steps)[:-1]).flip(0))
@@ -109,16 +98,21 @@ def truncated(found: Any) -> Any:
     return changed
 
 
+def sampling_of(predicted: Prediction, found: Any) -> Any:
+    """The host's model sampling for what a network predicts; `found` is that of the flow, shifted as the artist has it."""
+    if isinstance(predicted, Velocity):
+        return FlowOfVelocity(predicted.steps)
+    return truncated(found) if isinstance(predicted, Flow) and predicted.truncate_timestep else found
+
+
 class AniSoraModel(comfy.model_base.BaseModel):
     """The host's base model around one of our networks; reads the guide from the host's own conditioning keys."""
 
-    def __init__(self, config: Config, network: Transformer, release: Release) -> None:
+    def __init__(self, config: Config, network: VideoTransformer, release: Release) -> None:
         super().__init__(config, comfy.model_base.ModelType.FLOW)
         self.diffusion_model = network
-        if isinstance(network, CogVideoXTransformer):
-            self.model_sampling = FlowOfVelocity()
-        elif release.truncate_timestep:
-            self.model_sampling = truncated(self.model_sampling)
+        found = family_of(release).prediction(release, TRAINED_STEPS)
+        self.model_sampling = sampling_of(found, self.model_sampling)
         archive = getattr(comfy.model_management, "archive_model_dtypes", None)
         if archive is not None:  # hosts with dynamic loading
             archive(network)
@@ -161,7 +155,7 @@ class Config(comfy.supported_models_base.BASE):
     unet_extra_config: ClassVar[dict[str, Any]] = {}
     supported_inference_dtypes: ClassVar[list[torch.dtype]] = [torch.bfloat16, torch.float16, torch.float32]
 
-    def __init__(self, network: Transformer, latents: Latents, shift: float) -> None:
+    def __init__(self, network: VideoTransformer, latents: Latents, shift: float) -> None:
         super().__init__({"disable_unet_model_creation": True})
         self.latent_format = latents
         self.sampling_settings = {"shift": shift}
@@ -169,14 +163,14 @@ class Config(comfy.supported_models_base.BASE):
 
 
 def model_of(
-    bring: Callable[[], Transformer], vae: VideoVAE, release: Release, latent_rgb: Tensor | None
+    bring: Callable[[], VideoTransformer], vae: VideoVAE, release: Release, latent_rgb: Tensor | None
 ) -> Any:
     """A ModelPatcher around what `bring` loads, made of the host's operations; hosts may bring it again, from disk."""
-    latents = Latents(vae, latent_rgb)
+    latents = Latents(vae, family_of(release), latent_rgb)
 
     def patcher(disable_dynamic: bool = False) -> Any:
         network: Any = bring()
-        network.__class__ = HOST_KIND[type(network)]
+        network.__class__ = host_kind(type(network))
         config = Config(network, latents, release.shift)
         config.set_inference_dtype(network.dtype, manual_cast_of(network.dtype))
         kind: Any = comfy.model_patcher.ModelPatcher

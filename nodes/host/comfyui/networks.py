@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import comfy.model_management
 import comfy.sd
@@ -15,17 +15,21 @@ from safetensors import safe_open
 
 from ....anisora_core.checkpoints.detect import identify
 from ....anisora_core.checkpoints.files import open_weights
-from ....anisora_core.checkpoints.load import load_preview, network_without_weights, read_card
-from ....anisora_core.generation.components import Experts, Transformer
+from ....anisora_core.checkpoints.load import network_without_weights
+from ....anisora_core.domain.release import Part, Release
+from ....anisora_core.families import VideoTransformer, family_of
+from ....anisora_core.generation.components import Experts
 from ....anisora_core.generation.loading import (
     Files,
     checked,
+    latent_rgb,
+    load_preview,
     load_text,
     load_transformer,
     load_vae,
     load_vision,
 )
-from ....anisora_core.releases import MINI_NAME, Part, Release
+from ....anisora_core.generation.plan import Expert
 from ....anisora_core.runtime.precision import fast_dtype
 from ..loaded import Loaded
 from ..standalone.handles import VisionHandle
@@ -40,39 +44,40 @@ __all__ = ["HostSampler", "decode", "load", "sample", "with_lora"]
 
 def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
     kind = dtype or fast_dtype(comfy.model_management.get_torch_device())
-    cpu, is_mini = torch.device("cpu"), release.name == MINI_NAME
-    colours = torch.tensor(read_card(files["transformer"])["latent_rgb"]) if is_mini else None
+    cpu = torch.device("cpu")
     text = load_text(release, files, kind, tokenizer_folder())
     vision = load_vision(release, files, kind)
     vae = load_vae(release, files, kind, cpu, ops=operations_for(torch.float32))
+    colours, preview = latent_rgb(release, files), load_preview(release, files)
 
-    def bring(expert: Literal["high", "low"] = "high") -> Transformer:
+    def load_one(expert: Expert) -> VideoTransformer:
         constructor = {"ops": operations_for(kind), "attention": optimized_attention}
         found = load_transformer(release, files, kind, cpu, **constructor)
         return getattr(found, expert)() if isinstance(found, Experts) else found
 
-    def model_from(part: Part, expert: Literal["high", "low"] = "high") -> Any:
-        quantised = scaled_fp8(release, files[part]) if release.family == "wan" and part in files else None
-        return quantised or model_of(partial(bring, expert), vae, release, colours)
+    def model_from(part: Part, expert: Expert = "") -> Any:
+        quantised = scaled_fp8(release, files[part]) if part in files else None
+        return quantised or model_of(partial(load_one, expert), vae, release, colours)
 
     low_noise = None
     if release.boundary is None:
         model = model_from("transformer")
     else:
-        model, low_noise = model_from("high_noise"), model_from("low_noise", "low")
+        model, low_noise = model_from("high_noise", "high"), model_from("low_noise", "low")
         model.set_attachments(LOW_NOISE, low_noise)
-    if is_mini:
-        model.set_attachments(PREVIEW, load_preview(files["transformer"]))
+    if preview is not None:
+        model.set_attachments(PREVIEW, preview)
     return Loaded(model, clip_of(text), HostVAE(vae), vision and VisionHandle(vision), low_noise)
 
 
 def scaled_fp8(release: Release, path: Path) -> Any:
-    """A Wan file of scaled fp8 as the host's own model, which keeps it so in memory; None for any other file.
+    """A file of scaled fp8 as the host's own model, which keeps it so in memory; None for any other file, and for a family that the
+    host does not know.
 
     None also for the newer layout in a host that does not know it: such a file is multiplied out. The host logs what it
     does not know and goes on; here a file that does not fit, or is of another release, is a ValueError.
     """
-    if path.suffix != ".safetensors" or not path.is_file():
+    if not family_of(release).is_native_to_host or path.suffix != ".safetensors" or not path.is_file():
         return None
     weights = open_weights(path)
     with safe_open(path, framework="pt") as file:

@@ -13,16 +13,18 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
-from ....anisora_core.diffusion.guidance import only_where, with_cfg
-from ....anisora_core.diffusion.prediction import Velocity, VelocityModel
-from ....anisora_core.diffusion.samplers import GRID_START
+from ....anisora_core.diffusion.guidance import GuidanceRule, with_cfg
+from ....anisora_core.diffusion.prediction import Velocity, denoiser
+from ....anisora_core.diffusion.samplers import GRID_START, SAMPLERS
 from ....anisora_core.domain.noise import seeded_draws
-from ....anisora_core.domain.protocols import Denoiser, Step
-from ....anisora_core.generation.sampling import Settings, cached, stepper
+from ....anisora_core.domain.protocols import Denoiser, Step, VelocityModel
+from ....anisora_core.families import VideoTransformer
+from ....anisora_core.generation.plan import SamplingPlan, require_finite
+from ....anisora_core.generation.sampling import cached_attention
 from ....anisora_core.runtime.faster_cache import FasterCache
 from ..masks import from_concat_mask
 from . import Progress
-from .model import FlowOfVelocity, truncated
+from .model import sampling_of
 
 #: What the model of a release with two of them carries along.
 LOW_NOISE = "anisora_low_noise"
@@ -52,7 +54,7 @@ class HostSampler(comfy.samplers.Sampler):
         disable_pbar: bool = False,
     ) -> Tensor:
         model_sampling = model_wrap.inner_model.model_sampling
-        denoise = denoiser(model_wrap, sigmas, extra_args, noise, latent_image, denoise_mask)
+        denoise = host_denoiser(model_wrap, sigmas, extra_args, noise, latent_image, denoise_mask)
         x = noise
         if not self.whole and float(sigmas[0]) < min(GRID_START.values()):
             x = model_sampling.noise_scaling(sigmas[0], noise, latent_image, False)
@@ -67,10 +69,10 @@ class HostSampler(comfy.samplers.Sampler):
     ) -> Iterator[Step]:
         draw = seeded_draws(x.shape, seed or 0)
         draw()  # the first is the noise that sampling starts from
-        return stepper(self.name, lambda: draw().to(x))(denoise, x, sigmas)
+        return SAMPLERS[self.name](denoise, x, sigmas, lambda: draw().to(x))
 
 
-def denoiser(
+def host_denoiser(
     model_wrap: Any,
     sigmas: Tensor,
     extra_args: dict[str, Any],
@@ -95,27 +97,22 @@ def no_expert(x: Tensor, sigma: float) -> Tensor:
 class Relay(HostSampler):
     """One run over two experts: each plays the steps of its noise levels, in a guider of its own, on the same solver."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings.sampler, whole=True)
-        self.settings = settings
+    def __init__(self, plan: SamplingPlan) -> None:
+        super().__init__(plan.sampler, whole=True)
+        self.plan = plan
         self.denoise: Denoiser = no_expert
         self.running: Iterator[Step] | None = None
         self.done = 0
-
-    def is_high(self, sigma: float) -> bool:
-        boundary = self.settings.release.boundary
-        assert boundary is not None
-        return self.settings.prediction.timestep(sigma) >= 1000.0 * boundary
 
     def steps(
         self, denoise: Denoiser, x: Tensor, sigmas: Sequence[float], seed: int | None
     ) -> Iterator[Step]:
         """Those of the expert whose turn it is, with its denoiser."""
-        levels, self.denoise = self.settings.sigmas, denoise
+        levels, self.denoise = self.plan.sigmas, denoise
         if self.running is None:
             self.running = super().steps(lambda x, sigma: self.denoise(x, sigma), x, levels, seed)
-        high = self.is_high(levels[self.done])
-        while self.done < len(levels) - 1 and self.is_high(levels[self.done]) == high:
+        expert = self.plan.expert(levels[self.done])
+        while self.done < len(levels) - 1 and self.plan.expert(levels[self.done]) == expert:
             step = next(self.running)
             self.done = step.index + 1
             yield step
@@ -125,12 +122,11 @@ class Guided(comfy.samplers.CFGGuider):
     """Classifier-free guidance as the settings have it: its scale may change with the noise level, and with the place; without
     a second pass at 1."""
 
-    def __init__(self, model: Any, positive: Any, negative: Any, settings: Settings) -> None:
+    def __init__(self, model: Any, positive: Any, negative: Any, plan: SamplingPlan) -> None:
         super().__init__(model)
         self.set_conds(positive, negative)
-        self.scale = settings.scale
         mask = positive[0][1].get("concat_mask")
-        self.where = None if mask is None else settings.where(from_concat_mask(mask))
+        self.rule = plan.guidance_rule(None if mask is None else from_concat_mask(mask))
 
     def predict_noise(
         self,
@@ -139,16 +135,14 @@ class Guided(comfy.samplers.CFGGuider):
         model_options: dict[str, Any] | None = None,
         seed: int | None = None,
     ) -> Tensor:
-        where, options = self.where, dict(model_options or {})
-        self.cfg = self.scale(float(timestep.flatten()[0])) if callable(self.scale) else self.scale
-        if where is not None and not where.any():
-            self.cfg = 1.0
-        if where is not None and self.cfg != 1.0:
+        rule, options = self.rule, dict(model_options or {})
+        self.cfg = rule.at(float(timestep.flatten()[0]))
+        if rule.where_B1THW is not None and self.cfg != 1.0:
 
-            def there(told: dict[str, Any]) -> Tensor:
-                return only_where(where, told["denoised"], told["cond_denoised"])
+            def placed(told: dict[str, Any]) -> Tensor:
+                return rule.placed(told["denoised"], told["cond_denoised"])
 
-            options = comfy.model_patcher.set_model_options_post_cfg_function(options, there)
+            options = comfy.model_patcher.set_model_options_post_cfg_function(options, placed)
         return super().predict_noise(x, timestep, options, seed)
 
 
@@ -156,11 +150,11 @@ class Cached(Guided):
     """With FasterCache: each pass on its own, as it guesses one from the other. Use it inside `cached_attention`."""
 
     def __init__(
-        self, model: Any, positive: Any, negative: Any, settings: Settings, cache: FasterCache
+        self, model: Any, positive: Any, negative: Any, plan: SamplingPlan, cache: FasterCache
     ) -> None:
-        super().__init__(model, positive, negative, settings)
-        assert isinstance(settings.prediction, Velocity)
-        self.predicted = settings.prediction
+        super().__init__(model, positive, negative, plan)
+        assert isinstance(plan.prediction, Velocity)
+        self.predicted = plan.prediction
         self.passes = cache.wrap(self.network("positive"), self.network("negative"))
 
     def network(self, which: str) -> VelocityModel:
@@ -181,8 +175,8 @@ class Cached(Guided):
     ) -> Tensor:
         sigma = float(timestep.flatten()[0])
         self.now = x, sigma, model_options or {}
-        cond, uncond = (self.predicted.denoiser(one) for one in self.passes)
-        return with_cfg(cond, uncond, self.scale)(x, sigma)
+        cond, uncond = (denoiser(self.predicted, one) for one in self.passes)
+        return with_cfg(cond, uncond, GuidanceRule(self.rule.scale))(x, sigma)
 
 
 def in_colours(denoised_BCTHW: Tensor, model: Any) -> Tensor | None:
@@ -199,14 +193,12 @@ def in_colours(denoised_BCTHW: Tensor, model: Any) -> Tensor | None:
     return ((torch.einsum("ck,cthw->thwk", weight, latent[0]) + bias + 1.0) / 2.0).clamp(0.0, 1.0)
 
 
-def exact(model: Any, settings: Settings) -> Any:
+def exact(model: Any, plan: SamplingPlan) -> Any:
     """A clone whose noise levels reach the network as the release's authors hand them over."""
-    changed = model.clone()
-    found = model.get_model_object("model_sampling")
-    if settings.release.family == "cogvideox":
-        changed.add_object_patch("model_sampling", FlowOfVelocity(settings.steps))
-    elif settings.release.truncate_timestep:
-        changed.add_object_patch("model_sampling", truncated(found))
+    changed, found = model.clone(), model.get_model_object("model_sampling")
+    wanted = sampling_of(plan.prediction, found)
+    if wanted is not found:
+        changed.add_object_patch("model_sampling", wanted)
     return changed
 
 
@@ -216,31 +208,27 @@ def sample(
     positive: list[list[Any]],
     negative: list[list[Any]],
     latent: dict[str, Any],
-    settings: Settings,
+    plan: SamplingPlan,
     seed: int,
 ) -> Tensor:
     """Raw latents."""
-    seconds_per_latent = settings.release.grid.frames_per_latent / settings.release.fps
+    seconds_per_latent = plan.release.grid.frames_per_latent / plan.release.fps
     image: Tensor = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
     noise = comfy.sample.prepare_noise(image, seed, None)
-    sigmas = torch.tensor(settings.sigmas, dtype=torch.float32)
-    cache = FasterCache() if settings.faster_cache else None
-    progress = Progress(settings.steps)
+    sigmas = torch.tensor(plan.sigmas, dtype=torch.float32)
+    cache = FasterCache() if plan.faster_cache else None
+    progress = Progress(plan.steps)
 
     def report(index: int, denoised: Tensor, x: Tensor, total: int) -> None:
-        if not torch.isfinite(denoised).all():
-            raise ValueError(
-                f"latents are not finite at step {index + 1} of {total}; "
-                "load the model in bf16 or float32, or lower cfg"
-            )
+        require_finite(Step(index, total, x, denoised))
         progress.update(index + 1, in_colours(denoised, model), seconds_per_latent)
 
     def run(one: Any, sampler: HostSampler) -> Tensor:
-        told, mask = exact(one, settings), latent.get("noise_mask")
-        with cached(one.model.diffusion_model, cache):
-            guider = Guided(told, positive, negative, settings)
+        told, mask = exact(one, plan), latent.get("noise_mask")
+        with cached_attention(cacheable(one, cache), cache):
+            guider = Guided(told, positive, negative, plan)
             if cache is not None:
-                guider = Cached(told, positive, negative, settings, cache)
+                guider = Cached(told, positive, negative, plan, cache)
             return guider.sample(
                 noise,
                 image,
@@ -253,28 +241,34 @@ def sample(
             )
 
     with progress:
-        result = run_all(model, low_noise_model, settings, image, run)
+        result = run_all(model, low_noise_model, plan, image, run)
     return result.to(comfy.model_management.intermediate_device())
+
+
+def cacheable(model: Any, cache: FasterCache | None) -> VideoTransformer | None:
+    """Our network inside; None for one of the host's own, or where it is not asked for."""
+    network = model.model.diffusion_model
+    return network if cache is not None and isinstance(network, VideoTransformer) else None
 
 
 def run_all(
     model: Any,
     low_noise_model: Any,
-    settings: Settings,
+    plan: SamplingPlan,
     image: Tensor,
     run: Callable[[Any, HostSampler], Tensor],
 ) -> Tensor:
     """One model, or two of which each plays the steps of its noise levels."""
-    release = settings.release
+    release = plan.release
     if release.boundary is None:
-        return run(model, HostSampler(settings.sampler, whole=True))
+        return run(model, HostSampler(plan.sampler, whole=True))
     low_noise_model = low_noise_model or model.get_attachment(LOW_NOISE)
     if low_noise_model is None:
         raise ValueError(
             f"low_noise_model: release {release.name} has two models; connect the second one, as the loader gives it"
         )
-    relay, result = Relay(settings), image
-    for one in (model, low_noise_model):
-        if relay.done < settings.steps and relay.is_high(settings.sigmas[relay.done]) == (one is model):
+    relay, result = Relay(plan), image
+    for one, expert in ((model, "high"), (low_noise_model, "low")):
+        if relay.done < plan.steps and plan.expert(plan.sigmas[relay.done]) == expert:
             result = run(one, relay)
     return result

@@ -4,39 +4,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import comfy.model_management
 import comfy.model_patcher
 import comfy.sd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ....anisora_core.domain.grid import LatentGrid
-from ....anisora_core.families.cogvideox.vae import CogVideoXVAE
-from ....anisora_core.families.wan.vae import WanVAE
-from ....anisora_core.generation.components import VideoVAE
-from ....anisora_core.generation.pipeline import run_length
+from ....anisora_core.families import VideoVAE
 
 
-class HostWanVAE(WanVAE):
-    """Called as the host calls its video VAEs: video -1..1 -> raw latent, and back, a latent at a time for its memory."""
+@cache
+def host_kind(kind: type[VideoVAE]) -> type[VideoVAE]:
+    """A class of VAEs that is called as the host calls its own: video -1..1 -> raw latent, and back, in little memory."""
 
-    def encode(self, video_BCFHW: Tensor) -> Tensor:  # type: ignore[override]
-        return super().encode(video_BCFHW, latents_per_chunk=1).mode()
+    class HostNetwork(kind):  # type: ignore[misc, valid-type]
+        def encode(self, video_BCFHW: Tensor) -> Tensor:  # type: ignore[override]
+            return super().encode(video_BCFHW, **kind.streaming).mode()
 
-    def decode(self, latent_BCTHW: Tensor) -> Tensor:  # type: ignore[override]
-        return super().decode(latent_BCTHW, latents_per_chunk=1)
+        def decode(self, latent_BCTHW: Tensor) -> Tensor:
+            return super().decode(latent_BCTHW, **kind.streaming)
 
-
-class HostCogVideoXVAE(CogVideoXVAE):
-    """Called as the host calls its video VAEs: video -1..1 -> raw latent, and back."""
-
-    def encode(self, video_BCFHW: Tensor) -> Tensor:  # type: ignore[override]
-        return super().encode(video_BCFHW).mode()
+    return HostNetwork
 
 
-HOST_KIND: dict[type[nn.Module], type[nn.Module]] = {WanVAE: HostWanVAE, CogVideoXVAE: HostCogVideoXVAE}
 #: Bytes of activations per pixel of a frame and byte of precision, as the host counts for Wan's VAE of width 96.
 ENCODE_COST, DECODE_COST, COUNTED_WIDTH = 6000, 7000, 96
 
@@ -54,7 +48,7 @@ class HostVAE(comfy.sd.VAE):
         grid: LatentGrid = network.grid
         stride, frames = grid.pixels_per_latent, grid.frames_per_latent
         self.grid = grid
-        network.__class__ = HOST_KIND[type(network)]
+        network.__class__ = host_kind(type(network))
         self.first_stage_model = network
         for part in (network.encoder, network.decoder):  # each run of frames can be interrupted
             part.register_forward_pre_hook(interruptible)
@@ -90,7 +84,7 @@ def decode(vae: Any, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[T
         yield vae.decode(latent_BCTHW).flatten(0, -4)
         return
     network: Any = vae.first_stage_model
-    chunk = run_length(network, latents_per_chunk, latent_BCTHW.shape[2])
+    chunk = network.run_length(latent_BCTHW.shape[2], latents_per_chunk)
     out_of_memory = comfy.model_management.OOM_EXCEPTION
     for latent in latent_BCTHW.split(1):
         need = chunk * vae.memory_used_decode(latent.shape, vae.vae_dtype)
@@ -105,7 +99,7 @@ def decode(vae: Any, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[T
             comfy.model_management.soft_empty_cache()
         else:
             continue
-        if chunk > 1 and not isinstance(network, CogVideoXVAE):
+        if chunk > 1 and network.any_run_length:
             smaller = torch.cat(list(decode(vae, latent, chunk // 2)))
         else:
             side = max(8, max(latent.shape[3:]) // 2)

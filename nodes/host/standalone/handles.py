@@ -12,16 +12,17 @@ import torch
 from torch import Tensor
 
 from ....anisora_core.domain.protocols import ImageEncoder, TextEncoder
-from ....anisora_core.generation.components import Experts, Transformer, VideoVAE
+from ....anisora_core.families import VideoTransformer, VideoVAE
+from ....anisora_core.generation.components import Experts
 from ....anisora_core.generation.pipeline import decode_frames
-from ....anisora_core.generation.sampling import LoraUse
+from ....anisora_core.lora.apply import LoraUse
 
 
 @dataclass(frozen=True)
 class ModelHandle:
     """MODEL: the transformer with the latent statistics of its VAE, and the LoRAs on it."""
 
-    transformer: Transformer | Experts
+    transformer: VideoTransformer | Experts
     vae: VideoVAE
     loras: tuple[LoraUse, ...] = ()
 

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....anisora_core.domain.conditions import Guide, Hold
+from ....anisora_core.domain.conditions import Guide, LatentLock, TextFeatures
+from ....anisora_core.domain.release import Release
 from ....anisora_core.generation.loading import Files, load_release
 from ....anisora_core.generation.pipeline import decode_frames
-from ....anisora_core.generation.sampling import LoraUse, Settings, Words
+from ....anisora_core.generation.plan import SamplingPlan
 from ....anisora_core.generation.sampling import sample as sample_latents
-from ....anisora_core.releases import Release
+from ....anisora_core.lora.apply import LoraUse
 from ....anisora_core.runtime.precision import fast_dtype
 from .. import masks
 from ..loaded import Loaded
@@ -44,15 +45,15 @@ def sample(
     positive: list[list[Any]],
     negative: list[list[Any]],
     latent: dict[str, Any],
-    settings: Settings,
+    plan: SamplingPlan,
     seed: int,
 ) -> Tensor:
     """Raw latents. `low_noise_model` is in `model`, which brings each expert when its noise level comes."""
     guide = guide_of(positive, latent, model)
-    words = Words(text_of(positive), text_of(negative), image_of(positive))
+    features = TextFeatures(text_of(positive), text_of(negative), image_of(positive))
     x = guide.latent_BCTHW
-    with Progress(settings.steps) as progress:
-        for step in sample_latents(model.transformer, guide, words, settings, seed, model.loras):
+    with Progress(plan.steps) as progress:
+        for step in sample_latents(model.transformer, guide, features, plan, seed, model.loras):
             progress.update(step.index + 1)
             x = step.x
     return model.vae.denormalize(x).cpu()
@@ -77,18 +78,20 @@ def guide_of(conditioning: list[list[Any]], latent: dict[str, Any], model: Model
     values = conditioning[0][1]
     normalize, place = model.vae.normalize, device()
     guide = normalize(values["concat_latent_image"].to(place))
-    hold = None
+    lock = None
     if "noise_mask" in latent:
         held = latent["samples"].to(place)
         if held.shape != guide.shape:
             raise ValueError(
                 "latent: another size than the guide's; connect the latent of the same AniSora Guide"
             )
-        hold = Hold(normalize(held), masks.from_noise_mask(latent["noise_mask"].to(place), held.shape[2:]))
+        lock = LatentLock(
+            normalize(held), masks.from_noise_mask(latent["noise_mask"].to(place), held.shape[2:])
+        )
     mask = (
         masks.from_concat_mask(values["concat_mask"]).to(place) if "concat_mask" in values else guide[:, :0]
     )
-    return Guide(guide, mask, hold)
+    return Guide(guide, mask, lock)
 
 
 def decode(vae: VaeHandle, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[Tensor]:

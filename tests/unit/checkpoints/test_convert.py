@@ -90,7 +90,7 @@ def test_a_vae_in_every_form_and_back(tmp_path):
     }
     save_file(content, tmp_path / "vae.safetensors")
     convert(tmp_path / "vae.safetensors", "diffusers", tmp_path / "theirs.safetensors")
-    assert identify(open_weights(tmp_path / "theirs.safetensors")).family.name == "Wan VAE (diffusers)"
+    assert identify(open_weights(tmp_path / "theirs.safetensors")).kind.name == "Wan VAE (diffusers)"
     convert(tmp_path / "theirs.safetensors", "comfyui", tmp_path / "back.safetensors")
     assert_same(tmp_path / "back.safetensors", content)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.detect import PREFIXES, families_of
+from comfyui_anisora.anisora_core.checkpoints.detect import PREFIXES, kinds_of
 from comfyui_anisora.anisora_core.domain.keymap import to_theirs
 from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG as COG
 from comfyui_anisora.anisora_core.families.cogvideox.keymaps import COGVIDEOX_FROM_COMFY
@@ -51,7 +51,7 @@ def manifest(name):
 def test_a_published_network_fits_exactly_one_family_under_one_prefix(name):
     names = manifest(name)
     inside = [{n.removeprefix(prefix) for n in names if n.startswith(prefix)} for prefix in PREFIXES]
-    assert [f.name for part in inside for f in families_of(part)] == [EXPECTED[name]]
+    assert [f.name for part in inside for f in kinds_of(part)] == [EXPECTED[name]]
 
 
 #: Names as other models' files have them.
@@ -79,13 +79,13 @@ def test_another_model_fits_no_family_under_any_prefix(name):
         names = {before + key for key in OTHERS[name]}
         for prefix in PREFIXES:
             inside = {key.removeprefix(prefix) for key in names if key.startswith(prefix)}
-            assert not families_of(inside), (before, prefix)
+            assert not kinds_of(inside), (before, prefix)
 
 
 @settings(deadline=None)
 @given(st.sets(st.text("abcdefgh_.0123456789", max_size=40), max_size=20))
 def test_names_of_no_model_fit_no_family(names):
-    assert not families_of(names)
+    assert not kinds_of(names)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -94,11 +94,11 @@ def test_without_a_telling_name_a_published_network_is_not_taken_for_its_family(
     (prefix, family), *_ = (
         (prefix, family)
         for prefix in PREFIXES
-        for family in families_of({n.removeprefix(prefix) for n in names if n.startswith(prefix)})
+        for family in kinds_of({n.removeprefix(prefix) for n in names if n.startswith(prefix)})
     )
     for telling in family.has:
         rest = {n.removeprefix(prefix) for n in names - {prefix + telling} if n.startswith(prefix)}
-        assert family not in families_of(rest)
+        assert family not in kinds_of(rest)
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_without_a_telling_name_a_published_network_is_not_taken_for_its_family(
 def test_a_network_under_foreign_names_fits_exactly_one_family(network, config, table, family):
     with torch.device("meta"):
         theirs = to_theirs(network(config).state_dict(), table)
-    assert [found.name for found in families_of(theirs)] == [family]
+    assert [found.name for found in kinds_of(theirs)] == [family]

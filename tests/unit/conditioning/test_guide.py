@@ -124,9 +124,9 @@ def test_hold_keeps_latents_outside_the_area():
     guide = encode_guide(
         timeline(Keyframe(RED, "first")), RULES, encode, motion_area=MotionArea(LEFT, "hold")
     )
-    assert guide.hold is not None
-    assert guide.hold.keep_BCTHW[0, 0, :, :, 2:].eq(1.0).all()
-    assert guide.hold.keep_BCTHW[0, 0, :, :, :2].eq(0.0).all()
+    assert guide.lock is not None
+    assert guide.lock.keep_BCTHW[0, 0, :, :, 2:].eq(1.0).all()
+    assert guide.lock.keep_BCTHW[0, 0, :, :, :2].eq(0.0).all()
     assert len(encode.videos) == 2
 
 
@@ -135,7 +135,7 @@ def test_auto_is_the_releases_way():
     guide = encode_guide(
         timeline(Keyframe(RED, "first")), replace(RULES, motion_way="hold"), Recorder(), motion_area=area
     )
-    assert guide.hold is not None
+    assert guide.lock is not None
 
 
 def test_no_keyframe_means_an_empty_guide_and_no_area():
@@ -183,8 +183,8 @@ def test_slots_hold_one_keyframe_each_and_know_no_mask():
     ):
         encode_guide(timeline(frames=13), SLOTS, Mean())
     held = encode_guide(timeline(Keyframe(RED, "first")), SLOTS, Mean(), motion_area=MotionArea(LEFT))
-    assert held.hold is not None
-    assert held.hold.latent_BCTHW[0, :, 2, 0, 0].tolist() == [1.0, -1.0, -1.0, 9.0]
+    assert held.lock is not None
+    assert held.lock.latent_BCTHW[0, :, 2, 0, 0].tolist() == [1.0, -1.0, -1.0, 9.0]
     assert encode_guide(timeline(), SLOTS, Mean()).latent_BCTHW.count_nonzero() == 0
 
 

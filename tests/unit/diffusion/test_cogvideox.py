@@ -6,8 +6,8 @@ import math
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.diffusion.guidance import authors_dynamic, rising, with_cfg
-from comfyui_anisora.anisora_core.diffusion.prediction import Velocity, to_vp
+from comfyui_anisora.anisora_core.diffusion.guidance import GuidanceRule, rising, v1_reference, with_cfg
+from comfyui_anisora.anisora_core.diffusion.prediction import Velocity, denoiser, to_vp
 from comfyui_anisora.anisora_core.diffusion.samplers import SAMPLERS, sde_dpmpp_2m
 from comfyui_anisora.anisora_core.diffusion.schedules import (
     alpha_of_sigma,
@@ -63,7 +63,7 @@ def test_a_perfect_velocity_gives_the_clean_latent_and_is_told_the_trained_step(
             assert torch.allclose(x_vp, alpha * x0 + spread * noise)
             return alpha * noise - spread * x0
 
-        denoised = Velocity(50).denoiser(network)((1.0 - sigma) * x0 + sigma * noise, sigma)
+        denoised = denoiser(Velocity(50), network)((1.0 - sigma) * x0 + sigma * noise, sigma)
         assert torch.allclose(denoised, x0, atol=5e-3)  # alpha is rounded to a trained one, as the authors do
         assert seen == [[trained]]
 
@@ -114,7 +114,7 @@ def test_euler_is_ddim_on_the_sphere():
 
 def test_the_authors_curve_equals_their_sequence_and_the_sane_one_rises():
     sigmas = cogvideox_sigmas(50)
-    literal = authors_dynamic(6.0, Velocity(50).timestep)
+    literal = v1_reference(6.0, Velocity(50).timestep)
     assert [f"{literal(sigma):.3f}" for sigma in sigmas[:-1]] == AUTHORS_50.split()
     sane = [rising(6.0, sigmas)(sigma) for sigma in sigmas[:-1]]
     assert sane == sorted(sane)
@@ -128,7 +128,9 @@ def test_guidance_follows_its_curve_and_skips_the_second_pass_at_one():
         calls.append(sigma)
         return torch.zeros_like(x)
 
-    guided = with_cfg(lambda x, sigma: torch.ones_like(x), uncond, lambda sigma: 1.0 if sigma > 0.5 else 3.0)
+    guided = with_cfg(
+        lambda x, sigma: torch.ones_like(x), uncond, GuidanceRule(lambda sigma: 1.0 if sigma > 0.5 else 3.0)
+    )
     assert float(guided(torch.zeros(1), 0.9)) == 1.0
     assert float(guided(torch.zeros(1), 0.2)) == 3.0
     assert calls == [0.2]

@@ -12,10 +12,9 @@ from comfyui_anisora.anisora_core.diffusion.optimal_steps import (
     grid_sigmas,
     listed_sigmas,
 )
-from comfyui_anisora.anisora_core.diffusion.prediction import Flow
 from comfyui_anisora.anisora_core.diffusion.samplers import SAMPLERS
-from comfyui_anisora.anisora_core.diffusion.schedules import flow_sigmas
-from comfyui_anisora.anisora_core.releases import find_release
+from comfyui_anisora.anisora_core.generation.plan import plan_sampling
+from comfyui_anisora.anisora_core.releases import RELEASES, find_release
 
 LISTS = find_release("V2").step_lists
 FACTS = """0 .09615 .21552 .39286 .58333 .75 .83904 .90517 .93421 .96154 .97222 .97973 .98451 .99138 .99576 .9979 1"""
@@ -90,10 +89,9 @@ def test_experts_change_at_the_boundary_and_only_one_is_resident(steps, shift, h
             calls.append(self.name)
             return x
 
-    denoise = with_experts(
-        lambda: Expert("high"), lambda: Expert("low"), 0.9, Flow(truncate_timestep=True).timestep
-    )
-    for sigma in flow_sigmas(steps, shift, start=0.999)[:-1]:
+    plan = plan_sampling(RELEASES["V3.2"], steps=steps, shift=shift)
+    denoise = with_experts(Expert, plan.expert)
+    for sigma in plan.sigmas[:-1]:
         denoise(torch.zeros(1), sigma)
     assert loads == ["high", "low"]
     assert calls == ["high"] * high + ["low"] * (steps - high)

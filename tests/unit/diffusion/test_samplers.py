@@ -6,11 +6,16 @@ import math
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.diffusion.guidance import left_open, with_cfg, with_hold
+from comfyui_anisora.anisora_core.diffusion.guidance import (
+    GuidanceRule,
+    unconstrained,
+    with_cfg,
+    with_latent_lock,
+)
 from comfyui_anisora.anisora_core.diffusion.prediction import Flow
 from comfyui_anisora.anisora_core.diffusion.samplers import SAMPLERS
 from comfyui_anisora.anisora_core.diffusion.schedules import flow_sigmas
-from comfyui_anisora.anisora_core.domain.conditions import Hold
+from comfyui_anisora.anisora_core.domain.conditions import LatentLock
 from comfyui_anisora.anisora_core.domain.noise import seeded_noise
 
 START, STD = 0.98, 0.6
@@ -50,10 +55,16 @@ def test_unipc_is_at_least_of_second_order_before_its_last_first_order_step():
     assert math.log2(before_last(64) / before_last(128)) > 1.75
 
 
+def noise():
+    return torch.randn(3)
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_constant_denoiser_is_reached_exactly(name):
     target = torch.full((3,), 0.7)
-    steps = list(SAMPLERS[name](lambda x, sigma: target, torch.randn(3), flow_sigmas(5, 3.0, start=0.999)))
+    steps = list(
+        SAMPLERS[name](lambda x, sigma: target, torch.randn(3), flow_sigmas(5, 3.0, start=0.999), noise)
+    )
     assert len(steps) == 5
     assert torch.allclose(steps[-1].x, target, atol=1e-5)
     assert [step.index for step in steps] == [0, 1, 2, 3, 4]
@@ -61,7 +72,7 @@ def test_a_constant_denoiser_is_reached_exactly(name):
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_grid_that_starts_at_one_stays_finite(name):
-    steps = list(SAMPLERS[name](gaussian_denoiser, torch.randn(3), flow_sigmas(6, 5.0, start=1.0)))
+    steps = list(SAMPLERS[name](gaussian_denoiser, torch.randn(3), flow_sigmas(6, 5.0, start=1.0), noise))
     assert torch.isfinite(steps[-1].x).all()
 
 
@@ -91,10 +102,10 @@ def test_settings_out_of_range_are_refused(steps, shift):
 
 def test_cfg_of_one_runs_one_pass():
     calls = []
-    cond = with_cfg(lambda x, s: x, lambda x, s: calls.append(s) or x, 1.0)
+    cond = with_cfg(lambda x, s: x, lambda x, s: calls.append(s) or x, GuidanceRule(1.0))
     cond(torch.ones(1), 0.5)
     assert calls == []
-    guided = with_cfg(lambda x, s: x * 2, lambda x, s: x, 3.0)
+    guided = with_cfg(lambda x, s: x * 2, lambda x, s: x, GuidanceRule(3.0))
     assert guided(torch.ones(1), 0.5) == 4.0
 
 
@@ -107,10 +118,10 @@ def test_guidance_acts_where_it_is_said_to_and_nowhere_takes_one_pass():
 
     x = torch.ones(1, 1, 3, 1, 1)
     where = torch.tensor([0.0, 0.5, 1.0]).view(1, 1, 3, 1, 1)
-    guided = with_cfg(lambda x, s: x * 2, uncond, 3.0, where)
+    guided = with_cfg(lambda x, s: x * 2, uncond, GuidanceRule(3.0, where))
     assert guided(x, 0.5).flatten().tolist() == [2.0, 3.0, 4.0]
     calls.clear()
-    with_cfg(lambda x, s: x * 2, uncond, 3.0, where * 0)(x, 0.5)
+    with_cfg(lambda x, s: x * 2, uncond, GuidanceRule(3.0, where * 0))(x, 0.5)
     assert calls == []
 
 
@@ -118,21 +129,21 @@ def test_words_decide_what_no_drawing_follows():
     given = torch.zeros(1, 4, 6, 1, 2)
     given[:, 1, 1], given[:, 0, 3] = 1.0, 0.5  # keyframes in latents 1 and 3, the second at half strength
     given[:, :, 3:, :, 1] = 1.0  # the second pixel stays given
-    left, right = left_open(given)[0, 0, :, 0].T.tolist()
+    left, right = unconstrained(given)[0, 0, :, 0].T.tolist()
     assert left == [1.0, 0.0, 0.5, 0.5, 1.0, 1.0]
     assert right == [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
 
 
 def test_hold_keeps_what_is_kept_at_every_noise_level():
     latent, noise = torch.full((1, 1, 1, 1, 2), 0.3), torch.randn(1, 1, 1, 1, 2)
-    hold = Hold(latent, torch.tensor([1.0, 0.0]).view(1, 1, 1, 1, 2))
+    hold = LatentLock(latent, torch.tensor([1.0, 0.0]).view(1, 1, 1, 1, 2))
     seen = []
 
     def model(x, sigma):
         seen.append((x.clone(), sigma))
         return torch.zeros_like(x)
 
-    last = list(SAMPLERS["euler"](with_hold(model, hold, noise), noise, flow_sigmas(4, 1.0)))[-1]
+    last = list(SAMPLERS["euler"](with_latent_lock(model, hold, noise), noise, flow_sigmas(4, 1.0)))[-1]
     for x, sigma in seen:
         assert torch.allclose(x[..., 0], (1 - sigma) * latent[..., 0] + sigma * noise[..., 0])
     assert torch.allclose(last.x[..., 0], latent[..., 0])

@@ -21,10 +21,11 @@ from comfyui_anisora.anisora_core.checkpoints.convert import convert
 from comfyui_anisora.anisora_core.checkpoints.gguf_metadata import read_gguf_metadata
 from comfyui_anisora.anisora_core.checkpoints.load import describe
 from comfyui_anisora.anisora_core.checkpoints.load_encoders import load_image_encoder, load_text_encoder
+from comfyui_anisora.anisora_core.domain.text_rules import V1_TEXT, WAN_TEXT
 from comfyui_anisora.anisora_core.domain.weights import Entry, Weights
 from comfyui_anisora.anisora_core.encoders.clip import ClipShape, clip_features, clip_vision
 from comfyui_anisora.anisora_core.encoders.keymaps import T5_FROM_GGUF, UMT5_FROM_WAN
-from comfyui_anisora.anisora_core.encoders.t5 import V1_TEXT, WAN_TEXT, T5Shape
+from comfyui_anisora.anisora_core.encoders.t5 import T5Shape
 from comfyui_anisora.anisora_core.encoders.tokenizers import find_tokenizer, read_tokenizer
 from gguf import GGUFWriter
 from safetensors.torch import load_file, save_file

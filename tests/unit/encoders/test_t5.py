@@ -8,20 +8,15 @@ import sys
 import pytest
 import torch
 from comfyui_anisora.anisora_core.data.cartoons import caption_words, make_shot, render
-from comfyui_anisora.anisora_core.encoders.t5 import (
-    V1_TEXT,
-    WAN_TEXT,
+from comfyui_anisora.anisora_core.domain.text_rules import V1_TEXT, WAN_TEXT, TextRules
+from comfyui_anisora.anisora_core.encoders.byte_t5 import (
     ByteTextEncoder,
-    T5Shape,
-    T5TextEncoder,
     TextConfig,
-    TextRules,
     byte_ids,
-    clean_text,
     init_byte_positions,
     known_words,
-    t5_encoder,
 )
+from comfyui_anisora.anisora_core.encoders.t5 import T5Shape, T5TextEncoder, clean_text, t5_encoder
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 
 T5 = T5Shape(vocabulary=40, dim=16, ffn_dim=24, num_layers=2, num_heads=2, head_dim=6)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
 from comfyui_anisora.anisora_core.domain.conditions import Guide
 from comfyui_anisora.anisora_core.domain.keymap import to_theirs
 from comfyui_anisora.anisora_core.encoders.clip import clip_vision
@@ -19,12 +18,13 @@ from comfyui_anisora.anisora_core.families.wan.config import WAN22_VAE
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 from comfyui_anisora.anisora_core.generation.loading import (
+    ASSETS,
     load_text,
     load_transformer,
     load_vae,
     releases_for,
 )
-from comfyui_anisora.anisora_core.generation.sampling import guided_model
+from comfyui_anisora.anisora_core.generation.sampling import conditioned
 from comfyui_anisora.anisora_core.releases import RELEASES
 from safetensors.torch import save_file
 
@@ -64,7 +64,7 @@ def test_a_file_suggests_its_releases(tmp_path, network, table, releases):
     content, file = random_weights(network, 0), tmp_path / "x.safetensors"
     save_file(to_theirs(content, table) if table else content, file)
     assert releases_for(file) == releases
-    assert releases_for(MINI_DIR / "transformer.safetensors") == ["mini"]
+    assert releases_for(ASSETS / "mini" / "transformer.safetensors") == ["mini"]
 
 
 def test_the_vae_of_wan_2_2_is_refused_for_v3_2(tmp_path):
@@ -93,4 +93,4 @@ def test_the_text_encoder_of_the_other_family_is_refused(tmp_path, release, is_u
 def test_features_of_an_encoder_of_another_size_are_named(name, text, image):
     guide = Guide(torch.zeros(1, 16, 2, 4, 4), torch.zeros(1, 4, 2, 4, 4), None, ())
     with pytest.raises(ValueError, match=rf"{name} features are {text if name == 'text' else image} wide"):
-        guided_model(WanTransformer(WAN), guide, torch.zeros(1, 9, text), torch.zeros(1, 5, image))
+        conditioned(WanTransformer(WAN), guide, torch.zeros(1, 9, text), torch.zeros(1, 5, image))

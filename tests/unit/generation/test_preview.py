@@ -3,8 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR, load_preview, read_card
-from comfyui_anisora.anisora_core.generation.loading import load_mini
+from comfyui_anisora.anisora_core.checkpoints.detect import read_card
+from comfyui_anisora.anisora_core.checkpoints.load import read_preview_decoder
+from comfyui_anisora.anisora_core.generation.loading import ASSETS, load_mini
 from comfyui_anisora.anisora_core.layers.preview_decoder import PreviewDecoder
 from comfyui_anisora.anisora_core.training.autoencoder import (
     CartoonBatches,
@@ -21,10 +22,14 @@ def test_it_shows_more_of_a_clip_than_a_colour_for_each_latent():
     clip = CartoonBatches(1, 9, ((128, 128),), seed=99, steps_per_clip=1)[0]
     ((latent, picture),) = latents_and_frames(load_mini().vae, [clip])
     small = F.avg_pool2d(picture, 2)
-    rgb = torch.tensor(read_card(MINI_DIR)["latent_rgb"])
+    rgb = torch.tensor(read_card(ASSETS / "mini")["latent_rgb"])
     flat = torch.einsum("kc,tchw->tkhw", rgb[:, :-1], latent) + rgb[:, -1].view(1, 3, 1, 1)
     by_colour = F.interpolate(flat, scale_factor=4, mode="bicubic")
-    better = (load_preview().pictures(latent) - small).square().mean()
+    better = (
+        (read_preview_decoder(ASSETS / "mini" / "preview.safetensors").pictures(latent) - small)
+        .square()
+        .mean()
+    )
     assert better < 0.7 * (by_colour - small).square().mean()
 
 
@@ -37,4 +42,4 @@ def test_a_fit_lowers_the_error():
 
 def test_a_folder_without_it_is_told(tmp_path):
     with pytest.raises(ValueError, match=r"preview\.safetensors do not exist"):
-        load_preview(tmp_path)
+        read_preview_decoder(tmp_path / "preview.safetensors")

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from comfyui_anisora.anisora_core.families import find_family
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.generation.sampling import LoraUse, block_strengths, changes_to, settings_of
-from comfyui_anisora.anisora_core.lora.changes import LowRank, live, merge, unmerge
+from comfyui_anisora.anisora_core.generation.plan import plan_sampling
+from comfyui_anisora.anisora_core.lora.apply import LoraUse, block_strengths, changes_to, live, merge, unmerge
+from comfyui_anisora.anisora_core.lora.changes import LowRank
 from comfyui_anisora.anisora_core.lora.read import Lora
 from comfyui_anisora.anisora_core.releases import RELEASES
 
@@ -23,11 +25,11 @@ def test_the_sampler_of_listed_steps_needs_a_release_with_a_list(name):
     with pytest.raises(
         ValueError, match="no list of 16 steps; use another sampler: this release has no list"
     ):
-        _ = settings_of(RELEASES[name], sampler="optimal", steps=16).sigmas
+        _ = plan_sampling(RELEASES[name], sampler="optimal", steps=16).sigmas
 
 
 def test_early_guidance_ends_after_the_noisiest_steps():
-    settings = settings_of(RELEASES["mini"], steps=12, cfg_scale=8.0, guidance="early")
+    settings = plan_sampling(RELEASES["mini"], steps=12, cfg_scale=8.0, guidance="early")
     scales = [settings.scale(sigma) for sigma in settings.sigmas[:-1]]
     assert scales == [8.0] * 2 + [1.0] * 10
 
@@ -35,12 +37,12 @@ def test_early_guidance_ends_after_the_noisiest_steps():
 def test_open_guidance_is_everywhere_but_between_what_is_given():
     given = torch.zeros(1, 4, 3, 2, 2)
     given[:, :, 0] = 1.0
-    mini = settings_of(RELEASES["mini"])
+    mini = plan_sampling(RELEASES["mini"])
     assert mini.scale == RELEASES["mini"].cfg_scale
     assert mini.where(given)[0, 0, :, 0, 0].tolist() == [0.0, 1.0, 1.0]
     given[:, :, 2] = 1.0
     assert not mini.where(given).any()
-    assert settings_of(RELEASES["V3.2"]).where(given) is None
+    assert plan_sampling(RELEASES["V3.2"]).where(given) is None
 
 
 @pytest.fixture
@@ -60,7 +62,9 @@ def low_rank(weight: torch.Tensor) -> LowRank:
 def lora(wan):
     """On one layer of each block and one outside of blocks."""
     names = [*(f"blocks.{block}.ffn.0.weight" for block in range(4)), "time_embedding.0.weight"]
-    return Lora(Path("style.safetensors"), "Wan", {n: low_rank(wan.get_parameter(n)) for n in names})
+    return Lora(
+        Path("style.safetensors"), find_family("wan"), {n: low_rank(wan.get_parameter(n)) for n in names}
+    )
 
 
 def run(model):

@@ -11,8 +11,7 @@ from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG as COG
 from comfyui_anisora.anisora_core.families.cogvideox.transformer import CogVideoXTransformer
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.generation.sampling import LoraUse, changes_to
-from comfyui_anisora.anisora_core.lora.changes import live, merge, unmerge
+from comfyui_anisora.anisora_core.lora.apply import LoraUse, changes_to, live, merge, unmerge
 from safetensors.torch import save_file
 
 WAN = replace(DEBUG, has_image_branch=True)

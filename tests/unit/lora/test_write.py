@@ -13,7 +13,8 @@ from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG as COG
 from comfyui_anisora.anisora_core.families.cogvideox.transformer import CogVideoXTransformer
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.lora.changes import Kronecker, LowRank, merge, nearest, unmerge
+from comfyui_anisora.anisora_core.lora.apply import merge, unmerge
+from comfyui_anisora.anisora_core.lora.changes import Kronecker, LowRank, nearest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 

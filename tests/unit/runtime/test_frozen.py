@@ -9,11 +9,13 @@ from dataclasses import replace
 import pytest
 import torch
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG, WAN21_I2V_14B
+from comfyui_anisora.anisora_core.families.wan.memory import WanMemory
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.lora.changes import Dora, LowRank, live
+from comfyui_anisora.anisora_core.lora.apply import live
+from comfyui_anisora.anisora_core.lora.changes import Dora, LowRank
 from comfyui_anisora.anisora_core.lora.trainable import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.runtime.frozen import FP8, Swap, checkpointed, to_scaled_fp8
-from comfyui_anisora.anisora_core.runtime.planner import block_activations, plan_lora
+from comfyui_anisora.anisora_core.runtime.planner import plan_lora
 
 DEVICES = [
     "cpu",
@@ -162,12 +164,14 @@ def test_a_plan_counts_what_blocks_keep(has_image):
         assert out.requires_grad
         return sum(value.untyped_storage().nbytes() for place, value in found.items() if place not in own)
 
-    assert block_activations(config, 1024, 16) == pytest.approx(kept(2) - kept(1), rel=0.1)
+    assert WanMemory(config).activations(1024, 16) == pytest.approx(kept(2) - kept(1), rel=0.1)
 
 
 def test_a_plan_shrinks_with_every_means_to_save_memory():
     def gigabytes(**changes) -> float:
-        return plan_lora(WAN21_I2V_14B, **{"tokens": 2304, "rank": 32, "is_fp8": False} | changes).device
+        return plan_lora(
+            WanMemory(WAN21_I2V_14B), **{"tokens": 2304, "rank": 32, "is_fp8": False} | changes
+        ).device
 
     assert gigabytes(is_fp8=True) < gigabytes() < gigabytes(checkpointing=False)
     assert gigabytes(swap_blocks=20) < gigabytes(swap_blocks=5) < gigabytes()

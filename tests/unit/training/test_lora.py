@@ -21,8 +21,8 @@ from comfyui_anisora.anisora_core.data.training_folder import Item, read_trainin
 from comfyui_anisora.anisora_core.diffusion.prediction import Velocity
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
-from comfyui_anisora.anisora_core.generation.sampling import LoraUse, changes_to, settings_of
-from comfyui_anisora.anisora_core.lora.changes import live
+from comfyui_anisora.anisora_core.generation.plan import plan_sampling
+from comfyui_anisora.anisora_core.lora.apply import LoraUse, changes_to, live
 from comfyui_anisora.anisora_core.lora.trainable import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.anisora_core.training.conditions import random_keyframes
@@ -152,7 +152,7 @@ def test_levels_of_the_sampler_are_its_own_and_experts_share_them(name):
         {recipe.levels(stage.low, stage.high)((i + 0.5) / 400) for i in range(400)}
         for stage in stages_of(recipe)
     ]
-    sampled = settings_of(RELEASES[name]).sigmas[:-1]
+    sampled = plan_sampling(RELEASES[name]).sigmas[:-1]
     assert sorted(sigma for part in drawn for sigma in part) == sorted(sampled)
 
 
@@ -163,11 +163,12 @@ def test_an_expert_without_a_level_of_the_sampler_is_told():
 
 def test_velocity_is_learned_where_it_is_sampled():
     """A network that answers the target is sampled to x0 exactly, at the levels of V1's own steps."""
-    objective = LoraObjective(network(), RELEASES["V1"], NoiseLevels("uniform", 1.0))
     x0, noise = torch.randn(1, 16, 2, 4, 4), torch.randn(1, 16, 2, 4, 4)
     predict = Velocity(1000)
     for level in (0.2, 0.5, 0.9):
-        x, timestep, target = objective.point(x0, noise, torch.tensor([level]))
+        x, timestep, target = predict.training_point(
+            x0, noise, torch.tensor([level]), NoiseLevels("uniform", 1.0)
+        )
         from comfyui_anisora.anisora_core.diffusion.schedules import (
             cogvideox_alphas,
             sigma_of_alpha,
@@ -397,7 +398,7 @@ def test_a_training_leaves_what_was_promised(whole, images):
     assert [e.done for e in events if isinstance(e, Encoding)][-1] == 4
     assert events[-1] == Finished((folder / "small.safetensors",), 4, True, events[-1].seconds)
     lora = read_lora(folder / "small.safetensors")
-    assert lora.family == "Wan"
+    assert lora.family.title == "Wan"
     assert not lora.unmatched
     with (folder / "run" / "loss.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -572,7 +573,7 @@ def test_every_family_can_be_trained(release, images, tmp_path):
     assert [path.name for path in finished.paths] == [f"small{suffix}.safetensors" for suffix in suffixes]
     for path in finished.paths:
         lora = read_lora(path)
-        assert lora.family == ("CogVideoX" if release == "V1" else "Wan")
+        assert lora.family.title == ("CogVideoX" if release == "V1" else "Wan")
         assert not lora.unmatched
         assert any(change.up.abs().max() > 0 for change in lora.changes.values())
     (sample,) = (event for event in events if isinstance(event, Sampled))  # of two experts, in the end

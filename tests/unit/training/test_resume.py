@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR, read_lora
+from comfyui_anisora.anisora_core.checkpoints.load import read_lora
+from comfyui_anisora.anisora_core.generation.loading import ASSETS
 from comfyui_anisora.anisora_core.training.lora import trainer as trainer_module
 from comfyui_anisora.anisora_core.training.lora.events import Finished, Stepped
 from comfyui_anisora.anisora_core.training.lora.outputs import Curve
@@ -51,7 +52,7 @@ def test_what_differs_is_named_and_nothing_runs(images, tmp_path):
     others.mkdir()
     draw_noise(others, first=10)
     smaller = tmp_path / "mini"
-    shutil.copytree(MINI_DIR, smaller)
+    shutil.copytree(ASSETS / "mini", smaller)
     (smaller / "transformer.safetensors").write_bytes(b"another")
     for changed, where, said in (
         (replace(recipe, rank=8), place(tmp_path), r"^rank: .* holds a training with rank 4"),
@@ -121,7 +122,7 @@ def test_a_line_cut_short_in_the_log_is_left_out(tmp_path):
 def test_other_encoders_and_another_detector_encode_again(images, tmp_path):
     recipe, where = replace(SMALL, images=str(images)), place(tmp_path)
     mini = tmp_path / "mini"
-    shutil.copytree(MINI_DIR, mini)
+    shutil.copytree(ASSETS / "mini", mini)
     other = place(tmp_path, files={"transformer": mini})
     seen = {examples_encoded_by(recipe, where), examples_encoded_by(replace(recipe, detector="u2net"), where)}
     (mini / "vae-00001-of-00002.safetensors").write_bytes(b"another")

@@ -1,0 +1,48 @@
+"""What a weights file can be: the names that tell it, how they map to ours, and the network that it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from .keymap import Table
+from .weights import Shape
+
+Shapes = Mapping[str, Shape]
+#: Form of a file -> what stands before the names, and their table (None: ours).
+FileForms = Mapping[str, tuple[str, Table | None]]
+
+
+@dataclass(frozen=True)
+class Network:
+    """`build` takes the configuration that `config_of` finds in our names' shapes, and what to inject.
+
+    `forms`: what a network of a configuration can be written as; none for those that are not converted.
+    """
+
+    build: Callable[..., nn.Module]
+    config_of: Callable[[Shapes], Any]
+    forms: Callable[[Any], FileForms] = lambda _: {}
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """Matches when all of `has` and none of `lacks` are among the names.
+
+    `table` is None where the file's names are ours; `ignored` names (or their first parts) are no weights of the network.
+    """
+
+    name: str
+    has: tuple[str, ...]
+    network: Network
+    lacks: tuple[str, ...] = ()
+    table: Table | None = None
+    ignored: tuple[str, ...] = ()
+
+
+def count(shapes: Shapes, before: str, after: str) -> int:
+    """How many numbered blocks there are."""
+    return sum(name.startswith(before) and name.endswith(after) for name in shapes)
