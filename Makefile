@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 OLDEST := build/oldest
+WEB_LINT := tests/web/lint
 
-.PHONY: demo test test-all test-oldest lint
+.PHONY: demo test test-all test-oldest lint lint-web
 demo: $(VENV)/ready
 	$(BIN)/python benchmarks/demo.py --out output
 
@@ -29,6 +30,18 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(MAKE) --no-print-directory lint-web
+
+# ESLint, and TypeScript's checker over the JSDoc types. Only these need Node, so who has none is told and not stopped.
+lint-web:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(WEB_LINT)/node_modules/ready \
+		&& $(WEB_LINT)/node_modules/.bin/eslint -c $(WEB_LINT)/eslint.config.js --max-warnings 0 web \
+		&& $(WEB_LINT)/node_modules/.bin/tsc -p $(WEB_LINT) && echo "web/: no problems"; \
+	else echo "skipped: ESLint and the type check of web/, as npm is not installed"; fi
+
+$(WEB_LINT)/node_modules/ready: $(WEB_LINT)/package.json $(WEB_LINT)/package-lock.json
+	cd $(WEB_LINT) && npm ci --silent
+	touch $@
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

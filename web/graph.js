@@ -1,19 +1,59 @@
 // What the widgets need of ComfyUI: files of its input folder, and the nodes around a node.
-import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
 const BYPASSED = 4;
 const MUTED = 2;
 
-/** "sub/x.png [input]" -> the address of that picture. Without a mark it is a file of the input folder. */
+/**
+ * @typedef {object} Keyframe
+ * @property {string | null} url null where only a run would tell
+ * @property {string} label
+ * @property {string} position
+ * @property {number} strength
+ * @property {ComfyNode | null} linked the AniSora Keyframe node it comes from; null for one of the timeline's own text
+ */
+
+/**
+ * The language the user has chosen, or else the browser's.
+ * @param {ComfyApp} app
+ */
+export function localeOf(app) {
+  return String(app.ui?.settings?.getSettingValue("Comfy.Locale") || navigator.language);
+}
+
+/**
+ * Calls `then` after what the node itself does at `name`.
+ * @param {ComfyNode} node
+ * @param {"onExecuted" | "onRemoved"} name
+ * @param {(output: unknown) => void} then
+ */
+export function follow(node, name, then) {
+  const before = node[name];
+  node[name] = function (...args) {
+    const result = before?.apply(this, args);
+    then(args[0]);
+    return result;
+  };
+}
+
+/**
+ * "sub/x.png [input]" -> the address of that picture. Without a mark it is a file of the input folder.
+ * @param {string} name
+ */
 export function viewUrl(name) {
-  const [, path, type = "input"] = /^(.*?)(?: \[(input|output|temp)\])?$/s.exec(name.replaceAll("\\", "/"));
+  const marked = /^(.*) \[(input|output|temp)\]$/s.exec(name.replaceAll("\\", "/"));
+  const [path, type] = marked ? [marked[1], marked[2]] : [name.replaceAll("\\", "/"), "input"];
   const cut = path.lastIndexOf("/");
   const query = new URLSearchParams({ filename: path.slice(cut + 1), subfolder: path.slice(0, Math.max(cut, 0)), type });
   return api.apiURL(`/view?${query}`);
 }
 
-/** Writes a file of the input folder -> its name, "sub/name [input]". The host keeps one copy of equal files. */
+/**
+ * Writes a file of the input folder -> its name, "sub/name [input]". The host keeps one copy of equal files.
+ * @param {Blob} blob
+ * @param {string} fileName
+ * @param {string} subfolder
+ */
 export async function uploadImage(blob, fileName, subfolder) {
   const body = new FormData();
   body.append("image", blob, fileName);
@@ -25,20 +65,31 @@ export async function uploadImage(blob, fileName, subfolder) {
   return `${stored.subfolder ? `${stored.subfolder}/` : ""}${stored.name} [input]`;
 }
 
-/** A file name made from the content, so that equal pictures are one file and no other is overwritten. */
+/** @type {Record<string, string>} */
+const EXTENSIONS = { "image/jpeg": "jpg", "image/webp": "webp" };
+
+/**
+ * A file name made from the content, so that equal pictures are one file and no other is overwritten.
+ * @param {Blob} blob
+ * @param {string} prefix
+ */
 export async function contentName(blob, prefix) {
   const bytes = new Uint8Array(await blob.arrayBuffer());
-  const extension = { "image/jpeg": "jpg", "image/webp": "webp" }[blob.type] ?? "png";
+  const extension = EXTENSIONS[blob.type] ?? "png";
   return `${prefix}_${(await digest(bytes)).slice(0, 16)}.${extension}`;
 }
 
+/** @param {Uint8Array<ArrayBuffer>} bytes */
 async function digest(bytes) {
   // Browsers give crypto.subtle to https and localhost only; a ComfyUI in the studio's network has neither.
   const hash = crypto.subtle ? new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)) : fnv(bytes);
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Two FNV-1a hashes side by side: 8 bytes. */
+/**
+ * Two FNV-1a hashes side by side: 8 bytes.
+ * @param {Uint8Array} bytes
+ */
 function fnv(bytes) {
   const lanes = new Uint32Array([0x811c9dc5, 0x9747b28c]);
   for (const byte of bytes) {
@@ -48,52 +99,101 @@ function fnv(bytes) {
   return new Uint8Array(lanes.buffer);
 }
 
-/** The node linked to this input, or null. Reroutes and bypassed nodes are passed through. */
+/**
+ * The node linked to this input, or null. Reroutes and bypassed nodes are passed through.
+ * @param {ComfyNode} node
+ * @param {string} inputName
+ */
 export function upstream(node, inputName) {
-  return source(node, node.inputs?.find((input) => input.name === inputName));
-}
-
-function source(node, input) {
   const seen = new Set();
+  let at = node;
+  let input = node.inputs?.find((one) => one.name === inputName);
   while (input?.link != null && !seen.has(input.link)) {
     seen.add(input.link);
-    const link = node.graph?.links.get?.(input.link) ?? node.graph?.links[input.link];
-    const from = link && node.graph.getNodeById(link.origin_id); // null at the edge of a subgraph
+    const link = linkOf(at.graph, input.link);
+    const from = link && at.graph?.getNodeById(link.origin_id); // null at the edge of a subgraph
     if (!from || from.mode === MUTED) return null;
     if (from.type !== "Reroute" && from.mode !== BYPASSED) return from;
-    const type = from.outputs[link.origin_slot]?.type;
-    node = from;
-    input = from.type === "Reroute" ? from.inputs[0] : from.inputs?.find((one) => one.type === type);
+    at = from;
+    input = passedThrough(from, link.origin_slot);
   }
   return null;
 }
 
+/**
+ * @param {ComfyGraph | null} graph
+ * @param {number} id
+ * @returns {ComfyLink | undefined}
+ */
+export function linkOf(graph, id) {
+  return graph?.links instanceof Map ? graph.links.get(id) : graph?.links[id];
+}
+
+/**
+ * The input whose value a reroute or a bypassed node gives as that output.
+ * @param {ComfyNode} node
+ * @param {number} slot
+ */
+function passedThrough(node, slot) {
+  if (node.type === "Reroute") return node.inputs?.[0];
+  const type = node.outputs?.[slot].type;
+  return node.inputs?.find((one) => one.type === type);
+}
+
+/**
+ * @param {ComfyNode} node
+ * @param {string} name
+ */
 export function siblingWidget(node, name) {
   return node.widgets?.find((widget) => widget.name === name) ?? null;
 }
 
-/** Whether another node sets this widget, so that its own value does not count. */
+/**
+ * The widget's value as a number; 0 where it has none.
+ * @param {ComfyNode} node
+ * @param {string} name
+ */
+export function numberOf(node, name) {
+  return Number(siblingWidget(node, name)?.value) || 0;
+}
+
+/**
+ * Whether another node sets this widget, so that its own value does not count.
+ * @param {ComfyNode} node
+ * @param {string} name
+ */
 export function isLinked(node, name) {
   return node.inputs?.some((input) => input.name === name && input.link != null) ?? false;
 }
 
-/** The release that reaches this node's `release` input; "mini" where it cannot be known. */
+/**
+ * The release that reaches this node's `release` input; "mini" where it cannot be known.
+ * @param {ComfyNode} node
+ */
 export function releaseOf(node) {
   const from = upstream(node, "release");
-  return (from && siblingWidget(from, "release")?.value) || "mini";
+  return String((from && siblingWidget(from, "release")?.value) || "mini");
 }
 
-/** What the node shows or names as its picture: {url, label}; url is null where only a run would tell. */
+/**
+ * What the node shows or names as its picture; url is null where only a run would tell.
+ * @param {ComfyNode} node
+ * @returns {{url: string | null, label: string}}
+ */
 export function pictureOf(node) {
   const named = siblingWidget(node, "image")?.value;
   if (typeof named === "string" && named) return { url: viewUrl(named), label: named.replace(/ \[\w+\]$/, "") };
   const drawing = node.type === "AniSoraDrawing" && siblingWidget(node, "drawing")?.value;
-  if (drawing) return { url: new URL(`./drawings/${drawing}.png`, import.meta.url).href, label: drawing };
+  if (drawing) return { url: new URL(`./drawings/${drawing}.png`, import.meta.url).href, label: String(drawing) };
   return { url: node.imgs?.[0]?.src ?? null, label: node.title };
 }
 
-/** The AniSora Keyframe nodes of this timeline, first in the chain first. */
+/**
+ * The AniSora Keyframe nodes of this timeline, first in the chain first.
+ * @param {ComfyNode} timelineNode
+ */
 export function keyframeNodes(timelineNode) {
+  /** @type {ComfyNode[]} */
   const nodes = [];
   let node = upstream(timelineNode, "keyframes");
   while (node?.type === "AniSoraKeyframe" && !nodes.includes(node)) {
@@ -104,20 +204,34 @@ export function keyframeNodes(timelineNode) {
 }
 
 /**
- * All keyframes in the order the node takes them: [{url, label, position, strength, linked}].
- * `linked` is the AniSora Keyframe node a keyframe comes from; null for one of the timeline's own text.
+ * The keyframes that come along the wire, in the order the node takes them.
+ * @param {ComfyNode} timelineNode
  */
-export function keyframesOf(timelineNode) {
-  const linked = keyframeNodes(timelineNode).map((node) => ({
+export function linkedKeyframes(timelineNode) {
+  return keyframeNodes(timelineNode).map((node) => ({
     ...pictureOf(upstream(node, "image") ?? node),
     position: String(siblingWidget(node, "position")?.value ?? "first"),
     strength: Number(siblingWidget(node, "strength")?.value ?? 1),
     linked: node,
   }));
-  return [...linked, ...ownKeyframes(siblingWidget(timelineNode, "timeline_json")?.value)];
 }
 
+/**
+ * All keyframes in the order the node takes them.
+ * @param {ComfyNode} timelineNode
+ * @returns {Keyframe[]}
+ */
+export function keyframesOf(timelineNode) {
+  const text = siblingWidget(timelineNode, "timeline_json")?.value;
+  return [...linkedKeyframes(timelineNode), ...ownKeyframes(String(text ?? ""))];
+}
+
+/**
+ * @param {string} text of the timeline
+ * @returns {Keyframe[]}
+ */
 function ownKeyframes(text) {
+  /** @type {{image: unknown, position: unknown, strength?: number}[]} */
   let rows;
   try {
     rows = JSON.parse(text || "{}").keyframes ?? [];

@@ -1,4 +1,6 @@
 // The painter's look, in the colours of the user's ComfyUI theme.
+import { addStyle } from "../page.js";
+
 const CSS = `
 .anisora-painter {
   --line: var(--border-color, #4e4e4e); --field: var(--comfy-input-bg, #222); --ink: var(--input-text, #ddd);
@@ -75,13 +77,7 @@ const CSS = `
 .anisora-painter select { height: 26px; max-width: 120px; border: 1px solid var(--line); border-radius: 6px; background: var(--field); color: inherit; font: inherit; }
 `;
 
-export function addStyle() {
-  if (document.getElementById("anisora-painter-style")) return;
-  const style = document.createElement("style");
-  style.id = "anisora-painter-style";
-  style.textContent = CSS;
-  document.head.append(style);
-}
+export const addPainterStyle = () => addStyle("anisora-painter-style", CSS);
 
 const PATHS = {
   brush: "M20 4c-4 1-8.500 5-10.500 8l2.500 2.500c3-2 7-6.500 8-10.500zM9 13c-2.500 0-4 1.500-4 4 0 1.500-1 2.500-2 3 4 1 8 0 8.500-4.500z",
@@ -103,4 +99,5 @@ const PATHS = {
   removeShape: "M9 6l6 6-6 6-6-6zM16 7.500h6",
 };
 
+/** @param {keyof PATHS} name */
 export const icon = (name) => `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${PATHS[name]}"/></svg>`;

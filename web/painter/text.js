@@ -1,4 +1,7 @@
 // Every word of the painter.
+
+/** @typedef {typeof WORDS.en} Words */
+
 const WORDS = {
   en: {
     painter: "Motion painter: what is painted may move",
@@ -16,9 +19,11 @@ const WORDS = {
     softness: "Softness",
     opacity: "Opacity",
     areas: "Areas",
+    /** @param {number} number */
     area: (number) => `Area ${number}`,
     cutOut: "Cut out",
     addArea: "Add an area",
+    /** @param {string} name */
     removeArea: (name) => `Delete ${name}`,
     rename: "Double-click to rename",
     moves: "May move. Click: stays still, cut out of the other areas",
@@ -36,6 +41,7 @@ const WORDS = {
     oneShape: "One shape for the whole clip. Add one at another frame to let it travel.",
     onShape: "A shape of its own at this frame.",
     betweenShapes: "Between two shapes. Painting here adds one.",
+    /** @param {number} frame */
     outside: (frame) => `A shape is at frame ${frame}, after the clip's end: delete it, or make the clip longer.`,
     missing: "A mask of this painting was not found. It is kept as it is; paint to start afresh.",
     unsaved: "The painting could not be stored: is ComfyUI still running?",
@@ -56,9 +62,11 @@ const WORDS = {
     softness: "柔边",
     opacity: "不透明度",
     areas: "区域",
+    /** @param {number} number */
     area: (number) => `区域 ${number}`,
     cutOut: "挖去",
     addArea: "添加区域",
+    /** @param {string} name */
     removeArea: (name) => `删除${name}`,
     rename: "双击重命名",
     moves: "可以动。点击改为不动：从其他区域中挖去",
@@ -76,6 +84,7 @@ const WORDS = {
     oneShape: "整段使用同一形状。移到另一帧再添加形状，区域就会随时间变化。",
     onShape: "此帧有自己的形状。",
     betweenShapes: "位于两个形状之间；在此涂抹会新增一个。",
+    /** @param {number} frame */
     outside: (frame) => `第 ${frame} 帧的形状超出了片段：请删除它，或加长片段。`,
     missing: "找不到此画的某个遮罩，已原样保留；重新涂抹即可从头开始。",
     unsaved: "无法保存：ComfyUI 还在运行吗？",
@@ -96,9 +105,11 @@ const WORDS = {
     softness: "ぼかし",
     opacity: "不透明度",
     areas: "範囲",
+    /** @param {number} number */
     area: (number) => `範囲 ${number}`,
     cutOut: "くり抜き",
     addArea: "範囲を追加",
+    /** @param {string} name */
     removeArea: (name) => `${name}を削除`,
     rename: "ダブルクリックで名前を変更",
     moves: "動く範囲。クリックで「止める」に：他の範囲から除かれます",
@@ -116,10 +127,15 @@ const WORDS = {
     oneShape: "クリップ全体で同じ形です。別のフレームで形を追加すると変化します。",
     onShape: "このフレーム固有の形です。",
     betweenShapes: "二つの形の間です。ここで塗ると形が追加されます。",
+    /** @param {number} frame */
     outside: (frame) => `フレーム ${frame} の形がクリップの外にあります。削除するかクリップを長くしてください。`,
     missing: "マスクが見つかりません。元のまま保存されています。塗ると新しく始まります。",
     unsaved: "保存できません。ComfyUI は動いていますか？",
   },
 };
 
-export const wordsOf = (locale) => WORDS[String(locale).slice(0, 2)] ?? WORDS.en;
+/**
+ * @param {string} locale such as "zh-TW"
+ * @returns {Words}
+ */
+export const wordsOf = (locale) => new Map(Object.entries(WORDS)).get(locale.slice(0, 2)) ?? WORDS.en;

@@ -1,12 +1,21 @@
 // Small ways to make elements; `on...` keys are listeners, `class` and `data-...` attributes.
 
-/** @returns {HTMLElement} */
+/**
+ * @typedef {Record<string, string | number | boolean | null | undefined | EventListener>} Attributes
+ */
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Attributes} attributes
+ * @param {(Node | string)[]} children
+ */
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    if (typeof value === "function") made.addEventListener(name.slice(2), value);
     else if (value === true) made.setAttribute(name, "");
-    else if (value !== false && value != null) made.setAttribute(name, value);
+    else if (value !== false && value != null) made.setAttribute(name, String(value));
   }
   made.append(...children);
   return made;
@@ -26,6 +35,7 @@ const PATHS = {
   close: "M4 4l8 8M12 4l-8 8",
 };
 
+/** @param {keyof PATHS} name */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 16 16");
@@ -36,7 +46,13 @@ export function icon(name) {
   return svg;
 }
 
-/** A button that says in words what its picture means. */
+/**
+ * A button that says in words what its picture means.
+ * @param {keyof PATHS} name
+ * @param {string} title
+ * @param {() => void} onclick
+ * @param {Attributes} more
+ */
 export function iconButton(name, title, onclick, more = {}) {
   return element("button", { type: "button", title, "aria-label": title, onclick, ...more }, icon(name));
 }

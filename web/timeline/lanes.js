@@ -1,6 +1,7 @@
 // The prompts for parts of the clip, those that overlap under each other.
 import { element } from "./elements.js";
 import { lanesOf } from "./model.js";
+import { isOutside } from "./placing.js";
 
 export const LANE = 22; // px high
 
@@ -12,27 +13,18 @@ export class Lanes {
   constructor(strip, view) {
     this.strip = strip;
     this.view = view;
+    /** @type {HTMLElement[] | null} null before the first look */
+    this.segments = null;
   }
 
   render() {
     const { words, present } = this.strip;
     const lanes = lanesOf(present.prompts);
-    const made = present.prompts.map((segment, i) => {
-      const root = element("div", {
-        class: `segment${this.strip.chosen === `prompt:${i}` ? " chosen" : ""}${this.strip.isOutside(segment) ? " wrong" : ""}`,
-        role: "button", title: segment.text || words.promptHint, "aria-label": words.segment(segment.text),
-        "data-empty": segment.text ? "" : words.promptHint,
-        ondblclick: () => this.view.inspector.text.focus(),
-      }, segment.text, element("i"), element("i"));
-      const left = this.view.x(segment.start);
-      Object.assign(root.style, {
-        left: `${left}px`, top: `${lanes[i] * LANE + 2}px`, width: `${Math.max(8, this.view.x(segment.end) - left)}px`,
-      });
-      return root;
-    });
+    const made = present.prompts.map((segment, i) => this.makeSegment(segment, i, lanes[i]));
     // A drag holds on to its element, so elements stay as long as their number does.
-    if (made.length === this.segments?.length) {
-      made.forEach((fresh, i) => this.update(this.segments[i], fresh));
+    const { segments } = this;
+    if (segments && made.length === segments.length) {
+      made.forEach((fresh, i) => this.update(segments[i], fresh));
       return;
     }
     this.segments = made;
@@ -44,9 +36,34 @@ export class Lanes {
     this.view.prompts.replaceChildren(...(made.length ? made : [hint]));
   }
 
+  /**
+   * @param {import("./model.js").Segment} segment
+   * @param {number} i
+   * @param {number} lane
+   */
+  makeSegment(segment, i, lane) {
+    const { words, chosen, numFrames } = this.strip;
+    const marks = `${chosen === `prompt:${i}` ? " chosen" : ""}${isOutside(segment, numFrames) ? " wrong" : ""}`;
+    const root = element("div", {
+      class: `segment${marks}`,
+      role: "button", title: segment.text || words.promptHint, "aria-label": words.segment(segment.text),
+      "data-empty": segment.text ? "" : words.promptHint,
+      ondblclick: () => this.view.inspector.text.focus(),
+    }, segment.text, element("i"), element("i"));
+    const left = this.view.x(segment.start);
+    Object.assign(root.style, {
+      left: `${left}px`, top: `${lane * LANE + 2}px`, width: `${Math.max(8, this.view.x(segment.end) - left)}px`,
+    });
+    return root;
+  }
+
+  /**
+   * @param {HTMLElement} root
+   * @param {HTMLElement} fresh
+   */
   update(root, fresh) {
     for (const { name, value } of fresh.attributes) root.setAttribute(name, value);
-    if (root.firstChild.nodeType === Node.TEXT_NODE) root.firstChild.remove();
-    if (fresh.firstChild.nodeType === Node.TEXT_NODE) root.prepend(fresh.firstChild.data);
+    if (root.firstChild instanceof Text) root.firstChild.remove();
+    if (fresh.firstChild instanceof Text) root.prepend(fresh.firstChild.data);
   }
 }

@@ -1,4 +1,7 @@
 // Pictures by address, each loaded once and kept small: fifty illustrations at full size would fill the memory.
+import { contextOf } from "../page.js";
+
+/** @typedef {{canvas?: HTMLCanvasElement, thumb?: string, aspect?: number, missing?: boolean}} Picture empty while it loads */
 
 const SIDE = 640; // enough for the preview
 const THUMB = 176;
@@ -7,18 +10,26 @@ export class Pictures {
   /** @param {() => void} changed called when a picture has arrived, or is known to be missing */
   constructor(changed) {
     this.changed = changed;
+    /** @type {Map<string, Picture>} */
     this.known = new Map();
   }
 
-  /** @returns {{canvas?: HTMLCanvasElement, thumb?: string, aspect?: number, missing?: boolean}} empty while it loads */
+  /**
+   * @param {string | null} url null: one that only a run would tell
+   * @returns {Picture}
+   */
   of(url) {
-    if (!this.known.has(url)) {
-      this.known.set(url, {});
-      this.load(url);
-    }
-    return this.known.get(url);
+    if (url === null) return {};
+    const known = this.known.get(url);
+    if (known) return known;
+    /** @type {Picture} */
+    const loading = {};
+    this.known.set(url, loading);
+    this.load(url);
+    return loading;
   }
 
+  /** @param {string} url */
   async load(url) {
     const image = new Image();
     image.src = url;
@@ -34,12 +45,18 @@ export class Pictures {
   }
 }
 
+/**
+ * @param {CanvasImageSource} source
+ * @param {number} width
+ * @param {number} height
+ * @param {number} side
+ */
 function shrunk(source, width, height, side) {
   const scale = Math.min(1, side / Math.min(width, height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   context.fillStyle = "#fff"; // transparent drawings lie on white, as in the node
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";

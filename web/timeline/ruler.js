@@ -1,10 +1,32 @@
 // The paper the strip lies on: cells, the legal grid, frame numbers and seconds.
+import { contextOf } from "../page.js";
+
+/**
+ * @typedef {object} Ruled what is drawn of the clip
+ * @property {number} width
+ * @property {number} height
+ * @property {number} left how far the strip is scrolled
+ * @property {number} cell px of a frame
+ * @property {(frame: number) => number} x
+ * @property {number} numFrames
+ * @property {number} fps
+ * @property {number | null} multiple
+ * @property {number[]} legal
+ * @property {number | null} target the legal frame that a drag would land on
+ * @property {Set<number>} taken
+ *
+ * @typedef {Record<"paper" | "band" | "tick" | "ghost" | "mark" | "text" | "dim" | "accent", string>} Colours
+ */
 
 export const RULER = 38; // px high
 const GAP = 36; // between numbers
 const SECONDS = [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 60];
 
-/** The widest step that still has room for its numbers: `multiple` doubled until they fit. */
+/**
+ * The widest step that still has room for its numbers: `multiple` doubled until they fit.
+ * @param {number} cell
+ * @param {number} multiple
+ */
 export function labelStep(cell, multiple) {
   let step = multiple;
   while (step * cell < GAP) step *= 2;
@@ -13,16 +35,14 @@ export function labelStep(cell, multiple) {
 
 /**
  * @param {HTMLCanvasElement} canvas
- * @param {{width: number, height: number, left: number, cell: number, x: (frame: number) => number, numFrames: number,
- *   fps: number, multiple: number | null, legal: number[], target: number | null, taken: Set<number>}} view
- *   `left`: how far the strip is scrolled. `target`: the legal frame that a drag would land on.
- * @param {Record<string, string>} colours
+ * @param {Ruled} view
+ * @param {Colours} colours
  */
 export function drawRuler(canvas, view, colours) {
   const ratio = devicePixelRatio * Math.max(1, canvas.getBoundingClientRect().width / canvas.offsetWidth || 1);
   canvas.width = Math.round(view.width * ratio);
   canvas.height = Math.round(view.height * ratio);
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   context.scale(ratio, ratio);
   context.translate(-view.left, 0);
   drawCells(context, view, colours);
@@ -30,6 +50,11 @@ export function drawRuler(canvas, view, colours) {
   drawNumbers(context, view, colours);
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Ruled} view
+ * @param {Colours} colours
+ */
 function drawCells(context, view, colours) {
   const { cell, x, numFrames, fps, height } = view;
   context.fillStyle = colours.paper;
@@ -44,21 +69,58 @@ function drawCells(context, view, colours) {
   for (let frame = 0; frame <= numFrames; frame++) context.fillRect(x(frame), RULER - 4, 1, 4);
 }
 
-function drawGhosts(context, { cell, x, legal, target, taken, multiple, height }, colours) {
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Ruled} view
+ * @param {Colours} colours
+ */
+function drawGhosts(context, view, colours) {
+  const { cell, legal, target, taken, multiple } = view;
   const size = Math.min(4, (cell * (multiple ?? 8)) / 2.6);
+  const hasLines = multiple !== 1 || cell > 9;
   for (const frame of legal) {
-    const middle = x(frame) + cell / 2;
-    const aimed = frame === target;
-    context.fillStyle = aimed ? colours.accent : colours.ghost;
-    if (multiple !== 1 || cell > 9 || aimed) context.fillRect(middle - (aimed ? 1 : 0.5), RULER, aimed ? 2 : 1, height);
-    context.strokeStyle = aimed ? colours.accent : colours.mark;
-    diamond(context, middle, RULER - 7, aimed ? size + 2 : size);
-    context.fillStyle = colours.accent;
-    if (aimed || taken.has(frame)) context.fill();
-    else context.stroke();
+    if (frame === target) drawTarget(context, view, colours, size + 2);
+    else drawGhost(context, view, colours, { frame, size, hasLine: hasLines, isTaken: taken.has(frame) });
   }
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Ruled} view
+ * @param {Colours} colours
+ * @param {number} size
+ */
+function drawTarget(context, { x, cell, target, height }, colours, size) {
+  const middle = x(target ?? 0) + cell / 2;
+  context.fillStyle = colours.accent;
+  context.fillRect(middle - 1, RULER, 2, height);
+  diamond(context, middle, RULER - 7, size);
+  context.fill();
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Ruled} view
+ * @param {Colours} colours
+ * @param {{frame: number, size: number, hasLine: boolean, isTaken: boolean}} ghost
+ */
+function drawGhost(context, { x, cell, height }, colours, { frame, size, hasLine, isTaken }) {
+  const middle = x(frame) + cell / 2;
+  context.fillStyle = colours.ghost;
+  if (hasLine) context.fillRect(middle - 0.5, RULER, 1, height);
+  diamond(context, middle, RULER - 7, size);
+  context.fillStyle = colours.accent;
+  context.strokeStyle = colours.mark;
+  if (isTaken) context.fill();
+  else context.stroke();
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {number} x
+ * @param {number} y
+ * @param {number} size
+ */
 function diamond(context, x, y, size) {
   context.beginPath();
   context.moveTo(x, y - size);
@@ -68,6 +130,11 @@ function diamond(context, x, y, size) {
   context.closePath();
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Ruled} view
+ * @param {Colours} colours
+ */
 function drawNumbers(context, { cell, x, numFrames, fps, multiple }, colours) {
   const step = labelStep(cell, multiple ?? 1);
   context.textAlign = "center";

@@ -1,41 +1,38 @@
 // The keyframe strip: an exposure sheet lying on its side. What is on it and how it is edited; the page is view.js.
 // It knows a page and callbacks, nothing of ComfyUI.
-import { MAX_LENGTH, legalFrames, parsePosition, positionOf, snapLength, snapToGrid } from "./grid.js";
+import { Player } from "../player.js";
+import { MAX_LENGTH, legalFrames, positionOf, snapLength, snapToGrid } from "./grid.js";
 import {
-  addKeyframe, addSegment, commit, editKeyframe, editSegment, history, readValue, rebase, redo, removeKeyframe,
+  addSegment, commit, editKeyframe, editSegment, history, readValue, rebase, redo, removeKeyframe,
   removeSegment, undo, writeValue,
 } from "./model.js";
 import { Pictures } from "./pictures.js";
+import { placeKeys, problemOf } from "./placing.js";
 import { View } from "./view.js";
 import { wordsFor } from "./words.js";
 
 /**
- * @typedef {{num_frames: number, fps: number, key_multiple: number | null, frames_multiple: number, sizes: number[][]}} Row
- *
- * @typedef {object} Clip what the node around the strip says
- * @property {string} release
- * @property {Row} row
- * @property {number} length 0: the release's
- * @property {number} fps 0: the release's
- * @property {boolean} lengthLinked another node sets it
- * @property {boolean} fpsLinked
- * @property {number} aspect width / height; 0: the first drawing's
- * @property {boolean} stretch
- * @property {{id: string, url: string | null, label: string, position: string, strength: number, locked: boolean}[]} linked
+ * @typedef {import("./model.js").Content} Content
+ * @typedef {import("./model.js").Setting} Setting
+ * @typedef {import("./picker.js").Choice} Choice
+ * @typedef {import("./placing.js").Clip} Clip
+ * @typedef {import("./placing.js").Key} Key
  *
  * @typedef {object} Callbacks
  * @property {string} locale
  * @property {() => Clip} clip
  * @property {() => void} changed the value is another one now
  * @property {(name: "length" | "fps", value: number) => void} setClip
- * @property {(id: string, change: {position: string, strength: number}) => void} setLinked
+ * @property {(id: string, change: Setting) => void} setLinked
  * @property {(image: string) => string} url of an image that the value names
  * @property {(file: Blob) => Promise<string>} store -> the image's name
  * @property {(transfer: DataTransfer) => string | null} draggedImage name of a picture dragged from the host's own pages
- * @property {() => import("./picker.js").Choice[]} nodes that have a picture
- * @property {() => Promise<import("./picker.js").Choice[]>} files of the input folder
+ * @property {() => Choice[]} nodes that have a picture
+ * @property {() => Promise<Choice[]>} files of the input folder
  * @property {(nodeId: string, position: string) => void} link put a keyframe node between that node and this one
  */
+
+const NOTE_MS = 5000;
 
 export class Strip {
   /**
@@ -48,10 +45,27 @@ export class Strip {
     this.words = wordsFor(host.locale);
     this.pictures = new Pictures(() => this.render());
     this.history = history({ ...readValue(""), linked: {}, length: 0, fps: 0 });
-    this.chosen = null; // "own:<index>", "linked:<node id>" or "prompt:<index>"
+    this.clip = host.clip();
+    this.seen = ""; // the clip as it was last looked at
+    this.broken = false; // the value is no timeline; it is kept as it is until the user edits here
+    /** @type {string | null} "own:<index>", "linked:<node id>" or "prompt:<index>" */
+    this.chosen = null;
     this.playhead = 0;
-    this.target = null; // the legal frame a drag would land on
+    /** @type {number | null} the legal frame a drag would land on */
+    this.target = null;
+    /** @type {{cancel: () => void} | null} while something is dragged */
+    this.drag = null;
+    /** @type {Content | null} what the step that goes on began at */
+    this.base = null;
+    /** @type {Key[]} */
     this.keys = [];
+    /** @type {number[]} frames that keyframes may be on */
+    this.legal = [];
+    this.note = "";
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.noteTimer = undefined;
+    this.from = 0; // frame at which playing began
+    this.player = new Player((seconds) => this.playing(seconds));
     this.view = new View(this);
     this.observer = new ResizeObserver(() => this.render());
     this.observer.observe(root);
@@ -70,12 +84,13 @@ export class Strip {
 
   set value(text) {
     const { linked, length, fps } = this.present;
+    /** @type {import("./model.js").Value} */
     let read = { text, rest: {}, own: [], prompts: [] };
     try {
       read = readValue(text);
       this.broken = false;
     } catch {
-      this.broken = true; // kept as it is until the user edits here
+      this.broken = true;
     }
     this.history = history({ ...read, linked, length, fps });
     this.chosen = null;
@@ -97,12 +112,16 @@ export class Strip {
     if (seen === this.seen || this.drag) return;
     this.seen = seen;
     this.clip = clip;
-    const change = { linked: {} };
-    for (const name of ["length", "fps"]) if (clip[name] !== this.present[name]) change[name] = clip[name];
+    /** @type {Record<string, Setting>} */
+    const linked = {};
     for (const { id, position, strength } of clip.linked) {
       const known = this.present.linked[id];
-      if (known?.position !== position || known?.strength !== strength) change.linked[id] = { position, strength };
+      if (known?.position !== position || known?.strength !== strength) linked[id] = { position, strength };
     }
+    /** @type {Partial<Content>} only what is another one, as undo is to bring back the rest */
+    const change = { linked };
+    if (clip.length !== this.present.length) change.length = clip.length;
+    if (clip.fps !== this.present.fps) change.fps = clip.fps;
     this.history = rebase(this.history, change);
     this.render();
   }
@@ -115,7 +134,10 @@ export class Strip {
 
   // --- edits ---------------------------------------------------------------------------------------------------------
 
-  /** One step of undo. */
+  /**
+   * One step of undo.
+   * @param {Content} next
+   */
   edit(next) {
     const before = this.present;
     if (next === before) return;
@@ -124,7 +146,10 @@ export class Strip {
     this.tell(before, next);
   }
 
-  /** Part of a step: a drag that goes on. `settle` makes all of it one. */
+  /**
+   * Part of a step: a drag that goes on. `settle` makes all of it one.
+   * @param {Content} next
+   */
   show(next) {
     const before = this.present;
     this.base ??= before;
@@ -146,6 +171,10 @@ export class Strip {
     this.step(redo, "future");
   }
 
+  /**
+   * @param {typeof undo} way
+   * @param {"past" | "future"} side
+   */
   step(way, side) {
     this.settle();
     if (!this.history[side].length) return;
@@ -154,6 +183,11 @@ export class Strip {
     this.tell(before, this.present);
   }
 
+  /**
+   * Tells the host what has changed, and draws it.
+   * @param {Content} before
+   * @param {Content} after
+   */
   tell(before, after) {
     if (before.own !== after.own || before.prompts !== after.prompts) {
       this.broken = false;
@@ -162,22 +196,32 @@ export class Strip {
     for (const { id } of this.clip.linked) {
       if (before.linked[id] !== after.linked[id]) this.host.setLinked(id, after.linked[id]);
     }
-    for (const name of ["length", "fps"]) if (before[name] !== after[name]) this.host.setClip(name, after[name]);
+    if (before.length !== after.length) this.host.setClip("length", after.length);
+    if (before.fps !== after.fps) this.host.setClip("fps", after.fps);
     this.render();
   }
 
-  /** Position or strength of the selected keyframe. */
+  /**
+   * Of the selected keyframe.
+   * @param {Partial<Setting>} change
+   */
   change(change, ongoing = false) {
     const key = this.chosenKey();
     if (key && !key.locked) this[ongoing ? "show" : "edit"](editKeyframe(this.present, key.id, change));
   }
 
+  /** @param {Partial<import("./model.js").Segment>} change */
   changeSegment(change, ongoing = false) {
     const index = this.chosenIndex();
     if (this.chosenSegment()) this[ongoing ? "show" : "edit"](editSegment(this.present, index, change));
   }
 
-  /** `key` on the legal frame nearest to `frame`; null where another keyframe is. */
+  /**
+   * `key` on the legal frame nearest to `frame`; null where another keyframe is.
+   * @param {Content} base
+   * @param {Key} key
+   * @param {number} frame
+   */
   movedTo(base, key, frame) {
     const at = snapToGrid(this.clamped(frame), this.numFrames, this.clip.row.key_multiple);
     if (at === key.asked) return base; // as it was written: `50%` stays `50%`
@@ -185,7 +229,11 @@ export class Strip {
     return editKeyframe(base, key.id, { position: positionOf(at, this.numFrames) });
   }
 
-  /** By legal frames; those that are taken are passed over. */
+  /**
+   * By legal frames; those that are taken are passed over.
+   * @param {Key} key
+   * @param {number} steps
+   */
   nudge(key, steps) {
     const free = this.legal.filter((frame) => frame === key.at || !this.keys.some((other) => other.at === frame));
     const at = free[Math.max(0, Math.min(free.length - 1, free.indexOf(key.at) + steps))];
@@ -206,52 +254,7 @@ export class Strip {
     this.focus();
   }
 
-  /** `count` free legal frames: over the whole clip when it is empty, else from `at` on. */
-  freeFrames(count, at) {
-    const free = this.legal.filter((frame) => !this.keys.some((key) => key.at === frame));
-    if (!this.keys.length && count > 1) {
-      const spread = (i) => free[Math.round((i * (free.length - 1)) / (count - 1))];
-      return [...new Set(Array.from({ length: count }, (_, i) => spread(i)))];
-    }
-    const snapped = snapToGrid(at, this.numFrames, this.clip.row.key_multiple);
-    const distance = (frame) => (frame >= snapped ? frame - snapped : this.numFrames + snapped - frame);
-    return free.sort((a, b) => distance(a) - distance(b)).slice(0, count);
-  }
-
-  /** Images by name, or nodes to be linked, onto free frames from `at` on. */
-  place(choices, at) {
-    const frames = this.freeFrames(choices.length, at);
-    let next = this.present;
-    const only = this.keys.length === 1 && this.legal.length === 1 && this.keys[0];
-    if (only && !only.linked && choices[0]?.kind === "file") {
-      next = editKeyframe(next, only.id, { image: choices[0].id }); // a release with one place: the new drawing takes it
-    } else if (frames.length < choices.length) {
-      this.say(this.words.noPlace);
-    }
-    frames.forEach((frame, i) => {
-      const position = positionOf(frame, this.numFrames);
-      if (choices[i].kind === "node") this.host.link(choices[i].id, position);
-      else next = addKeyframe(next, choices[i].id, position);
-    });
-    this.edit(next);
-    if (next.own.length) this.choose(`own:${next.own.length - 1}`);
-    this.refresh();
-  }
-
-  async store(files, at) {
-    const pictures = files.filter((file) => file.type.startsWith("image/"));
-    pictures.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
-    if (!pictures.length) return;
-    this.say(this.words.storing(pictures.length));
-    try {
-      const names = await Promise.all(pictures.map((file) => this.host.store(file)));
-      this.say("");
-      this.place(names.map((id) => ({ kind: "file", id })), at);
-    } catch (error) {
-      this.say(this.words.failed(error.message));
-    }
-  }
-
+  /** @param {number} at */
   addPrompt(at) {
     const next = this.present.prompts.map((one) => one.start).filter((start) => start > at);
     const start = this.present.prompts.length ? at : 0;
@@ -261,19 +264,21 @@ export class Strip {
     this.view.inspector.text.focus();
   }
 
+  /** @param {string} text */
   setLength(text) {
     const asked = Math.min(MAX_LENGTH, Math.max(0, Math.round(Number(text)) || 0));
     const multiple = this.clip.row.frames_multiple;
     const length = asked && snapLength(asked, multiple);
     this.edit(length === this.present.length ? this.present : { ...this.present, length });
     if (length !== asked) this.say(this.words.lengthSnapped(asked, length, multiple));
-    this.view.length.value = length || "";
+    this.view.bar.length.value = String(length || "");
   }
 
+  /** @param {string} text */
   setFps(text) {
     const fps = Math.min(120, Math.max(0, Number(text) || 0));
     this.edit(fps === this.present.fps ? this.present : { ...this.present, fps });
-    this.view.rate.value = fps || "";
+    this.view.bar.rate.value = String(fps || "");
   }
 
   // --- selection, playhead -------------------------------------------------------------------------------------------
@@ -290,6 +295,7 @@ export class Strip {
     return this.present.prompts[this.chosenIndex()];
   }
 
+  /** @param {string | null} id */
   choose(id) {
     this.settle(); // what is typed or pulled belongs to what was selected
     this.chosen = id;
@@ -299,7 +305,10 @@ export class Strip {
     this.view.reveal();
   }
 
-  /** The next keyframe in time. */
+  /**
+   * The next keyframe in time.
+   * @param {1 | -1} way
+   */
   chooseNext(way) {
     const order = [...this.keys].sort((a, b) => a.at - b.at);
     const now = order.findIndex((key) => key.id === this.chosen);
@@ -307,10 +316,12 @@ export class Strip {
     if (next) this.choose(next.id);
   }
 
+  /** @param {number} frame */
   clamped(frame) {
     return Math.max(0, Math.min(this.numFrames - 1, frame));
   }
 
+  /** @param {number} frame */
   seek(frame) {
     this.playhead = this.clamped(frame);
     this.render();
@@ -318,77 +329,47 @@ export class Strip {
   }
 
   play() {
-    if (this.playing) return this.pause();
-    const start = performance.now() - (this.playhead === this.numFrames - 1 ? 0 : this.playhead / this.fps) * 1000;
-    const tick = (now) => {
-      this.playing = requestAnimationFrame(tick);
-      const frame = Math.floor(((now - start) / 1000) * this.fps) % this.numFrames;
-      if (frame !== this.playhead) this.seek(this.clamped(frame));
-    };
-    this.playing = requestAnimationFrame(tick);
+    if (this.player.isPlaying) return this.pause();
+    this.from = this.playhead === this.numFrames - 1 ? 0 : this.playhead;
+    this.player.start();
     this.render();
+  }
+
+  /** @param {number} seconds since it began */
+  playing(seconds) {
+    const frame = (this.from + Math.floor(seconds * this.fps)) % this.numFrames;
+    if (frame !== this.playhead) this.seek(frame);
   }
 
   pause() {
-    cancelAnimationFrame(this.playing);
-    this.playing = 0;
+    this.player.stop();
     this.render();
   }
 
+  /**
+   * In the place of a problem, for a while.
+   * @param {string} note
+   */
   say(note) {
     this.note = note;
     clearTimeout(this.noteTimer);
-    if (note) this.noteTimer = setTimeout(() => this.say(""), 5000);
+    if (note) this.noteTimer = setTimeout(() => this.say(""), NOTE_MS);
     this.render();
   }
 
-  /** What would stop the node, in its order of reading. */
+  /** What would stop the node; "" for nothing. */
   problem() {
-    const { words, numFrames, clip } = this;
-    if (this.broken) return words.unreadable;
-    const legal = snapLength(numFrames, clip.row.frames_multiple);
-    if (legal !== numFrames) return words.lengthWrong(numFrames, legal);
-    const lost = this.keys.find((key) => key.asked === null);
-    if (lost) return words.outside(lost.position, numFrames);
-    const doubled = this.keys.find((key) => this.isDoubled(key));
-    if (doubled && this.legal.length === 1) return words.grid(clip.release, clip.row.key_multiple);
-    if (doubled) return words.doubled(doubled.at);
-    if (this.present.prompts.some((one) => this.isOutside(one))) return words.segmentOutside;
-    const missing = this.keys.find((key) => key.url && this.pictures.of(key.url).missing);
-    return missing && !missing.linked ? words.missing(missing.label) : "";
-  }
-
-  isDoubled(key) {
-    return this.keys.some((other) => other !== key && other.at === key.at);
-  }
-
-  isOutside(segment) {
-    return !(segment.start >= 0 && segment.start < segment.end && segment.end <= this.numFrames);
+    return problemOf(this);
   }
 
   focus() {
     this.root.focus({ preventScroll: true });
   }
 
-  /** All keyframes of the node, its links' first, with the frame each was asked for and the one it gets. */
-  placed() {
-    const { numFrames, fps, clip, present } = this;
-    const linked = clip.linked.map((one) => ({ ...one, ...present.linked[one.id], id: `linked:${one.id}`, linked: true }));
-    const own = present.own.map((row, i) => ({
-      id: `own:${i}`, url: this.host.url(row.image), label: row.image.replace(/^.*\/|\s\[\w+\]$/g, ""),
-      position: row.position, strength: Number(row.strength ?? 1), linked: false, locked: false,
-    }));
-    return [...linked, ...own].map((key) => {
-      const asked = parsePosition(key.position, numFrames, fps);
-      return { ...key, asked, at: snapToGrid(asked ?? numFrames - 1, numFrames, clip.row.key_multiple) };
-    });
-  }
-
   render() {
-    if (!this.clip) return;
     this.legal = legalFrames(this.numFrames, this.clip.row.key_multiple);
     this.playhead = this.clamped(this.playhead);
-    this.keys = this.placed();
+    this.keys = placeKeys(this.clip, this.present, this.host.url, this.numFrames, this.fps);
     if (this.chosen && !this.chosenKey() && !this.chosenSegment()) this.chosen = null;
     this.view.render();
   }

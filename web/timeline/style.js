@@ -1,5 +1,7 @@
 // How the strip looks: the host's own colours, so that it follows its themes.
 
+import { addStyle } from "../page.js";
+
 const CSS = `
 .anisora-strip {
   --paper: var(--comfy-input-bg, #222); --ink: var(--input-text, #ddd); --line: var(--border-color, #4e4e4e);
@@ -119,11 +121,4 @@ const CSS = `
 .anisora-strip .picker .grid span { width: 100%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 10px; text-align: center; }
 `;
 
-/** Once per page, when the first strip is made. */
-export function addStyle() {
-  if (document.getElementById("anisora-strip-style")) return;
-  const style = document.createElement("style");
-  style.id = "anisora-strip-style";
-  style.textContent = CSS;
-  document.head.append(style);
-}
+export const addStripStyle = () => addStyle("anisora-strip-style", CSS);

@@ -1,15 +1,16 @@
 // The strip's page: what is where, and the parts that draw it.
+import { Bar } from "./bar.js";
 import { Cards } from "./cards.js";
-import { element, icon, iconButton } from "./elements.js";
-import { MAX_LENGTH, snapLength } from "./grid.js";
+import { placeDrawings, storeDrawings } from "./drawings.js";
+import { element } from "./elements.js";
 import { Input } from "./input.js";
 import { Inspector } from "./inspector.js";
 import { LANE, Lanes } from "./lanes.js";
 import { lanesOf } from "./model.js";
-import { makePicker } from "./picker.js";
-import { drawPreview } from "./preview.js";
+import { Picker } from "./picker.js";
+import { Preview } from "./preview.js";
 import { RULER, drawRuler } from "./ruler.js";
-import { addStyle } from "./style.js";
+import { addStripStyle } from "./style.js";
 
 const PAD = 10; // px of track before the first frame and after the last
 const MAX_LANES = 3; // more of them scroll
@@ -18,51 +19,19 @@ const MAX_ZOOM = 16;
 export class View {
   /** @param {import("./strip.js").Strip} strip */
   constructor(strip) {
-    addStyle();
+    addStripStyle();
+    const { words, root } = strip;
     this.strip = strip;
-    this.root = strip.root;
+    this.root = root;
     this.zoom = 1;
+    this.cell = 0; // px of a frame; 0 before the strip is on the page
+    this.height = 0; // px of the track
+    this.rowHeight = 0; // px of a drawing
+    /** @type {Picker | null} while drawings are chosen */
     this.picker = null;
-    this.build();
-    this.cards = new Cards(strip, this);
-    this.lanes = new Lanes(strip, this);
-    this.input = new Input(strip, this);
-  }
-
-  build() {
-    const { strip, root } = this;
-    const { words } = strip;
-    root.classList.add("anisora-strip");
-    root.tabIndex = 0;
-    root.type = "textarea"; // ComfyUI leaves ctrl+z to an element that says so, and would undo the workflow otherwise
-    root.setAttribute("role", "application");
-    root.setAttribute("aria-label", words.strip);
-
-    const number = (title, more) => element("input", { type: "number", title, "aria-label": title, ...more });
-    this.playButton = iconButton("play", words.play, () => strip.play());
-    this.time = element("span", { class: "time" });
-    this.length = number(words.length, { min: 1, max: MAX_LENGTH });
-    this.length.addEventListener("change", () => strip.setLength(this.length.value));
-    this.rate = number(words.fps, { min: 1, max: 120 });
-    this.rate.addEventListener("change", () => strip.setFps(this.rate.value));
-    this.undoButton = iconButton("undo", words.undo, () => strip.undo());
-    this.redoButton = iconButton("redo", words.redo, () => strip.redo());
-    this.bar = element(
-      "div", { class: "bar" }, this.playButton, this.time, element("label", {}, this.length, words.frames),
-      element("label", {}, this.rate, words.fpsUnit), element("span", { class: "gap" }),
-      iconButton("image", words.addImages, () => this.openPicker()),
-      iconButton("prompt", words.addPrompt, () => strip.addPrompt(strip.playhead)), this.undoButton, this.redoButton,
-      iconButton("minus", words.zoomOut, () => this.zoomTo(this.zoom / 2), { class: "wide" }),
-      iconButton("plus", words.zoomIn, () => this.zoomTo(this.zoom * 2), { class: "wide" }),
-    );
-
-    this.canvas = element("canvas", { role: "img", "aria-label": words.preview });
-    this.empty = element("div", { class: "empty" }, icon("image"), element("b", {}, words.empty), words.emptyMore);
-    this.status = element("div", { class: "status", role: "status" });
+    this.bar = new Bar(strip, this);
+    this.preview = new Preview(strip);
     this.inspector = new Inspector(strip);
-    const preview = element("div", { class: "preview" }, this.canvas, this.empty, this.status);
-    this.pane = element("div", { class: "pane" }, preview, this.inspector.root);
-
     this.paper = element("canvas", { "aria-hidden": "true" });
     this.scrub = element("div", { class: "scrub", role: "slider", "aria-label": words.playhead, "aria-valuemin": 0 });
     this.row = element("div", { class: "cards", role: "listbox", "aria-label": words.strip });
@@ -70,14 +39,36 @@ export class View {
     this.head = element("div", { class: "head" });
     this.track = element("div", { class: "track" }, this.paper, this.row, this.prompts, this.scrub, this.head);
     this.scroll = element("div", { class: "scroll" }, this.track);
-    root.append(this.bar, this.pane, this.scroll);
+    const pane = element("div", { class: "pane" }, this.preview.root, this.inspector.root);
+    root.append(this.bar.root, pane, this.scroll);
+    this.dress();
+    this.cards = new Cards(strip, this);
+    this.lanes = new Lanes(strip, this);
+    this.input = new Input(strip, this);
   }
 
-  /** Left edge of a frame's cell on the track. */
+  dress() {
+    const { root } = this;
+    root.classList.add("anisora-strip");
+    root.tabIndex = 0;
+    Object.assign(root, { type: "textarea" }); // ComfyUI leaves ctrl+z to an element that says so, and would undo the workflow otherwise
+    root.setAttribute("role", "application");
+    root.setAttribute("aria-label", this.strip.words.strip);
+  }
+
+  get canvas() {
+    return this.preview.canvas;
+  }
+
+  /**
+   * Left edge of a frame's cell on the track.
+   * @param {number} frame
+   */
   x(frame) {
     return PAD + frame * this.cell;
   }
 
+  /** @param {number} frame */
   middle(frame) {
     return this.x(frame) + this.cell / 2;
   }
@@ -87,7 +78,10 @@ export class View {
     return this.scroll.clientWidth * this.zoom;
   }
 
-  /** The frame under the pointer; `whole` false: with its fraction. The canvas renderer scales the page, so px are not px. */
+  /**
+   * The frame under the pointer; `whole` false: with its fraction. The canvas renderer scales the page, so px are not px.
+   * @param {MouseEvent} event
+   */
   frameAt(event, whole = true) {
     const box = this.track.getBoundingClientRect();
     const x = ((event.clientX - box.left) * this.track.offsetWidth) / box.width;
@@ -95,7 +89,10 @@ export class View {
     return whole ? Math.floor(frame) : frame;
   }
 
-  /** Keeps `around` where it is on the screen. */
+  /**
+   * Keeps `around` where it is on the screen.
+   * @param {number} zoom
+   */
   zoomTo(zoom, around = this.strip.playhead) {
     const was = this.x(around) - this.scroll.scrollLeft;
     this.zoom = Math.max(1, Math.min(MAX_ZOOM, zoom));
@@ -113,10 +110,11 @@ export class View {
   render() {
     if (!this.scroll.clientWidth) return; // not on the page yet
     this.arrange();
-    this.renderBar();
+    this.bar.render();
+    this.renderPlayhead();
     this.cards.render();
     this.lanes.render();
-    this.renderPreview();
+    this.preview.render();
     this.inspector.render();
     this.drawPaper();
   }
@@ -135,50 +133,11 @@ export class View {
     this.rowHeight = row - 10;
   }
 
-  renderBar() {
-    const { words, clip, playhead, present, numFrames, fps, history, playing } = this.strip;
-    this.time.textContent = words.time(playhead, (playhead / fps).toFixed(2));
+  renderPlayhead() {
+    const { playhead, numFrames } = this.strip;
     this.head.style.left = `${this.middle(playhead)}px`;
-    this.scrub.setAttribute("aria-valuemax", numFrames - 1);
-    this.scrub.setAttribute("aria-valuenow", playhead);
-    if (document.activeElement !== this.length) this.length.value = present.length || "";
-    this.length.step = clip.row.frames_multiple;
-    this.length.placeholder = clip.row.num_frames;
-    this.length.disabled = clip.lengthLinked;
-    this.length.classList.toggle("wrong", snapLength(numFrames, clip.row.frames_multiple) !== numFrames);
-    if (document.activeElement !== this.rate) this.rate.value = present.fps || "";
-    this.rate.placeholder = clip.row.fps;
-    this.rate.disabled = clip.fpsLinked;
-    this.undoButton.disabled = !history.past.length;
-    this.redoButton.disabled = !history.future.length;
-    const mode = playing ? "pause" : "play";
-    if (this.playButton.dataset.mode !== mode) {
-      this.playButton.dataset.mode = mode;
-      this.playButton.title = words[mode];
-      this.playButton.setAttribute("aria-label", words[mode]);
-      this.playButton.replaceChildren(icon(mode));
-    }
-  }
-
-  renderPreview() {
-    const { keys, playhead, note, pictures, clip } = this.strip;
-    this.empty.hidden = keys.length > 0;
-    this.canvas.hidden = !keys.length;
-    const problem = this.strip.problem();
-    this.status.textContent = note || problem;
-    this.status.title = this.status.textContent;
-    this.status.hidden = !this.status.textContent;
-    this.status.classList.toggle("warn", !note && Boolean(problem));
-    if (!keys.length) return;
-    const order = [...keys].sort((a, b) => a.at - b.at);
-    const after = order.find((key) => key.at >= playhead) ?? order.at(-1);
-    const before = order.findLast((key) => key.at <= playhead) ?? order[0];
-    const mix = before.at === after.at ? 0 : (playhead - before.at) / (after.at - before.at);
-    const layer = (key, weight) => ({
-      picture: key.url ? pictures.of(key.url) : {}, label: key.label, strength: key.strength, weight,
-    });
-    const aspect = clip.aspect || (keys[0].url && pictures.of(keys[0].url).aspect) || 16 / 9;
-    drawPreview(this.canvas, { aspect, stretch: clip.stretch }, [layer(before, 1 - mix), layer(after, mix)]);
+    this.scrub.setAttribute("aria-valuemax", String(numFrames - 1));
+    this.scrub.setAttribute("aria-valuenow", String(playhead));
   }
 
   drawPaper() {
@@ -186,6 +145,7 @@ export class View {
     const { numFrames, fps, clip, legal, target, keys } = this.strip;
     const style = getComputedStyle(this.root);
     const ink = style.color;
+    /** @param {number} share */
     const tone = (share) => `color-mix(in srgb, ${ink} ${share}%, transparent)`;
     const width = this.scroll.clientWidth;
     this.paper.style.width = `${width}px`;
@@ -206,28 +166,27 @@ export class View {
 
   openPicker() {
     const { strip } = this;
-    const close = () => {
-      this.picker?.remove();
-      this.picker = null;
-      strip.focus();
-    };
-    close();
+    this.closePicker();
     const at = strip.playhead;
-    this.picker = makePicker({
-      words: strip.words,
-      nodes: strip.host.nodes(),
-      files: strip.host.files(),
-      close,
+    this.picker = new Picker(strip.words, strip.host.nodes(), {
+      close: () => this.closePicker(),
       place: (choices) => {
-        close();
-        strip.place(choices, at);
+        this.closePicker();
+        placeDrawings(strip, choices, at);
       },
       store: (files) => {
-        close();
-        strip.store(files, at);
+        this.closePicker();
+        storeDrawings(strip, files, at);
       },
     });
-    this.root.append(this.picker);
-    this.picker.querySelector("input").focus();
+    this.root.append(this.picker.root);
+    this.picker.search.focus();
+    this.picker.add(strip.host.files());
+  }
+
+  closePicker() {
+    this.picker?.root.remove();
+    this.picker = null;
+    this.strip.focus();
   }
 }

@@ -2,9 +2,12 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import {
-  contentName, isLinked, keyframeNodes, keyframesOf, pictureOf, releaseOf, siblingWidget, uploadImage, viewUrl,
+  contentName, follow, isLinked, keyframeNodes, linkOf, linkedKeyframes, localeOf, numberOf, pictureOf, releaseOf,
+  siblingWidget, uploadImage, viewUrl,
 } from "../graph.js";
 import { Strip } from "./strip.js";
+
+/** @typedef {import("./picker.js").Choice} Choice */
 
 const TYPE = "ANISORA_KEYFRAME_STRIP";
 const REFRESH_MS = 400;
@@ -13,9 +16,11 @@ export const timelineWidget = {
   node: "AniSoraTimeline",
   input: "timeline_json",
   type: TYPE,
-  create(node, name, inputData) {
+
+  /** @type {WidgetConstructor} */
+  create(node, name, [, { releases }]) {
     const root = document.createElement("div");
-    const strip = new Strip(root, callbacks(node, inputData[1].releases));
+    const strip = new Strip(root, callbacks(node, releases));
     const widget = node.addDOMWidget(name, TYPE, root, {
       getValue: () => strip.value,
       setValue: (text) => {
@@ -25,20 +30,22 @@ export const timelineWidget = {
     });
     // No frontend tells a node that a widget of another node has changed, so the strip looks.
     const timer = setInterval(() => strip.refresh(), REFRESH_MS);
-    const { onRemoved } = node;
-    node.onRemoved = function (...args) {
+    follow(node, "onRemoved", () => {
       clearInterval(timer);
       strip.destroy();
-      return onRemoved?.apply(this, args);
-    };
+    });
     return { widget, minWidth: 560, minHeight: 360 };
   },
 };
 
-/** @returns {import("./strip.js").Callbacks} */
+/**
+ * @param {ComfyNode} node
+ * @param {Record<string, Release>} releases
+ * @returns {import("./strip.js").Callbacks}
+ */
 function callbacks(node, releases) {
   return {
-    locale: app.ui?.settings?.getSettingValue("Comfy.Locale") || navigator.language,
+    locale: localeOf(app),
     clip: () => clipOf(node, releases),
     changed: () => node.graph?.setDirtyCanvas(true, true),
     setClip: (name, value) => setWidget(node, name, value),
@@ -55,6 +62,12 @@ function callbacks(node, releases) {
   };
 }
 
+/**
+ * As if the user had set it.
+ * @param {ComfyNode | undefined} node
+ * @param {string} name
+ * @param {unknown} value
+ */
 function setWidget(node, name, value) {
   const widget = node && siblingWidget(node, name);
   if (!widget || widget.value === value) return;
@@ -63,35 +76,41 @@ function setWidget(node, name, value) {
   node.graph?.setDirtyCanvas(true, true);
 }
 
-/** @returns {import("./strip.js").Clip} */
+/**
+ * @param {ComfyNode} node
+ * @param {Record<string, Release>} releases
+ * @returns {import("./placing.js").Clip}
+ */
 function clipOf(node, releases) {
-  const named = releaseOf(node);
-  const release = named in releases ? named : "mini";
+  const wanted = releaseOf(node);
+  const release = wanted in releases ? wanted : "mini";
   const row = releases[release];
-  const value = (name) => siblingWidget(node, name)?.value;
-  const shape = /^(\d+)x(\d+)$/.exec(value("shape") ?? "");
-  const [width, height] = shape ? [Number(shape[1]), Number(shape[2])] : row.sizes[0];
-  const asDrawn = value("shape") === "first keyframe" && !value("width") && !value("height");
+  const shape = String(siblingWidget(node, "shape")?.value ?? "");
+  const named = /^(\d+)x(\d+)$/.exec(shape);
+  const [width, height] = named ? [Number(named[1]), Number(named[2])] : row.sizes[0];
+  const [ownWidth, ownHeight] = [numberOf(node, "width"), numberOf(node, "height")];
+  const asDrawn = shape === "first keyframe" && !ownWidth && !ownHeight;
   return {
     release,
     row,
-    length: Number(value("length") ?? 0),
-    fps: Number(value("fps") ?? 0),
+    length: numberOf(node, "length"),
+    fps: numberOf(node, "fps"),
     lengthLinked: isLinked(node, "length"),
     fpsLinked: isLinked(node, "fps"),
-    aspect: asDrawn ? 0 : (value("width") || width) / (value("height") || height),
-    stretch: value("fit") === "stretch",
-    linked: keyframesOf(node)
-      .filter(({ linked }) => linked)
-      .map(({ linked, ...keyframe }) => ({
-        ...keyframe,
-        id: String(linked.id),
-        locked: isLinked(linked, "position") || isLinked(linked, "strength"),
-      })),
+    aspect: asDrawn ? 0 : (ownWidth || width) / (ownHeight || height),
+    stretch: siblingWidget(node, "fit")?.value === "stretch",
+    linked: linkedKeyframes(node).map(({ linked, ...keyframe }) => ({
+      ...keyframe,
+      id: String(linked.id),
+      locked: isLinked(linked, "position") || isLinked(linked, "strength"),
+    })),
   };
 }
 
-/** A picture dragged from one of ComfyUI's own pages; files from elsewhere arrive as files. */
+/**
+ * A picture dragged from one of ComfyUI's own pages; files from elsewhere arrive as files.
+ * @param {DataTransfer} transfer
+ */
 function draggedImage(transfer) {
   const address = transfer.getData("text/uri-list").split("\n")[0];
   const url = URL.canParse(address) ? new URL(address) : null;
@@ -101,39 +120,56 @@ function draggedImage(transfer) {
   return `${subfolder ? `${subfolder}/` : ""}${filename} [${type}]`;
 }
 
+/** @returns {Promise<Choice[]>} */
 async function inputFiles() {
   const answer = await api.fetchApi("/object_info/LoadImage");
   const [options, more] = (await answer.json()).LoadImage.input.required.image;
+  /** @type {string[]} in newer hosts behind the word COMBO */
   const names = Array.isArray(options) ? options : more.options;
   return names.map((name) => ({ kind: "file", id: `${name} [input]`, label: name, url: viewUrl(name) }));
 }
 
-/** Nodes beside this one whose picture is known before a run. */
+/** @param {ComfyNode} node */
+const nodesBeside = ({ graph }) => graph?.nodes ?? graph?._nodes ?? [];
+
+/**
+ * Nodes beside this one whose picture is known before a run.
+ * @param {ComfyNode} node
+ * @returns {Choice[]}
+ */
 function pictureNodes(node) {
-  return (node.graph.nodes ?? node.graph._nodes)
-    .filter((one) => one.outputs?.some(({ type }) => type === "IMAGE"))
-    .map((one) => ({ kind: "node", id: String(one.id), ...pictureOf(one) }))
+  return nodesBeside(node)
+    .filter((one) => imageSlot(one) >= 0)
+    .map((one) => ({ kind: /** @type {const} */ ("node"), id: String(one.id), ...pictureOf(one) }))
     .filter(({ url }) => url);
 }
 
-function nodeById(graph, id) {
-  return (graph.nodes ?? graph._nodes).find((one) => String(one.id) === id);
-}
+/**
+ * The output that gives images; -1 for none.
+ * @param {ComfyNode} node
+ */
+const imageSlot = ({ outputs }) => outputs?.findIndex(({ type }) => type === "IMAGE") ?? -1;
 
-/** image of that node -> a new AniSora Keyframe at the end of the chain -> this timeline. */
+/**
+ * image of that node -> a new AniSora Keyframe at the end of the chain -> this timeline.
+ * @param {ComfyNode} node
+ * @param {string} id
+ * @param {string} position
+ */
 function linkKeyframe(node, id, position) {
   const { graph } = node;
-  const source = nodeById(graph, id);
+  const source = nodesBeside(node).find((one) => String(one.id) === id);
   const keyframe = window.LiteGraph.createNode("AniSoraKeyframe");
-  const chain = node.inputs.find(({ name }) => name === "keyframes").link;
-  const last = chain == null ? null : (graph.links.get?.(chain) ?? graph.links[chain]);
-  const count = keyframeNodes(node).length;
-  keyframe.pos = [node.pos[0] - 360, node.pos[1] + count * 160];
+  if (!graph || !source || !keyframe) return; // the node was deleted while it was chosen
+  const chain = node.inputs?.find(({ name }) => name === "keyframes")?.link;
+  const last = chain == null ? null : linkOf(graph, chain);
+  keyframe.pos = [node.pos[0] - 360, node.pos[1] + keyframeNodes(node).length * 160];
   graph.beforeChange();
   graph.add(keyframe);
-  siblingWidget(keyframe, "position").value = position;
-  source.connect(source.outputs.findIndex(({ type }) => type === "IMAGE"), keyframe, "image");
-  if (last) graph.getNodeById(last.origin_id).connect(last.origin_slot, keyframe, "keyframes");
+  const place = siblingWidget(keyframe, "position");
+  if (place) place.value = position;
+  source.connect(imageSlot(source), keyframe, "image");
+  if (last) graph.getNodeById(last.origin_id)?.connect(last.origin_slot, keyframe, "keyframes");
   keyframe.connect(0, node, "keyframes");
   graph.afterChange();
 }

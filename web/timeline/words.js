@@ -1,9 +1,12 @@
 // Everything the strip says, in three languages.
 
+/** @typedef {typeof en} Words */
+
 const en = {
   strip: "Timeline",
   play: "Play the drawings in time (space)",
   pause: "Pause (space)",
+  /** @type {(frame: number, seconds: string) => string} */
   time: (frame, seconds) => `${frame} · ${seconds} s`,
   length: "Length in frames; empty: the release's",
   fps: "Frames per second; empty: the release's",
@@ -17,7 +20,9 @@ const en = {
   zoomOut: "Zoom out (ctrl+wheel)",
   preview: "Preview at the playhead",
   playhead: "Playhead",
+  /** @type {(label: string, frame: number) => string} */
   keyframe: (label, frame) => `Keyframe ${label}, frame ${frame}`,
+  /** @type {(text: string) => string} */
   segment: (text) => `Prompt ${text || "(empty)"}`,
   linked: "from a node; its node changes with it",
   locked: "set by another node",
@@ -28,29 +33,41 @@ const en = {
   remove: "Remove (delete)",
   prompt: "Prompt",
   promptHint: "What happens here",
+  /** @type {(a: string, b: string) => string} */
   fromTo: (a, b) => `${a} to ${b} s`,
   empty: "Drop drawings here",
   emptyMore: "from your disk, the input folder or other nodes",
   promptsEmpty: "Double-click: a prompt for a part of the clip",
+  /** @type {(release: string, multiple: number | null) => string} */
   grid: (release, multiple) =>
     multiple === null
       ? `${release}: one drawing, on the first frame`
       : multiple === 1
         ? `${release}: keyframes on any frame`
         : `${release}: keyframes on every ${multiple}th frame`,
+  /** @type {(keys: number, frames: number, seconds: string) => string} */
   counts: (keys, frames, seconds) => `${keys} keyframe${keys === 1 ? "" : "s"} · ${frames} frames · ${seconds} s`,
   keys: "← → move · shift 5 steps · ↑ ↓ select · del remove",
+  /** @type {(from: number, to: number) => string} */
   snapped: (from, to) => `${from} → ${to}`,
+  /** @type {(from: number, to: number, release: string) => string} */
   movedTo: (from, to, release) => `Frame ${from} becomes ${to}: the grid of ${release}`,
+  /** @type {(from: number, to: number, multiple: number) => string} */
   lengthSnapped: (from, to, multiple) => `Length ${from} → ${to}: 1 + a multiple of ${multiple}`,
+  /** @type {(length: number, use: number) => string} */
   lengthWrong: (length, use) => `Length ${length} does not fit this release; use ${use}`,
+  /** @type {(position: string, frames: number) => string} */
   outside: (position, frames) => `“${position}” is not a place in this clip (frames 0 to ${frames - 1})`,
+  /** @type {(frame: number) => string} */
   doubled: (frame) => `Two keyframes on frame ${frame}; move one`,
   segmentOutside: "A prompt lies outside the clip; move it",
+  /** @type {(label: string) => string} */
   missing: (label) => `${label} is not in the input folder`,
   keepLinked: "This keyframe comes from a node; remove it there",
   noPlace: "No free frame left for another keyframe",
+  /** @type {(count: number) => string} */
   storing: (count) => `Storing ${count} drawing${count === 1 ? "" : "s"}…`,
+  /** @type {(reason: string) => string} */
   failed: (reason) => `Not added: ${reason}`,
   unreadable: "timeline_json cannot be read; an edit here replaces it",
   search: "Search",
@@ -58,10 +75,12 @@ const en = {
   fromNodes: "Nodes of this workflow (stay linked)",
   fromInput: "Input folder",
   nothing: "No pictures there yet",
+  /** @type {(count: number) => string} */
   place: (count) => (count ? `Place ${count}` : "Place"),
   close: "Close",
 };
 
+/** @type {Words} */
 const zh = {
   ...en,
   strip: "时间轴",
@@ -123,6 +142,7 @@ const zh = {
   close: "关闭",
 };
 
+/** @type {Words} */
 const ja = {
   ...en,
   strip: "タイムライン",
@@ -183,7 +203,10 @@ const ja = {
   close: "閉じる",
 };
 
-/** @param {string} locale such as "zh-TW" */
+/**
+ * @param {string} locale such as "zh-TW"
+ * @returns {Words}
+ */
 export function wordsFor(locale) {
-  return { zh, ja }[locale.slice(0, 2).toLowerCase()] ?? en;
+  return new Map(Object.entries({ zh, ja })).get(locale.slice(0, 2).toLowerCase()) ?? en;
 }

@@ -1,4 +1,6 @@
 // The trainer's look, in the colours of the user's ComfyUI theme.
+import { addStyle } from "../page.js";
+
 const CSS = `
 .anisora-trainer {
   --line: var(--border-color, #4e4e4e); --field: var(--comfy-input-bg, #222); --ink: var(--input-text, #ddd);
@@ -29,10 +31,4 @@ const CSS = `
 .anisora-trainer :focus-visible { outline: 2px solid var(--hot); outline-offset: 1px; }
 `;
 
-export function addStyle() {
-  if (document.getElementById("anisora-trainer-style")) return;
-  const style = document.createElement("style");
-  style.id = "anisora-trainer-style";
-  style.textContent = CSS;
-  document.head.append(style);
-}
+export const addTrainerStyle = () => addStyle("anisora-trainer-style", CSS);

@@ -1,4 +1,7 @@
 // Every word of the trainer's view.
+
+/** @typedef {typeof WORDS.en} Words */
+
 const WORDS = {
   en: {
     view: "How the training goes",
@@ -12,17 +15,26 @@ const WORDS = {
       failed: "Failed. What was saved before is kept.",
       finished: "Finished",
     },
+    /** @type {(done: number, total: number) => string} */
     of: (done, total) => `${done} of ${total}`,
+    /** @type {(done: number, total: number) => string} */
     step: (done, total) => `step ${done} of ${total}`,
-    left: (duration) => `${duration} left`,
+    /** @type {(time: string) => string} */
+    left: (time) => `${time} left`,
+    /** @type {(hours: number, minutes: number) => string} */
     hours: (hours, minutes) => `${hours} h ${minutes} min`,
+    /** @type {(minutes: number, seconds: number) => string} */
     minutes: (minutes, seconds) => `${minutes} min ${seconds} s`,
+    /** @type {(seconds: number) => string} */
     seconds: (seconds) => `${seconds} s`,
+    /** @type {(gigabytes: number) => string} */
     memory: (gigabytes) => `${gigabytes} GB`,
     memoryTip: "Most memory used so far: of the GPU where there is one",
     loss: "Loss: pale each step, dark their average",
     sheet: "Each sample as two rows: without the LoRA, and with it below. Click: full size",
+    /** @type {(step: number) => string} */
     sampled: (step) => `Samples after step ${step}: without the LoRA above, with it below`,
+    /** @type {(ratio: number) => string} */
     motion: (ratio) => `They move ${ratio} times as much`,
     folder: "The folder",
   },
@@ -38,17 +50,26 @@ const WORDS = {
       failed: "失败。此前保存的内容都在。",
       finished: "已完成",
     },
+    /** @type {(done: number, total: number) => string} */
     of: (done, total) => `${done} / ${total}`,
+    /** @type {(done: number, total: number) => string} */
     step: (done, total) => `第 ${done} 步，共 ${total} 步`,
-    left: (duration) => `还需 ${duration}`,
+    /** @type {(time: string) => string} */
+    left: (time) => `还需 ${time}`,
+    /** @type {(hours: number, minutes: number) => string} */
     hours: (hours, minutes) => `${hours} 小时 ${minutes} 分`,
+    /** @type {(minutes: number, seconds: number) => string} */
     minutes: (minutes, seconds) => `${minutes} 分 ${seconds} 秒`,
+    /** @type {(seconds: number) => string} */
     seconds: (seconds) => `${seconds} 秒`,
+    /** @type {(gigabytes: number) => string} */
     memory: (gigabytes) => `${gigabytes} GB`,
     memoryTip: "迄今占用最多的内存：有显卡时为显存",
     loss: "损失：浅色为每一步，深色为平均",
     sheet: "每个样片两行：上为不用 LoRA，下为使用 LoRA。点击查看原尺寸",
+    /** @type {(step: number) => string} */
     sampled: (step) => `第 ${step} 步后的样片：上为不用 LoRA，下为使用 LoRA`,
+    /** @type {(ratio: number) => string} */
     motion: (ratio) => `动态为原来的 ${ratio} 倍`,
     folder: "文件夹",
   },
@@ -64,25 +85,42 @@ const WORDS = {
       failed: "失敗しました。それまでの保存は残っています。",
       finished: "完了",
     },
+    /** @type {(done: number, total: number) => string} */
     of: (done, total) => `${done} / ${total}`,
+    /** @type {(done: number, total: number) => string} */
     step: (done, total) => `ステップ ${done} / ${total}`,
-    left: (duration) => `残り ${duration}`,
+    /** @type {(time: string) => string} */
+    left: (time) => `残り ${time}`,
+    /** @type {(hours: number, minutes: number) => string} */
     hours: (hours, minutes) => `${hours} 時間 ${minutes} 分`,
+    /** @type {(minutes: number, seconds: number) => string} */
     minutes: (minutes, seconds) => `${minutes} 分 ${seconds} 秒`,
+    /** @type {(seconds: number) => string} */
     seconds: (seconds) => `${seconds} 秒`,
+    /** @type {(gigabytes: number) => string} */
     memory: (gigabytes) => `${gigabytes} GB`,
     memoryTip: "これまでの最大メモリ。GPU があればその VRAM",
     loss: "損失：淡い点は各ステップ、濃い線は平均",
     sheet: "サンプルごとに二段：上は LoRA なし、下は LoRA あり。クリックで原寸",
+    /** @type {(step: number) => string} */
     sampled: (step) => `ステップ ${step} のサンプル：上は LoRA なし、下は LoRA あり`,
+    /** @type {(ratio: number) => string} */
     motion: (ratio) => `動きは元の ${ratio} 倍`,
     folder: "フォルダ",
   },
 };
 
-export const wordsOf = (locale) => WORDS[String(locale).slice(0, 2)] ?? WORDS.en;
+/**
+ * @param {string} locale such as "zh-TW"
+ * @returns {Words}
+ */
+export const wordsOf = (locale) => new Map(Object.entries(WORDS)).get(locale.slice(0, 2)) ?? WORDS.en;
 
-/** 40 s, 3 min 20 s, 1 h 5 min. */
+/**
+ * 40 s, 3 min 20 s, 1 h 5 min.
+ * @param {number} seconds
+ * @param {Words} words
+ */
 export function duration(seconds, words) {
   const whole = Math.max(1, Math.round(seconds));
   if (whole < 60) return words.seconds(whole);
