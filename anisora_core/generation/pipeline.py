@@ -14,6 +14,7 @@ from ..conditioning.timeline import flatten_alpha
 from ..domain.conditions import POSTERIOR_USES, MotionArea, PosteriorUse, Timeline
 from ..domain.protocols import Step
 from ..families.cogvideox.vae import CogVideoXVAE
+from ..media.tensors import to_frames
 from ..releases import Guidance, Release
 from .components import Components, VideoVAE
 from .sampling import LoraUse, Words, sample, settings_of
@@ -162,4 +163,4 @@ def decode_frames(
     with torch.inference_mode():
         raw = vae.denormalize(latent_BCTHW).to(next(vae.parameters()))
         for video in vae.decode_chunks(raw, latents_per_chunk=chunk):
-            yield (video[0].movedim(0, -1).float().cpu() / 2.0 + 0.5).clamp(0.0, 1.0)
+            yield to_frames(video[0])

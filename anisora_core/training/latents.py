@@ -21,8 +21,9 @@ from ..data.cartoons import make_shot, render
 from ..domain.atomic import write_beside
 from ..encoders.t5 import ByteTextEncoder
 from ..families.wan.vae import WanVAE
+from ..media.tensors import to_video
 from ..releases import Release
-from .autoencoder import Size, to_video
+from .autoencoder import Size
 from .conditions import ConditionMix, random_canvas
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,9 @@ from ...evaluation.motion import motion_amount
 from ...generation.components import Experts, Transformer, VideoVAE
 from ...generation.pipeline import decode_frames
 from ...generation.sampling import LoraUse, Settings, Words, sample
-from ...media.clips import contact_sheet, to_bytes, write_webp
+from ...media.contact_sheet import contact_sheet
+from ...media.tensors import to_bytes
+from ...media.video import write_webp
 from ...releases import Release
 from .recipe import Recipe
 

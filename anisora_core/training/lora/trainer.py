@@ -25,8 +25,9 @@ from ...layers.attention import explicit_attention
 from ...lora.changes import Change, live
 from ...lora.read import FAMILIES, Lora
 from ...lora.trainable import Adapters, acting
-from ...media.clips import to_floats
-from ...media.pictures import fit, read_frames
+from ...media.frames import read_frames
+from ...media.resize import cover_crop_pixels
+from ...media.tensors import to_floats
 from ...releases import Part
 from ...runtime.frozen import Swap, checkpointed, to_scaled_fp8
 from ..loop import Report, agreed, processes, saved_step, train
@@ -157,7 +158,7 @@ def wishes(recipe: Recipe, drawings: TrainingFolder) -> list[Wish]:
     rng = np.random.default_rng(0)  # not asked without shuffling
     said = [compose_caption(text, recipe.trigger, shuffle=False, keep=0, rng=rng) for text in captions]
     drawing = read_frames(chosen[1].path, recipe.rate, 1)[0]
-    return [Wish(said[0], None, size), Wish(said[1], to_floats(fit(drawing, *size)), size)]
+    return [Wish(said[0], None, size), Wish(said[1], to_floats(cover_crop_pixels(drawing, size)), size)]
 
 
 def encode_texts(recipe: Recipe, place: Place, prompts: Sequence[str], texts: TextCache) -> None:

@@ -17,6 +17,7 @@ from ....anisora_core.families.cogvideox.vae import CogVideoXVAE
 from ....anisora_core.families.wan.vae import WanVAE
 from ....anisora_core.generation.components import VideoVAE
 from ....anisora_core.generation.pipeline import run_length
+from ....anisora_core.media.tensors import to_frames
 
 
 class HostWanVAE(WanVAE):
@@ -100,7 +101,7 @@ def decode(vae: Any, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[T
         try:
             for video in network.decode_chunks(raw, latents_per_chunk=chunk):
                 done += video.shape[2]
-                yield (video[0].movedim(0, -1).float().cpu() / 2.0 + 0.5).clamp(0.0, 1.0)
+                yield to_frames(video[0])
         except out_of_memory:
             comfy.model_management.soft_empty_cache()
         else:
