@@ -27,10 +27,11 @@ from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.generation.pipeline import vae_encoder
 from comfyui_anisora.anisora_core.generation.sampling import conditioned
 from comfyui_anisora.anisora_core.lora.apply import LoraUse, changes_to, live
-from comfyui_anisora.anisora_core.media.clips import contact_sheet, to_floats, write_mp4
+from comfyui_anisora.anisora_core.media.contact_sheet import contact_sheet
+from comfyui_anisora.anisora_core.media.tensors import to_floats, to_video
+from comfyui_anisora.anisora_core.media.video import write_mp4
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
-from comfyui_anisora.anisora_core.training.autoencoder import to_video
 from comfyui_anisora.anisora_core.training.lora.curriculum import curricula, read_curriculum, train_curriculum
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place

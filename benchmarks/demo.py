@@ -8,19 +8,13 @@ import resource
 import time
 from pathlib import Path
 
-import av
-import numpy as np
-from comfyui_anisora.anisora_core.media.clips import contact_sheet
+from comfyui_anisora.anisora_core.media.contact_sheet import contact_sheet
+from comfyui_anisora.anisora_core.media.video import read_video
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.workflow.engine import execute, read_workflow
 
 PACK = Path(__file__).parents[1]
 SHOWN = ("image_to_video", "storyboard_five_keyframes", "motion_mask")
-
-
-def read_clip(path: Path) -> np.ndarray:
-    with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
 def workflows_of_mini() -> list[str]:
@@ -46,7 +40,7 @@ def main() -> None:
         since = time.monotonic()
         nodes = read_workflow(PACK / "workflows" / f"{name}.json", NODE_CLASS_MAPPINGS)
         file = execute(nodes, NODE_CLASS_MAPPINGS, options.out)[0]
-        clips.append(read_clip(file))
+        clips.append(read_video(file))
         summary.append({"workflow": name, "file": str(file), "seconds": round(time.monotonic() - since, 1)})
         print(f"{name:28} {summary[-1]['seconds']:6.1f} s  {file}")
         if options.all:

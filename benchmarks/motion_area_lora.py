@@ -21,7 +21,8 @@ from comfyui_anisora.anisora_core.evaluation.motion import moving_pixels
 from comfyui_anisora.anisora_core.generation.components import Components
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.lora.apply import LoraUse
-from comfyui_anisora.anisora_core.media.clips import contact_sheet, write_mp4
+from comfyui_anisora.anisora_core.media.contact_sheet import contact_sheet
+from comfyui_anisora.anisora_core.media.video import write_mp4
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS

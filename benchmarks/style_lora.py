@@ -32,8 +32,10 @@ from comfyui_anisora.anisora_core.evaluation.style import colour_distance, line_
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.generation.pipeline import Frames, Request, make_clip
 from comfyui_anisora.anisora_core.lora.apply import LoraUse
-from comfyui_anisora.anisora_core.media.clips import contact_sheet, to_bytes, to_floats
-from comfyui_anisora.anisora_core.media.pictures import fit, read_picture
+from comfyui_anisora.anisora_core.media.contact_sheet import contact_sheet
+from comfyui_anisora.anisora_core.media.pictures import read_picture
+from comfyui_anisora.anisora_core.media.resize import cover_crop_pixels
+from comfyui_anisora.anisora_core.media.tensors import to_bytes, to_floats
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
 from comfyui_anisora.anisora_core.training.lora.events import Sampled, Stepped
@@ -215,7 +217,7 @@ class Bench:
 
 
 def pictures(items: Sequence[Item]) -> np.ndarray:
-    return np.stack([fit(read_picture(item.path), HEIGHT, WIDTH) for item in items])
+    return np.stack([cover_crop_pixels(read_picture(item.path), (HEIGHT, WIDTH)) for item in items])
 
 
 def keyframe(drawing: np.ndarray) -> Keyframe:

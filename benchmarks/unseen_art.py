@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import torch
 from comfyui_anisora.anisora_core.conditioning.timeline import fit_picture
 from comfyui_anisora.anisora_core.domain.conditions import MotionArea
 from comfyui_anisora.anisora_core.evaluation.motion import inside_share, moving_pixels
-from comfyui_anisora.anisora_core.media.clips import contact_sheet, to_bytes
+from comfyui_anisora.anisora_core.media.contact_sheet import contact_sheet
 from comfyui_anisora.anisora_core.media.images import read_image
+from comfyui_anisora.anisora_core.media.tensors import to_bytes, to_floats
+from comfyui_anisora.anisora_core.media.video import decoded_frames
 from scipy.ndimage import binary_dilation
 
 CLIPS = {".mp4", ".webm", ".apng", ".gif"}
@@ -48,13 +49,12 @@ def fitted(picture_HWC: torch.Tensor) -> np.ndarray:
 
 def read_frames(path: Path, fps: float) -> Iterator[np.ndarray]:
     """Frames at `fps`, fitted."""
-    with av.open(str(path)) as container:
-        due = 0.0
-        for frame in container.decode(video=0):
-            if frame.time is not None and frame.time + 1e-6 < due:
-                continue
-            due = (frame.time or due) + 1.0 / fps
-            yield fitted(torch.from_numpy(frame.to_ndarray(format="rgba")).float() / 255.0)
+    due = 0.0
+    for frame in decoded_frames(path):
+        if frame.time is not None and frame.time + 1e-6 < due:
+            continue
+        due = (frame.time or due) + 1.0 / fps
+        yield fitted(to_floats(frame.to_ndarray(format="rgba")))
 
 
 def shots_of(path: Path, fps: float, limit: int) -> list[ArtClip]:

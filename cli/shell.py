@@ -24,8 +24,11 @@ from ..anisora_core.domain.release import Part, Release
 from ..anisora_core.generation.loading import find_files, load_release
 from ..anisora_core.generation.pipeline import Frames, Notes, Request, make_clip
 from ..anisora_core.lora.apply import LoraUse, block_strengths
-from ..anisora_core.media.clips import contact_sheet, to_bytes, write_mp4, write_webp
+from ..anisora_core.media.contact_sheet import contact_sheet
 from ..anisora_core.media.images import read_image
+from ..anisora_core.media.pictures import write_picture
+from ..anisora_core.media.tensors import to_bytes
+from ..anisora_core.media.video import write_mp4, write_webp
 from ..anisora_core.releases import find_release
 from ..anisora_core.runtime.precision import fast_dtype
 from ..nodes.host.standalone import Progress, device, model_file
@@ -155,8 +158,6 @@ def write_cartoons(
     count: int, out: Path, *, seed: int, split: Literal["train", "heldout"], shape: tuple[int, int, int]
 ) -> int:
     """NNNN.mp4, NNNN.json and NNNN_area.png (all that moves) per clip, and sheet.png of the first 24."""
-    from PIL import Image
-
     if count < 1:
         raise ValueError(f"--count {count}: ask for at least 1")
     num_frames, height, width = shape
@@ -174,8 +175,7 @@ def write_cartoons(
         facts = {k: v for k, v in vars(clip).items() if not k.endswith("HWC") and not k.endswith("FHW")}
         with write_beside(out / f"{name}.json") as part:
             part.write_text(json.dumps(facts, indent=1) + "\n")
-        with write_beside(out / f"{name}_area.png") as part:
-            Image.fromarray(clip.moving_FHW.any(0)).save(part)
+        write_picture(np.asarray(clip.moving_FHW.any(0)), out / f"{name}_area.png")
         if number < 24:
             sheet.append(clip.frames_FHWC)
     contact_sheet(sheet, out / "sheet.png")

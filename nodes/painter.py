@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +13,8 @@ from ..anisora_core.conditioning.areas import PaintedArea, fit_mask, motion_over
 from ..anisora_core.conditioning.masks import fit_area
 from ..anisora_core.conditioning.timeline import flatten_alpha, parse_position
 from ..anisora_core.domain.conditions import MotionArea, MotionWay, Timeline
+from ..anisora_core.media.tensors import to_bytes
+from ..anisora_core.media.thumbnails import jpeg_url
 from . import host
 from .conditioning import AniSoraMotionMask
 from .timeline import WIDGET_RELEASES
@@ -185,10 +185,4 @@ def scene_of(timeline: Timeline, subject_FHW: Tensor | None) -> dict[str, Any]:
 
 def data_url(image_HWC: Tensor) -> str:
     """A small JPEG as an address, which the host's content policy lets pages show."""
-    from PIL import Image
-
-    picture = Image.fromarray((flatten_alpha(image_HWC).clamp(0, 1) * 255).round().byte().numpy())
-    picture.thumbnail((SCENE_SIDE, SCENE_SIDE))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return jpeg_url(to_bytes(flatten_alpha(image_HWC)), SCENE_SIDE)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+from pathlib import Path
 
 # before torch is loaded, here and in hosts: threads that wait for work shall not spin, which beside a browser takes minutes
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 import torch
+
+sys.path.insert(0, str(Path(__file__).parent))  # small_inputs, picture_files, ...
 
 torch.set_num_threads(min(2, os.cpu_count() or 1))
 

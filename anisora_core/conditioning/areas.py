@@ -11,12 +11,12 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from ..domain.conditions import Fit
+from ..media.resize import cover_crop, stretch_mask
 
 #: A soft edge is a stack of outlines; each of these levels has one, so that softness lasts between the keys.
 LEVELS = tuple((2 * step + 1) / 16 for step in range(8))
@@ -135,13 +135,8 @@ def moved(padded: Array, way: NDArray[np.float64], room: int) -> Array:
 
 def fit_mask(mask_HW: Tensor, height: int, width: int, fit: Fit) -> Tensor:
     """A mask painted on a drawing follows it into the clip: cut to its shape around the centre, or pulled to it."""
-    source_h, source_w = mask_HW.shape
-    if (source_h, source_w) == (height, width):
+    if mask_HW.shape == (height, width):
         return mask_HW
-    new_h, new_w = height, width
     if fit == "crop":
-        scale = max(height / source_h, width / source_w)
-        new_h, new_w = max(height, round(source_h * scale)), max(width, round(source_w * scale))
-    grown = F.interpolate(mask_HW[None, None], (new_h, new_w), mode="bilinear", antialias=True)[0, 0]
-    top, left = (new_h - height) // 2, (new_w - width) // 2
-    return grown[top : top + height, left : left + width].clamp(0.0, 1.0)
+        return cover_crop(mask_HW[None, None], (height, width), "bilinear")[0, 0]
+    return stretch_mask(mask_HW[None], (height, width))[0].clamp(0.0, 1.0)

@@ -20,7 +20,8 @@ from ..domain.conditions import (
     Timeline,
 )
 from ..domain.grid import LatentGrid
-from ..media.optical_flow import carried
+from ..media.optical_flow import warped
+from ..media.tensors import centred, to_bytes, to_video
 from .masks import fit_area, latent_area, pack_mask
 from .timeline import holding_keyframe, place_keyframes
 
@@ -53,13 +54,8 @@ def canvas_of_keyframes(
 def flowing(earlier: PlacedKeyframe, later: PlacedKeyframe) -> Tensor:
     """CFHW of the frames between two keyframes: both carried along their flow and mixed by distance and strength."""
     shares = torch.arange(1, later.frame - earlier.frame) / (later.frame - earlier.frame)
-    pictures = [
-        (key.image_HWC.clamp(0.0, 1.0) * 255.0).round().byte().cpu().numpy() for key in (earlier, later)
-    ]
-    from_earlier, from_later = (
-        torch.from_numpy(moved).movedim(3, 0) / 127.5 - 1.0
-        for moved in carried(pictures[0], pictures[1], shares.tolist())
-    )
+    pictures = to_bytes(earlier.image_HWC), to_bytes(later.image_HWC)
+    from_earlier, from_later = map(to_video, warped(*pictures, shares.tolist()))
     u = shares[:, None, None]
     return (1.0 - u) * earlier.strength * from_earlier + u * later.strength * from_later
 
@@ -100,11 +96,6 @@ def disagreement(placed: Sequence[PlacedKeyframe], area_FHW: Tensor, *, threshol
         differs = (earlier.image_HWC - later.image_HWC).abs().amax(-1) > threshold
         shares.append(float((differs & outside).sum() / outside.sum().clamp_min(1)))
     return max(shares)
-
-
-def centred(image_HWC: Tensor) -> Tensor:
-    """HWC 0..1 -> CHW -1..1."""
-    return image_HWC.movedim(2, 0) * 2.0 - 1.0
 
 
 def encode_guide(

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from ..domain.conditions import MaskResize, MotionArea
 from ..domain.grid import LatentGrid
+from ..media.resize import stretch_mask
 
 
 def fit_area(area: MotionArea, num_frames: int, height: int, width: int) -> Tensor:
-    """Area of any size -> area_FHW of the clip: covering resize and centre crop as drawings get, then feathered.
+    """Area of any size of the clip's shape (within 2 %) -> area_FHW of the clip's size, then feathered.
 
-    Raises ValueError when it has neither one frame nor one per clip frame, or is not a mask.
+    Raises ValueError for another shape, for neither one frame nor one per clip frame, and for what is not a mask.
     """
     mask = area.area_FHW.float()
     if mask.ndim == 2:
@@ -33,7 +34,7 @@ def fit_area(area: MotionArea, num_frames: int, height: int, width: int) -> Tens
             f"paint it on the resized keyframe or choose a size of the same aspect"
         )
     if (source_h, source_w) != (height, width):
-        mask = F.interpolate(mask[:, None], (height, width), mode="bilinear", antialias=True)[:, 0]
+        mask = stretch_mask(mask, (height, width))
     return feather(mask, area.feather).expand(num_frames, -1, -1)
 
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..domain.conditions import Fit, PlacedKeyframe, Timeline
+from ..media.resize import cover, cover_crop, stretch
 
 
 def parse_position(text: str, num_frames: int, fps: float) -> int:
@@ -88,18 +88,13 @@ def fit_picture(image_HWC: Tensor, height: int, width: int, fit: Fit = "crop") -
     if not torch.isfinite(image_HWC).all():
         raise ValueError("image has values that are not numbers; load it again from the file")
     image = flatten_alpha(image_HWC.float())
-    source_h, source_w = image.shape[:2]
-    if (source_h, source_w) == (height, width):
+    source, target = (image.shape[0], image.shape[1]), (height, width)
+    if source == target:
         return image, ""
-    if fit == "stretch":  # upstream's: bicubic without antialiasing
-        pulled = F.interpolate(image.movedim(2, 0)[None], (height, width), mode="bicubic")[0]
-        return pulled.clamp(0.0, 1.0).movedim(0, 2), "stretched to the clip's shape"
-    scale = max(height / source_h, width / source_w)
-    new_h, new_w = max(height, round(source_h * scale)), max(width, round(source_w * scale))
-    grown = F.interpolate(image.movedim(2, 0)[None], (new_h, new_w), mode="bicubic", antialias=True)[0]
-    top, left = (new_h - height) // 2, (new_w - width) // 2
-    cropped = grown[:, top : top + height, left : left + width].clamp(0.0, 1.0).movedim(0, 2)
-    lost = 1.0 - height * width / (new_h * new_w)
+    if fit == "stretch":
+        return stretch(image[None], target)[0].clamp(0.0, 1.0), "stretched to the clip's shape"
+    cropped = cover_crop(image.movedim(2, 0)[None], target, "bicubic")[0].movedim(0, 2)
+    lost = 1.0 - height * width / math.prod(cover(source, target).scaled)
     return cropped, f"cropped: {lost:.0%} of the picture lies outside {width}x{height}" if lost > 0.02 else ""
 
 

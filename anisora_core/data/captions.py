@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..domain.atomic import write_beside
-from ..media.pictures import read_frames
+from ..media.frames import read_frames
 
 if TYPE_CHECKING:
     from .training_folder import Item

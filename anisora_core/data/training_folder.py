@@ -14,7 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from ..media.pictures import PICTURES, VIDEOS, Look, Unreadable, look_at
+from ..media.frames import MediaInfo, inspect_media
+from ..media.pictures import PICTURES
+from ..media.unreadable import Unreadable
+from ..media.video import VIDEOS
 from .captions import caption_beside, captions_in_jsonl
 
 #: A sub-folder of this name is where training may write; it is never read.
@@ -223,9 +226,9 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _looked(path: Path, problems: list[Problem]) -> tuple[Look, str] | None:
+def _looked(path: Path, problems: list[Problem]) -> tuple[MediaInfo, str] | None:
     try:
-        look = look_at(path)
+        look = inspect_media(path)
         with path.open("rb") as file:
             return look, hashlib.file_digest(file, "sha256").hexdigest()
     except Unreadable as error:

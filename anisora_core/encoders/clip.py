@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ..media.resize import stretch
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -52,8 +53,7 @@ def clip_vision(shape: ClipShape) -> nn.Module:
 
 def squashed(picture_BHWC: Tensor, side: int = 224) -> Tensor:
     """Pulled to a square by bicubic interpolation without antialiasing, as Wan does."""
-    x = picture_BHWC.movedim(3, 1).float()
-    return F.interpolate(x, (side, side), mode="bicubic", align_corners=False).movedim(1, 3)
+    return stretch(picture_BHWC.float(), (side, side))
 
 
 @torch.inference_mode()

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..media.optical_flow import flow
+from ..media.optical_flow import optical_flow
 
 _MOMENTS = (0.2, 0.4, 0.6, 0.8, 1.0)
 _CELLS = 8
@@ -26,7 +26,7 @@ def action_features(frames_FHWC: np.ndarray) -> np.ndarray:
     cells: list[np.ndarray] = []
     for before, after in [*((small[0], s) for s in small[1:]), *itertools.pairwise(small)]:
         change = np.abs(after.astype(np.float32) - before).mean(2, keepdims=True) / 32.0
-        both = np.concatenate([flow(before, after) / 4.0, change], axis=2)
+        both = np.concatenate([optical_flow(before, after) / 4.0, change], axis=2)
         cells.append(cv2.resize(both, (_CELLS, _CELLS), interpolation=3).ravel())
     return np.concatenate(cells).astype(np.float32)
 

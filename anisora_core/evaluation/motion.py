@@ -6,12 +6,14 @@ import itertools
 
 import numpy as np
 
-from ..media.optical_flow import carried, flow
+from ..media.optical_flow import optical_flow, warped
 
 
 def speed(frames_FHWC: np.ndarray) -> np.ndarray:
     """Pixels per frame, [F - 1, H, W]."""
-    return np.stack([np.hypot(*np.moveaxis(flow(a, b), 2, 0)) for a, b in itertools.pairwise(frames_FHWC)])
+    return np.stack(
+        [np.hypot(*np.moveaxis(optical_flow(a, b), 2, 0)) for a, b in itertools.pairwise(frames_FHWC)]
+    )
 
 
 def motion_amount(frames_FHWC: np.ndarray) -> float:
@@ -42,7 +44,7 @@ def inside_share(moving: np.ndarray, area_HW: np.ndarray) -> float:
 def warped_between(first_HWC: np.ndarray, last_HWC: np.ndarray, num_frames: int) -> np.ndarray:
     """In-betweening by flow: both ends carried along theirs and mixed by distance; FHWC with the ends included."""
     shares = np.linspace(0.0, 1.0, num_frames)
-    from_first, from_last = carried(first_HWC, last_HWC, shares.tolist())
+    from_first, from_last = warped(first_HWC, last_HWC, shares.tolist())
     u = shares[:, None, None, None]
     return ((1 - u) * from_first + u * from_last).round().astype(np.uint8)
 

@@ -16,6 +16,7 @@ from ..domain.protocols import Step
 from ..domain.release import Guidance, Release
 from ..families import VideoVAE
 from ..lora.apply import LoraUse
+from ..media.tensors import to_frames
 from .components import Components
 from .plan import plan_sampling
 from .sampling import sample
@@ -158,4 +159,4 @@ def decode_frames(
     with torch.inference_mode():
         raw = vae.denormalize(latent_BCTHW).to(next(vae.parameters()))
         for video in vae.decode_chunks(raw, latents_per_chunk=chunk):
-            yield (video[0].movedim(0, -1).float().cpu() / 2.0 + 0.5).clamp(0.0, 1.0)
+            yield to_frames(video[0])

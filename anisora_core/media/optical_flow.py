@@ -1,4 +1,4 @@
-"""Pictures carried along OpenCV's DIS optical flow (Kroeger et al. 2016, arXiv 1603.03590)."""
+"""Pictures warped along OpenCV's DIS optical flow (Kroeger et al. 2016, arXiv 1603.03590)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def opencv() -> Any:
     return cv2
 
 
-def flow(before_HWC: np.ndarray, after_HWC: np.ndarray) -> np.ndarray:
-    """HW2 pixels from `before` to `after`, both uint8 RGB."""
+def optical_flow(before_HWC: np.ndarray, after_HWC: np.ndarray) -> np.ndarray:
+    """Motion in pixels, HW2 (x, y), from `before` to `after`, both uint8 RGB."""
     cv2 = opencv()
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     grey = [cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY) for f in (before_HWC, after_HWC)]
     return dis.calc(*grey, None)
 
 
-def carried(
+def warped(
     first_HWC: np.ndarray, last_HWC: np.ndarray, shares: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both uint8 pictures at these shares (0..1) of the way from `first` to `last`; float32 NHWC, 0..255.
@@ -45,5 +45,5 @@ def carried(
         ]
         return np.stack(rows)
 
-    from_first = pulled(first_HWC, flow(first_HWC, last_HWC), shares)
-    return from_first, pulled(last_HWC, flow(last_HWC, first_HWC), [1.0 - share for share in shares])
+    from_first = pulled(first_HWC, optical_flow(first_HWC, last_HWC), shares)
+    return from_first, pulled(last_HWC, optical_flow(last_HWC, first_HWC), [1.0 - share for share in shares])

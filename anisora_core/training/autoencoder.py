@@ -15,13 +15,9 @@ from ..data.cartoons import make_shot, render
 from ..families.wan.init import frame_conv_
 from ..families.wan.vae import WanVAE
 from ..layers.preview_decoder import PreviewDecoder
+from ..media.tensors import to_video
 
 Size = tuple[int, int]  # height, width
-
-
-def to_video(frames_FHWC: np.ndarray) -> Tensor:
-    """uint8 frames -> video_CFHW in -1..1."""
-    return torch.from_numpy(np.ascontiguousarray(frames_FHWC)).permute(3, 0, 1, 2).float() / 127.5 - 1.0
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..conditioning.guide import canvas_of_keyframes, give_outside
 from ..conditioning.masks import feather
 from ..domain.conditions import Between, Canvas, PlacedKeyframe, Timeline
-from ..media.clips import to_floats
+from ..media.tensors import to_floats
 
 
 @dataclass(frozen=True)

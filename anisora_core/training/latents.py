@@ -22,7 +22,8 @@ from ..domain.atomic import write_beside
 from ..domain.release import Release
 from ..encoders.byte_t5 import ByteTextEncoder
 from ..families.wan.vae import WanVAE
-from .autoencoder import Size, to_video
+from ..media.tensors import to_video
+from .autoencoder import Size
 from .conditions import ConditionMix, random_canvas
 
 log = logging.getLogger(__name__)

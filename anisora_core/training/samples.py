@@ -16,8 +16,8 @@ from ..domain.release import Release
 from ..families.wan.vae import WanVAE
 from ..generation.components import Components
 from ..generation.pipeline import Frames, Request, make_clip
-from ..media.clips import contact_sheet, to_bytes, to_floats
-from .autoencoder import to_video
+from ..media.contact_sheet import contact_sheet
+from ..media.tensors import to_bytes, to_floats, to_frames, to_video
 
 _SEED = 900_000
 
@@ -44,7 +44,7 @@ def rebuilt(vae: WanVAE, frames_FHWC: np.ndarray) -> np.ndarray:
     video = to_video(frames_FHWC)[None].to(next(vae.parameters()))
     with torch.inference_mode():
         decoded = vae.decode(vae.encode(video).mode(), latents_per_chunk=4)
-    return to_bytes(decoded[0].movedim(0, -1).float() / 2 + 0.5)
+    return to_bytes(to_frames(decoded[0]))
 
 
 def made_from(

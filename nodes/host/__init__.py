@@ -23,6 +23,7 @@ from ...anisora_core.generation.loading import Files
 from ...anisora_core.generation.plan import SamplingPlan
 from ...anisora_core.lora.apply import LoraUse
 from ...anisora_core.media.images import read_image
+from ...anisora_core.media.tensors import uncentred
 from .loaded import Loaded
 from .masks import to_concat_mask, to_noise_mask
 
@@ -134,7 +135,7 @@ def decode(vae: Any, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[T
 @torch.inference_mode()
 def encode_video(vae: Any, video_BCFHW: Tensor) -> Tensor:
     """video -1..1 -> raw latent_BCTHW through any VAE that takes frames as the host's do."""
-    return vae.encode(video_BCFHW[0].movedim(0, -1) * 0.5 + 0.5)
+    return vae.encode(uncentred(video_BCFHW[0]))
 
 
 def train_apart(recipe: Any, files: Files, drawings: str) -> Any:

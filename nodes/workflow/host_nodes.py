@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...anisora_core.domain.atomic import write_beside
-from ...anisora_core.media.clips import to_bytes, write_mp4
-from ...anisora_core.media.images import read_picture
+from ...anisora_core.media.images import read_image_and_alpha
+from ...anisora_core.media.pictures import write_picture
+from ...anisora_core.media.tensors import to_bytes
+from ...anisora_core.media.video import write_mp4
 from ..host.standalone import input_file
 
 Schema = dict[str, dict[str, Any]]
@@ -54,7 +55,7 @@ class LoadImage:
 
     def load(self, image: str, **_: Any) -> tuple[Tensor, Tensor]:
         """Colours as stored; MASK is 1 where the picture is transparent."""
-        colours, alpha = read_picture(input_file(image))
+        colours, alpha = read_image_and_alpha(input_file(image))
         return colours[None], torch.zeros(1, 64, 64) if alpha is None else 1.0 - alpha[None]
 
 
@@ -143,11 +144,8 @@ class SaveImage:
     def save(
         self, output: OutputFolder, images: Tensor, filename_prefix: str = "ComfyUI", **_: Any
     ) -> tuple[()]:
-        from PIL import Image
-
         for frame in to_bytes(images):
-            with write_beside(output.next_file(filename_prefix, ".png")) as part:
-                Image.fromarray(frame).save(part)
+            write_picture(frame, output.next_file(filename_prefix, ".png"))
         return ()
 
 

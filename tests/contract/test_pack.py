@@ -69,6 +69,34 @@ def test_only_the_host_body_imports_the_host():
             assert not found & {"comfy", "folder_paths", "server", "comfy_execution"}, path
 
 
+#: What opens pictures and videos.
+OPENERS = {
+    ("Image", "open"), ("av", "open"), ("cv2", "imread"), ("cv2", "VideoCapture"), ("cv2", "imdecode"), ("imageio", "imread"),
+}  # fmt: skip
+#: Files outside the media room that may, and why.
+MAY_OPEN = {
+    "anisora_core/training/lora/outputs.py": "a thumbnail that an earlier run wrote; a damaged one is made again",
+    "benchmarks/pictures.py": "screenshots of a browser, never files",
+}
+
+
+def test_only_the_media_room_opens_pictures_and_videos():
+    found: set[str] = set()
+    for room in ("anisora_core", "nodes", "cli", "benchmarks"):
+        for path in (PACK / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                called = node.func if isinstance(node, ast.Call) else None
+                if (
+                    isinstance(called, ast.Attribute)
+                    and isinstance(called.value, ast.Name)
+                    and (called.value.id, called.attr) in OPENERS
+                ):
+                    found.add(path.relative_to(PACK).as_posix())
+    outside = {name for name in found if not name.startswith("anisora_core/media/")}
+    assert outside == set(MAY_OPEN)
+    assert len(found) > len(outside)
+
+
 def schema(node: type) -> dict:
     def inputs(part: dict) -> list:
         rows = []

@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ...media.images import read_as_stored
+from ...media.resize import cover
 from .drawing import Points, ellipse, paint, rounded
 from .styles import Line, Palette, line_colour
 
@@ -34,7 +36,7 @@ def make_background(
     kind = str(rng.choice(["plain", *PLACES, "photo"], p=[0.24, 0.2, 0.16, 0.14, 0.11, 0.15]))
     if kind == "photo" and art:
         name = list(art)[int(rng.integers(len(art)))]
-        return Background(name, cover_with(read_picture(art[name]), tall, wide), None)
+        return Background(name, cover_with(read_art(art[name]), tall, wide), None)
     kind = "plain" if kind == "photo" else kind
     top, bottom = (np.array(palette.colour(float(rng.random()), rng), np.float32) for _ in range(2))
     if kind == "plain" and rng.random() < 0.5:
@@ -53,22 +55,15 @@ def painted_places() -> dict[str, Path]:
     return {path.stem.removeprefix("tq_bg_"): path for path in sorted(ART.glob("tq_*.jpg"))}
 
 
-def read_picture(path: Path) -> np.ndarray:
-    return _read(path)
-
-
 @lru_cache(maxsize=32)
-def _read(path: Path) -> np.ndarray:
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise ValueError(f"art file {path.name} cannot be read; restore the folder {path.parent.name}")
-    return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+def read_art(path: Path) -> np.ndarray:
+    return read_as_stored(path)
 
 
 def cover_with(picture: np.ndarray, tall: int, wide: int) -> np.ndarray:
-    scale = max(tall / picture.shape[0], wide / picture.shape[1])
-    size = (max(wide, round(picture.shape[1] * scale)), max(tall, round(picture.shape[0] * scale)))
-    return cv2.resize(picture, size, interpolation=3 if scale < 1 else 1)[:tall, :wide].copy()
+    placed = cover((picture.shape[0], picture.shape[1]), (tall, wide))
+    interpolation = 3 if placed.scale < 1 else 1  # areas averaged, or linear
+    return cv2.resize(picture, placed.scaled[::-1], interpolation=interpolation)[:tall, :wide].copy()
 
 
 def blob(image: np.ndarray, points: Points, rng: np.random.Generator, palette: Palette, line: Line) -> None:

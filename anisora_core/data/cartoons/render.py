@@ -8,7 +8,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from .backgrounds import ART, MARGIN, Background, make_background, read_picture
+from .backgrounds import ART, MARGIN, Background, make_background, read_art
 from .drawing import Part, cover, paint, rotated
 from .motion import Pose, ease
 from .shots import Actor, Shot, caption_of
@@ -131,7 +131,7 @@ def sprite_layer(actor: Actor, pose: Pose, feet: np.ndarray, scale: float) -> La
     if not names:
         raise ValueError(f"no sprites in {ART.name}; restore the folder")
     shift = int(pose.blink > 0.5) + 2 * int(pose.mouth > 0.5)
-    sprite = read_picture(names[(actor.sprite + shift) % len(names)])
+    sprite = read_art(names[(actor.sprite + shift) % len(names)])
     if actor.mirrored:
         sprite = sprite[:, ::-1]
     unit = scale * 1.15 / sprite.shape[0]

@@ -17,8 +17,7 @@ from ...conditioning.masks import latent_area, pack_mask
 from ...domain.conditions import Between, PlacedKeyframe, Timeline
 from ...domain.grid import LatentGrid
 from ...evaluation.motion import moving_pixels
-from ...media.clips import to_floats
-from ..autoencoder import to_video
+from ...media.tensors import to_floats, to_video
 
 #: uint8 frames_FHWC -> bool [F, H, W]: what is foreground, or moves.
 Foreground = Callable[[np.ndarray], np.ndarray]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ...data.buckets import assign
 from ...data.training_folder import Item, TrainingFolder, report
 from ...data.training_folder import Report as FolderReport
-from ...media.pictures import frames_within
+from ...media.frames import frames_within
 from .examples import Example, Kind
 from .recipe import Recipe
 

@@ -26,9 +26,10 @@ from ...data.training_folder import Item
 from ...domain.atomic import write_beside
 from ...domain.conditions import Timeline
 from ...domain.release import Release
-from ...media.clips import to_floats
-from ...media.pictures import fit, frames_within, read_frames, read_picture
-from ..autoencoder import to_video
+from ...media.frames import frames_within, read_frames
+from ...media.pictures import read_picture
+from ...media.resize import cover_crop_pixels
+from ...media.tensors import to_floats, to_video
 from ..conditions import ConditionMix, random_keyframes
 from .areas import Foreground, area_example, area_of, moving
 
@@ -205,11 +206,11 @@ def frames_of(example: Example, release: Release, rng: np.random.Generator) -> t
         spare = frames_within(example.item.seconds, example.fps) - example.num_frames
         skip = 0 if is_first else int(rng.integers(spare + 1))
         frames = uncut(read_frames(path, example.fps, example.num_frames, skip=skip), example.cut)
-        return fit(frames, height, width, None if is_first else rng), release.motion_score, ""
+        return cover_crop_pixels(frames, (height, width), None if is_first else rng), release.motion_score, ""
     picture = read_picture(path)
     if example.kind == "still":
-        return fit(picture, height, width, None if is_first else rng)[None], low, ""
-    larger = fit(picture, round(height * ENLARGED), round(width * ENLARGED), rng)
+        return cover_crop_pixels(picture, (height, width), None if is_first else rng)[None], low, ""
+    larger = cover_crop_pixels(picture, (round(height * ENLARGED), round(width * ENLARGED)), rng)
     clip = pseudo_clip(larger, example.num_frames, example.fps, height, width, rng)
     score = 14.0 * (clip.speed * example.fps) ** 0.5  # as mini's cartoons are told
     return clip.frames_FHWC, min(high, max(low, round(score, 1))), clip.words

@@ -20,7 +20,9 @@ from ...generation.pipeline import decode_frames
 from ...generation.plan import SamplingPlan
 from ...generation.sampling import sample
 from ...lora.apply import LoraUse
-from ...media.clips import contact_sheet, to_bytes, write_webp
+from ...media.contact_sheet import contact_sheet
+from ...media.tensors import to_bytes
+from ...media.video import write_webp
 from .recipe import Recipe
 
 #: Outside, samples have lost motion, or shake.

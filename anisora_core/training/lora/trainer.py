@@ -28,8 +28,9 @@ from ...lora.apply import LoraUse, changes_to, live
 from ...lora.changes import Change
 from ...lora.read import Lora
 from ...lora.trainable import Adapters, acting
-from ...media.clips import to_floats
-from ...media.pictures import fit, read_frames
+from ...media.frames import read_frames
+from ...media.resize import cover_crop_pixels
+from ...media.tensors import to_floats
 from ...runtime.frozen import Swap, checkpointed, to_scaled_fp8
 from ..loop import Report, agreed, processes, saved_step, train
 from .areas import detector, moving
@@ -159,7 +160,7 @@ def wishes(recipe: Recipe, drawings: TrainingFolder) -> list[Wish]:
     rng = np.random.default_rng(0)  # not asked without shuffling
     said = [compose_caption(text, recipe.trigger, shuffle=False, keep=0, rng=rng) for text in captions]
     drawing = read_frames(chosen[1].path, recipe.rate, 1)[0]
-    return [Wish(said[0], None, size), Wish(said[1], to_floats(fit(drawing, *size)), size)]
+    return [Wish(said[0], None, size), Wish(said[1], to_floats(cover_crop_pixels(drawing, size)), size)]
 
 
 def encode_texts(recipe: Recipe, place: Place, prompts: Sequence[str], texts: TextCache) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ....anisora_core.domain.grid import LatentGrid
 from ....anisora_core.families import VideoVAE
+from ....anisora_core.media.tensors import to_frames
 
 
 @cache
@@ -94,7 +95,7 @@ def decode(vae: Any, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[T
         try:
             for video in network.decode_chunks(raw, latents_per_chunk=chunk):
                 done += video.shape[2]
-                yield (video[0].movedim(0, -1).float().cpu() / 2.0 + 0.5).clamp(0.0, 1.0)
+                yield to_frames(video[0])
         except out_of_memory:
             comfy.model_management.soft_empty_cache()
         else:

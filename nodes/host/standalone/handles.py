@@ -16,6 +16,7 @@ from ....anisora_core.families import VideoTransformer, VideoVAE
 from ....anisora_core.generation.components import Experts
 from ....anisora_core.generation.pipeline import decode_frames
 from ....anisora_core.lora.apply import LoraUse
+from ....anisora_core.media.tensors import centred
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class VaeHandle:
     def encode(self, pixels_FHWC: Tensor) -> Tensor:
         """Frames 0..1 -> raw latent_BCTHW, B = 1. ValueError for a length or size off the grid."""
         self.vae.grid.check_size(*pixels_FHWC.shape[1:3])
-        video = (pixels_FHWC[..., :3].movedim(-1, 0)[None] * 2.0 - 1.0).to(self._weight)
+        video = centred(pixels_FHWC[..., :3])[None].to(self._weight)
         return self.vae.encode(video).mode().float().cpu()
 
     @torch.inference_mode()

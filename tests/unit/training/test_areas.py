@@ -11,7 +11,7 @@ import torch
 from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.generation.pipeline import vae_encoder
-from comfyui_anisora.anisora_core.media.clips import write_mp4
+from comfyui_anisora.anisora_core.media.video import write_mp4
 from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.anisora_core.training.lora.areas import area_example, area_of, detector, moving
 from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
@@ -45,7 +45,7 @@ def test_latents_outside_the_area_are_those_of_the_frame_held():
     area = torch.zeros(64, 64)
     area[16:48, :48] = 1.0
     made = area_example(frames, 12.0, area, MINI.grid, MINI.between, encode)
-    from comfyui_anisora.anisora_core.training.autoencoder import to_video
+    from comfyui_anisora.anisora_core.media.tensors import to_video
 
     held = encode(to_video(np.repeat(frames[:1], len(frames), 0))[None])[0]
     true = encode(to_video(frames)[None])[0]

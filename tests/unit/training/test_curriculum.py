@@ -11,7 +11,7 @@ import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.data.training_folder import read_training_folder
-from comfyui_anisora.anisora_core.media.clips import write_mp4
+from comfyui_anisora.anisora_core.media.video import write_mp4
 from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.anisora_core.training.lora.curriculum import (
     Phase,

@@ -1,0 +1,23 @@
+"""Small copies of pictures, as Pillow shrinks them, and as text inside JSON."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def thumbnail(picture_HWC: np.ndarray, side: int) -> Image.Image:
+    """uint8 RGB -> at most `side` pixels wide and high, in its own shape; never enlarged."""
+    image = Image.fromarray(picture_HWC)
+    image.thumbnail((side, side))
+    return image
+
+
+def jpeg_url(picture_HWC: np.ndarray, side: int) -> str:
+    """A thumbnail as a `data:` address, which pages may show and safetensors metadata can hold."""
+    buffer = io.BytesIO()
+    thumbnail(picture_HWC, side).save(buffer, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
