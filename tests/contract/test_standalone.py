@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from comfyui_anisora.anisora_core.releases import find_release
-from comfyui_anisora.cli.shell import parse_keyframe
+from comfyui_anisora.cli.arguments import parse_keyframe
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.host import see
 from comfyui_anisora.nodes.host.masks import from_noise_mask, to_noise_mask
