@@ -20,7 +20,7 @@ from ..anisora_core.generation.pipeline import Frames, Notes, Request, make_clip
 from ..anisora_core.generation.sampling import SAMPLER_NAMES
 from ..anisora_core.media.clips import contact_sheet, to_bytes, write_mp4, write_webp
 from ..anisora_core.media.images import read_image
-from ..anisora_core.releases import MINI_NAME, RELEASES, Release, find_release
+from ..anisora_core.releases import GUIDANCE, MINI_NAME, RELEASES, Release, find_release
 from ..anisora_core.runtime.precision import fast_dtype
 from ..nodes.host.standalone import Progress, device, model_file
 from .arguments import named_files, parse_keyframe, parse_lora, parse_size
@@ -107,10 +107,8 @@ def add_sampling_options(root: argparse.ArgumentParser) -> None:
     group.add_argument("--steps", type=int)
     group.add_argument("--cfg", type=float)
     group.add_argument("--shift", type=float)
-    group.add_argument("--sampler", help=f"{', '.join(SAMPLER_NAMES)}")
-    group.add_argument(
-        "--guidance", choices=("constant", "rising", "authors"), help="how --cfg runs over the steps"
-    )
+    group.add_argument("--sampler", help="one of " + ", ".join(SAMPLER_NAMES))
+    group.add_argument("--guidance", choices=GUIDANCE, help="how --cfg changes over the steps")
     group.add_argument(
         "--faster-cache",
         action="store_true",

@@ -13,7 +13,9 @@ import av
 import numpy as np
 import pytest
 from comfyui_anisora.anisora_core.checkpoints.load import MINI_DIR
-from comfyui_anisora.cli import COMMANDS, main
+from comfyui_anisora.anisora_core.domain.conditions import FITS, MOTION_WAYS, POSTERIOR_USES
+from comfyui_anisora.anisora_core.releases import GUIDANCE
+from comfyui_anisora.cli import COMMANDS, generate, main
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -164,6 +166,17 @@ def test_an_unknown_command_is_answered_with_those_there_are(words, capsys):
         main(words)
     assert stopped.value.code == 2
     assert "COMMAND" in capsys.readouterr().err
+
+
+def test_the_choices_are_those_of_the_nodes():
+    def choices(option: str) -> tuple[str, ...]:
+        actions = generate.parser()._actions
+        return tuple(next(action.choices for action in actions if option in action.option_strings) or ())
+
+    assert choices("--guidance") == GUIDANCE
+    assert choices("--fit") == FITS
+    assert choices("--motion-method") == choices("--motion-way") == MOTION_WAYS
+    assert choices("--posterior") == POSTERIOR_USES
 
 
 def test_training_gets_its_own_options(capsys):
