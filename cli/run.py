@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..nodes import NODE_CLASS_MAPPINGS
-from ..nodes.workflow.engine import execute, override, read_workflow
+from ..nodes.workflow import execute, override, read_workflow
 from .facts import add_json_option, print_facts
 
 
