@@ -59,7 +59,8 @@ def parse_lora(text: str) -> LoraUse:
     FILE is a name in ANISORA_MODELS/loras, or a path.
     """
     parts = _LORA.fullmatch(text)
-    assert parts is not None
+    if parts is None:
+        raise ValueError(f"--lora {text!r}: write it as FILE[:STRENGTH[:LOW]][@BLOCKS]")
     name, strength, low, blocks = parts.groups()
     found = model_file("loras", name)
     if found is None:
