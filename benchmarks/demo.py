@@ -11,7 +11,7 @@ from pathlib import Path
 from comfyui_anisora.anisora_core.media.contact_sheet import contact_sheet
 from comfyui_anisora.anisora_core.media.video import read_video
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
-from comfyui_anisora.nodes.workflow.engine import execute, read_workflow
+from comfyui_anisora.nodes.workflow import execute, read_workflow
 
 PACK = Path(__file__).parents[1]
 SHOWN = ("image_to_video", "storyboard_five_keyframes", "motion_mask")

@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "host"))
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
-from comfyui_anisora.nodes.workflow.engine import override, read_workflow, to_api
+from comfyui_anisora.nodes.workflow import override, read_workflow, to_api
 from hosts import PACK, find_hosts, python_of, running
 from publish import add_options, publish
 from tiny_models import write_models

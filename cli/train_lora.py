@@ -7,6 +7,7 @@ import math
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
@@ -37,7 +38,8 @@ from ..anisora_core.training.lora.events import (
 from ..anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
 from ..anisora_core.training.lora.stages import Place
 from ..nodes.host.standalone import device, model_file, models_folder
-from .shell import PARTS
+from .arguments import PARTS
+from .facts import print_facts
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,6 +77,14 @@ def parser() -> argparse.ArgumentParser:
         else:
             root.add_argument(flag, type=kind, choices=one.metadata.get("choices"), **more)
     return root
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parser().parse_args(arguments)
+    facts = train(options)
+    if facts:
+        print_facts(facts, options)
+    return 0
 
 
 def train(options: argparse.Namespace) -> dict[str, Any]:

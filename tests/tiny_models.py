@@ -19,7 +19,7 @@ from comfyui_anisora.anisora_core.families.wan.config import WAN21_I2V_14B, WAN2
 from comfyui_anisora.anisora_core.families.wan.keymaps import WAN_FROM_DIFFUSERS
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
-from comfyui_anisora.nodes.workflow.engine import Node
+from comfyui_anisora.nodes.workflow import Node
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from tokenizers.models import Unigram

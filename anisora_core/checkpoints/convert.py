@@ -86,7 +86,7 @@ def plan_model(weights: Weights, to: str, out: Path, dtype: str) -> Plan:
     """ValueError when the weights are no whole network, or have no such form."""
     found = identify(weights)
     kind, config = found.kind, found.config()
-    forms = kind.network.forms(config)
+    forms = kind.network.forms_of(config)
     if not forms:
         raise ValueError(
             f"{weights.source.name} is a {kind.name}; pick a transformer, a VAE, an encoder or a LoRA file"

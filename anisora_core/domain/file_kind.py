@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
@@ -20,12 +20,17 @@ FileForms = Mapping[str, tuple[str, Table | None]]
 class Network:
     """`build` takes the configuration that `config_of` finds in our names' shapes, and what to inject.
 
-    `forms`: what a network of a configuration can be written as; none for those that are not converted.
+    `forms`: what the network can be written as, none for those that are not converted; `adapted` makes of them those of a
+    configuration.
     """
 
     build: Callable[..., nn.Module]
     config_of: Callable[[Shapes], Any]
-    forms: Callable[[Any], FileForms] = lambda _: {}
+    forms: FileForms = field(default_factory=dict[str, tuple[str, Table | None]])
+    adapted: Callable[[Any, FileForms], FileForms] = lambda _, forms: forms
+
+    def forms_of(self, config: Any) -> FileForms:
+        return self.adapted(config, self.forms)
 
 
 @dataclass(frozen=True)

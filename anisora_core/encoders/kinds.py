@@ -39,17 +39,22 @@ def clip_config(shapes: Shapes) -> ClipShape:
     )
 
 
-def t5_forms(shape: T5Shape) -> FileForms:
-    own: FileForms = {"transformers": ("", None)}
-    return {"official": ("", UMT5_FROM_WAN), **own} if shape.bias_in_every_block else own
+def t5_forms(shape: T5Shape, forms: FileForms) -> FileForms:
+    """Wan's authors have names of their own for umT5; V1's T5 is transformers' own."""
+    return forms if shape.bias_in_every_block else {"transformers": forms["transformers"]}
 
 
-def clip_forms(_: ClipShape) -> FileForms:
-    return {"official": ("visual.", CLIP_FROM_WAN), "transformers": ("vision_model.", None)}
-
-
-_CLIP_NETWORK = Network(clip_vision, clip_config, clip_forms)
-_T5_NETWORK = Network(t5_encoder, t5_config, t5_forms)
+_CLIP_NETWORK = Network(
+    clip_vision,
+    clip_config,
+    forms={"official": ("visual.", CLIP_FROM_WAN), "transformers": ("vision_model.", None)},
+)
+_T5_NETWORK = Network(
+    t5_encoder,
+    t5_config,
+    forms={"official": ("", UMT5_FROM_WAN), "transformers": ("", None)},
+    adapted=t5_forms,
+)
 
 ENCODER_KINDS: tuple[FileKind, ...] = (
     FileKind(

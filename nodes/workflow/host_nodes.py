@@ -1,4 +1,4 @@
-"""The few host nodes that shared workflows use, for running them without a host. Written from their documented behaviour.
+"""Stand-ins for the few nodes of ComfyUI that shared workflows use, written from their documented behaviour.
 
 INPUT_TYPES list widgets in their saved order, those of newer hosts last.
 """

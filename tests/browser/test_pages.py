@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
-from comfyui_anisora.nodes.workflow.engine import Link, override, read_workflow
+from comfyui_anisora.nodes.workflow import Link, override, read_workflow
 from frontend import NODES, Frontend
 from hosts import PACK, Host
 from tiny_models import name_models

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
-from comfyui_anisora.nodes.workflow.engine import Link, read_workflow, widget_names
-from comfyui_anisora.nodes.workflow.host_nodes import HOST_NODES
+from comfyui_anisora.nodes.workflow import HOST_NODES, Link, read_workflow, widget_names
 
 PACK = Path(__file__).parents[2]
 CORE = PACK / "anisora_core"

@@ -12,7 +12,7 @@ import torch
 from comfyui_anisora.anisora_core.checkpoints import load as load_module
 from comfyui_anisora.cli import main
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
-from comfyui_anisora.nodes.workflow.engine import execute, override, read_workflow
+from comfyui_anisora.nodes.workflow import execute, override, read_workflow
 from PIL import Image
 from safetensors.torch import save_file
 

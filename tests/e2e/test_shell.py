@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from comfyui_anisora.anisora_core.domain.conditions import FITS, MOTION_WAYS, POSTERIOR_USES
+from comfyui_anisora.anisora_core.domain.release import GUIDANCE
 from comfyui_anisora.anisora_core.generation.loading import ASSETS
-from comfyui_anisora.cli import main
+from comfyui_anisora.cli import COMMANDS, generate, main
 from PIL import Image
+from workflow_files import PUBLISHED, SHIPPED, name_of, release_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from workflow_files import PUBLISHED, SHIPPED, name_of, release_of
 
 PACK = Path(__file__).parents[2]
 WORKFLOWS = [path for path in SHIPPED + PUBLISHED if release_of(path) == "mini"]
@@ -132,6 +136,47 @@ def test_a_clip_can_be_an_animated_picture(tmp_path):
         assert clip.size == (64, 32)
         shown = [(clip.seek(i), clip.load(), clip.info["duration"])[-1] for i in range(clip.n_frames)]
     assert sum(shown) == 5 * round(1000 / 12)  # equal neighbours are stored as one longer frame
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"]])
+def test_help_lists_the_commands_without_importing_torch(arguments):
+    code = (
+        "import sys; from comfyui_anisora.cli import COMMANDS, main; import contextlib\n"
+        f"with contextlib.suppress(SystemExit): main({arguments!r})\n"
+        "assert 'torch' not in sys.modules"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert all(name in done.stdout for name in ("mini", "lora"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_lists_its_options(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([*name.split(), "--help"])
+    assert stopped.value.code == 0
+    assert f"anisora {name} [-h]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [[], ["paint"], ["data"], ["data", "paint"]])
+def test_an_unknown_command_is_answered_with_those_there_are(words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def test_the_choices_are_those_of_the_nodes():
+    def choices(option: str) -> tuple[str, ...]:
+        actions = generate.parser()._actions
+        return tuple(next(action.choices for action in actions if option in action.option_strings) or ())
+
+    assert choices("--guidance") == GUIDANCE
+    assert choices("--fit") == FITS
+    assert choices("--motion-method") == choices("--motion-way") == MOTION_WAYS
+    assert choices("--posterior") == POSTERIOR_USES
 
 
 def test_training_gets_its_own_options(capsys):

@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
-from comfyui_anisora.nodes.workflow.engine import inputs_of, is_widget, override, read_workflow, to_api
+from comfyui_anisora.nodes.workflow import inputs_of, is_widget, override, read_workflow, to_api
 from hosts import PACK, Host, find_hosts, running
 from PIL import Image
 from websockets.sync.connection import Connection

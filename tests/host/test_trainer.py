@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.loaders import DRAWINGS
-from comfyui_anisora.nodes.workflow.engine import override, read_workflow, to_api
+from comfyui_anisora.nodes.workflow import override, read_workflow, to_api
 from hosts import Host, find_hosts, python_of, running
 from PIL import Image
 from workflow_files import STYLE_LORA

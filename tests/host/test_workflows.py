@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
-from comfyui_anisora.nodes.workflow.engine import Link, Node, override, read_workflow, to_api
+from comfyui_anisora.nodes.workflow import Link, Node, override, read_workflow, to_api
 from hosts import PACK, Host, find_hosts, running
 from safetensors import safe_open
 from tiny_models import name_models, write_models

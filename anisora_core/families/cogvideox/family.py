@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ...diffusion.prediction import Velocity
 from ...diffusion.schedules import cogvideox_sigmas
-from ...domain.file_kind import FileForms, FileKind, Network, Shapes, count
+from ...domain.file_kind import FileKind, Network, Shapes, count
 from ...domain.protocols import AttentionLayer
 from ...domain.release import Release
 from ...domain.text_rules import V1_TEXT
@@ -50,21 +50,21 @@ def vae_config(shapes: Shapes) -> CogVideoXVAEConfig:
     return replace(V1_VAE, dim=shapes["encoder.conv_in.conv.weight"][0])
 
 
-def transformer_forms(_: CogVideoXConfig) -> FileForms:
-    return {
+_TRANSFORMER = Network(
+    CogVideoXTransformer,
+    transformer_config,
+    forms={
         "sat": ("model.diffusion_model.", COGVIDEOX_FROM_SAT),
         "comfyui": ("model.diffusion_model.", COGVIDEOX_FROM_COMFY),
         "diffusers": ("", COGVIDEOX_FROM_DIFFUSERS),
-    }
-
-
-def vae_forms(_: CogVideoXVAEConfig) -> FileForms:
-    diffusers = ("", COGVIDEOX_VAE_FROM_DIFFUSERS)  # ComfyUI's VAE has diffusers' names
-    return {"sat": ("", None), "comfyui": diffusers, "diffusers": diffusers}
-
-
-_TRANSFORMER = Network(CogVideoXTransformer, transformer_config, transformer_forms)
-_VAE = Network(CogVideoXVAE, vae_config, vae_forms)
+    },
+)
+_DIFFUSERS_VAE = ("", COGVIDEOX_VAE_FROM_DIFFUSERS)  # ComfyUI's has the same names
+_VAE = Network(
+    CogVideoXVAE,
+    vae_config,
+    forms={"sat": ("", None), "comfyui": _DIFFUSERS_VAE, "diffusers": _DIFFUSERS_VAE},
+)
 
 
 class CogVideoX(Family):

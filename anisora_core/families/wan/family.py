@@ -45,21 +45,26 @@ def vae_config(shapes: Shapes) -> WanVAEConfig:
     return replace(known, encoder_dim=encoder_dim, decoder_dim=decoder_dim)
 
 
-def transformer_forms(_: WanConfig) -> FileForms:
-    return {
+def vae_forms(config: WanVAEConfig, forms: FileForms) -> FileForms:
+    """Wan 2.2's has other names in diffusers."""
+    return {**forms, "diffusers": ("", WAN22_VAE_FROM_DIFFUSERS)} if config.residual_shortcuts else forms
+
+
+_TRANSFORMER = Network(
+    WanTransformer,
+    transformer_config,
+    forms={
         "official": ("", None),
         "comfyui": ("model.diffusion_model.", None),
         "diffusers": ("", WAN_FROM_DIFFUSERS),
-    }
-
-
-def vae_forms(config: WanVAEConfig) -> FileForms:
-    diffusers = WAN22_VAE_FROM_DIFFUSERS if config.residual_shortcuts else WAN21_VAE_FROM_DIFFUSERS
-    return {"official": ("", None), "comfyui": ("", None), "diffusers": ("", diffusers)}
-
-
-_TRANSFORMER = Network(WanTransformer, transformer_config, transformer_forms)
-_VAE = Network(WanVAE, vae_config, vae_forms)
+    },
+)
+_VAE = Network(
+    WanVAE,
+    vae_config,
+    forms={"official": ("", None), "comfyui": ("", None), "diffusers": ("", WAN21_VAE_FROM_DIFFUSERS)},
+    adapted=vae_forms,
+)
 
 
 class Wan(Family):

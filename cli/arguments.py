@@ -1,0 +1,69 @@
+"""How arguments of several commands are written: sizes, keyframes, LoRA files, and the files of a release."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from ..anisora_core.checkpoints.load import read_lora
+from ..anisora_core.domain.conditions import Keyframe
+from ..anisora_core.domain.release import Part
+from ..anisora_core.lora.apply import LoraUse, block_strengths
+from ..anisora_core.media.images import read_image
+from ..nodes.host.standalone import model_file
+
+#: IMG@POS or IMG@POS@STRENGTH; the name ends at the first @ that a position follows (hero@2x.png is a name).
+_KEYFRAME = re.compile(r"(.+?)@(first|last|[\d.]+(?:s|%)?)(?:@(\d*\.?\d+))?", re.IGNORECASE)
+_LORA = re.compile(r"(.+?)(?::(-?[\d.]+))?(?::(-?[\d.]+))?(?:@([\d=,. -]+))?")
+
+#: Part of a release -> the option that names its file.
+PARTS: dict[Part, str] = {
+    "transformer": "weights",
+    "high_noise": "weights",
+    "low_noise": "low_noise",
+    "vae": "vae",
+    "text_encoder": "text_encoder",
+    "image_encoder": "image_encoder",
+}
+
+
+def named_files(options: argparse.Namespace) -> dict[Part, str]:
+    """Part of a release -> the file that `options` name, or an empty text."""
+    return {part: getattr(options, option) or "" for part, option in PARTS.items()}
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`WxH` -> (width, height)."""
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdigit() and height.isdigit()):
+        raise ValueError(f"size {text!r}: write it as WIDTHxHEIGHT, 160x128")
+    return int(width), int(height)
+
+
+def parse_keyframe(text: str) -> Keyframe:
+    """`IMG@POS` or `IMG@POS@STRENGTH`."""
+    parts = _KEYFRAME.fullmatch(text)
+    if parts is None:
+        raise ValueError(
+            f"--keyframe {text!r}: write it as IMAGE@POSITION[@STRENGTH], hero.png@first; "
+            "positions are 12, 0.5s, 50%, first, last"
+        )
+    path, position, strength = parts.groups()
+    return Keyframe(read_image(Path(path)), position, float(strength or 1.0))
+
+
+def parse_lora(text: str) -> LoraUse:
+    """`FILE`, `FILE:STRENGTH` or, for two experts, `FILE:HIGH:LOW`, each with `@0-9=0.5,20=0` for some blocks.
+
+    FILE is a name in ANISORA_MODELS/loras, or a path.
+    """
+    parts = _LORA.fullmatch(text)
+    if parts is None:
+        raise ValueError(f"--lora {text!r}: write it as FILE[:STRENGTH[:LOW]][@BLOCKS]")
+    name, strength, low, blocks = parts.groups()
+    found = model_file("loras", name)
+    if found is None:
+        raise ValueError(f"--lora {text!r}: {name} is neither in models/loras nor a path; check the name")
+    lora = read_lora(found)
+    return LoraUse(lora, float(strength or 1.0), float(low) if low else None, block_strengths(blocks or ""))

@@ -1,0 +1,196 @@
+"""`anisora generate`: one clip from drawings and a prompt."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..anisora_core.domain.conditions import FITS, MOTION_WAYS, POSTERIOR_USES, MotionArea, Timeline
+from ..anisora_core.domain.protocols import Step
+from ..anisora_core.domain.release import GUIDANCE, Release
+from ..anisora_core.generation.loading import find_files, load_release
+from ..anisora_core.generation.pipeline import Frames, Notes, Request, make_clip
+from ..anisora_core.generation.plan import SAMPLER_NAMES
+from ..anisora_core.media.contact_sheet import contact_sheet
+from ..anisora_core.media.images import read_image
+from ..anisora_core.media.tensors import to_bytes
+from ..anisora_core.media.video import write_mp4, write_webp
+from ..anisora_core.releases import DEFAULT_RELEASE, RELEASES, find_release
+from ..anisora_core.runtime.precision import fast_dtype
+from ..nodes.host.standalone import Progress, device, model_file
+from .arguments import named_files, parse_keyframe, parse_lora, parse_size
+from .facts import add_json_option, print_facts
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(prog="anisora generate", description="Make one clip.")
+    add_model_options(root)
+    add_drawing_options(root)
+    add_clip_options(root)
+    add_sampling_options(root)
+    add_json_option(root)
+    return root
+
+
+def add_model_options(root: argparse.ArgumentParser) -> None:
+    group = root.add_argument_group("model")
+    group.add_argument("--model", default=DEFAULT_RELEASE, help=f"release: {', '.join(RELEASES)}")
+    group.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="transformer, V3.2's high noise one, or a folder made by `anisora train mini`; this and the other files are "
+        "paths, or names in the folder ANISORA_MODELS, laid out as ComfyUI's models",
+    )
+    group.add_argument("--low-noise", metavar="FILE", help="V3.2's low noise transformer")
+    group.add_argument("--vae", metavar="FILE")
+    group.add_argument("--text-encoder", metavar="FILE")
+    group.add_argument("--image-encoder", metavar="FILE", help="CLIP ViT-H of V2, V3, V3.1 and anymask")
+    group.add_argument(
+        "--lora",
+        action="append",
+        default=[],
+        metavar="FILE[:STRENGTH[:LOW]][@BLOCKS]",
+        help="a LoRA file of any maker; repeat for several. LOW: another strength for V3.2's low noise transformer; "
+        "BLOCKS: factors per block, as 0-9=0.5,20=0",
+    )
+
+
+def add_drawing_options(root: argparse.ArgumentParser) -> None:
+    group = root.add_argument_group("drawings")
+    group.add_argument(
+        "--keyframe",
+        action="append",
+        default=[],
+        metavar="IMG@POS[@STRENGTH]",
+        help="a drawing and its position in the clip: 12, 0.5s, 50%%, first, last; repeat for several",
+    )
+    group.add_argument(
+        "--fit", choices=FITS, default=FITS[0], help="what to do with drawings of another shape"
+    )
+    group.add_argument(
+        "--posterior",
+        choices=POSTERIOR_USES,
+        default=POSTERIOR_USES[0],
+        help="encode drawings as the mean of the VAE's distribution, or as a sample of it drawn by the seed",
+    )
+    group.add_argument("--motion-mask", type=Path, metavar="PNG", help="white may move")
+    group.add_argument(
+        "--motion-method",
+        "--motion-way",
+        choices=MOTION_WAYS,
+        default=MOTION_WAYS[0],
+        help="how the rest is kept still; auto: as the release does",
+    )
+
+
+def add_clip_options(root: argparse.ArgumentParser) -> None:
+    group = root.add_argument_group("clip")
+    group.add_argument("--prompt", default="")
+    group.add_argument("--negative", help="negative prompt")
+    group.add_argument("--motion-score", type=float, help="how much moves")
+    group.add_argument("--length", type=int, help="frames")
+    group.add_argument("--size", metavar="WxH", help="pixels")
+    group.add_argument("--fps", type=float)
+    group.add_argument(
+        "--out", type=Path, default=Path("clip.mp4"), help=".mp4, .webp, or .png for a contact sheet"
+    )
+
+
+def add_sampling_options(root: argparse.ArgumentParser) -> None:
+    group = root.add_argument_group("sampling")
+    group.add_argument("--seed", type=int, default=0)
+    group.add_argument("--steps", type=int)
+    group.add_argument("--cfg", type=float)
+    group.add_argument("--shift", type=float)
+    group.add_argument("--sampler", help="one of " + ", ".join(SAMPLER_NAMES))
+    group.add_argument("--guidance", choices=GUIDANCE, help="how --cfg changes over the steps")
+    group.add_argument(
+        "--faster-cache",
+        action="store_true",
+        help="V1: reuse results of earlier steps where its authors' program does",
+    )
+
+
+@dataclass(frozen=True)
+class Clip:
+    frames_FHWC: np.ndarray
+    fps: float
+    notes: tuple[str, ...]
+
+
+WRITERS: dict[str, Callable[[Clip, Path], None]] = {
+    ".mp4": lambda clip, path: write_mp4(clip.frames_FHWC, path, clip.fps),
+    ".webp": lambda clip, path: write_webp(clip.frames_FHWC, path, clip.fps),
+    ".png": lambda clip, path: contact_sheet([clip.frames_FHWC], path),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parser().parse_args(arguments)
+    suffix = options.out.suffix.lower()
+    if suffix not in WRITERS:
+        raise ValueError(f"--out {options.out}: use a name that ends in {', '.join(WRITERS)}")
+    since = time.monotonic()
+    release = find_release(options.model)
+    clip = make(release, request_of(options, release), options)
+    WRITERS[suffix](clip, options.out)
+    facts = {"file": str(options.out), "frames": len(clip.frames_FHWC), "notes": list(clip.notes)}
+    print_facts({**facts, "seconds": round(time.monotonic() - since, 1)}, options)
+    return 0
+
+
+def request_of(options: argparse.Namespace, release: Release) -> Request:
+    width, height = parse_size(options.size) if options.size else release.size
+    area = None
+    if options.motion_mask:
+        area = MotionArea(read_image(options.motion_mask)[None, ..., 0], options.motion_method, 2.0)
+    timeline = Timeline(
+        num_frames=options.length or release.num_frames,
+        fps=options.fps or release.fps,
+        height=height,
+        width=width,
+        keyframes=tuple(parse_keyframe(text) for text in options.keyframe),
+        fit=options.fit,
+    )
+    return Request(
+        timeline=timeline,
+        prompt=options.prompt,
+        negative=options.negative,
+        motion_area=area,
+        motion_score=options.motion_score,
+        steps=options.steps,
+        cfg_scale=options.cfg,
+        shift=options.shift,
+        sampler=options.sampler,
+        guidance=options.guidance,
+        faster_cache=options.faster_cache,
+        loras=tuple(parse_lora(text) for text in options.lora),
+        posterior=options.posterior,
+        seed=options.seed,
+    )
+
+
+def make(release: Release, request: Request, options: argparse.Namespace) -> Clip:
+    """With its progress and notes on the standard error."""
+    files = find_files(release, named_files(options), model_file)
+    components = load_release(release, files, fast_dtype(device()), device())
+    frames: list[Tensor] = []
+    notes: tuple[str, ...] = ()
+    progress = Progress(request.steps or release.steps)
+    for event in make_clip(components, release, request):
+        if isinstance(event, Step):
+            progress.update(event.index + 1)
+        elif isinstance(event, Frames):
+            frames.append(event.frames_FHWC)
+        elif isinstance(event, Notes):
+            notes = event.sentences
+            sys.stderr.writelines(f"note: {sentence}\n" for sentence in notes)
+    return Clip(to_bytes(torch.cat(frames)), request.timeline.fps, notes)
