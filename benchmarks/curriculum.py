@@ -20,6 +20,7 @@ import torch
 from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.conditioning.guide import encode_guide
 from comfyui_anisora.anisora_core.conditioning.prompt import compose_prompt
+from comfyui_anisora.anisora_core.conditioning.timeline import place
 from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, make_shot, render
 from comfyui_anisora.anisora_core.diffusion.prediction import Flow
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
@@ -113,7 +114,7 @@ class Loss:
                 frames = clip.frames_FHWC
                 first = Keyframe(to_floats(frames[0]))
                 timeline = Timeline(len(frames), clip.fps, *frames.shape[1:3], (first,))
-                guide = encode_guide(timeline, RELEASE.guide_rules, encode)
+                guide = encode_guide(place(timeline, RELEASE.key_multiple), RELEASE.guide_rules, encode)
                 prompt = compose_prompt(clip.caption, RELEASE.prompt_tail, clip.motion_score)
                 self.parts.append((encode(to_video(frames)[None]), guide, mini.text_encoder.encode([prompt])))
 

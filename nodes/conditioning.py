@@ -18,7 +18,7 @@ from ..anisora_core.domain.conditions import (
     MaskResize,
     MotionArea,
     MotionWay,
-    Timeline,
+    PlacedTimeline,
 )
 from ..anisora_core.domain.release import Release
 from . import host
@@ -168,7 +168,7 @@ class AniSoraGuide:
         positive: Conditioning,
         negative: Conditioning,
         vae: Any,
-        timeline: Timeline,
+        timeline: PlacedTimeline,
         release: Release,
         motion_area: MotionArea | None = None,
         clip_vision_output: Any = None,
@@ -186,9 +186,9 @@ class AniSoraGuide:
         values: dict[str, Any] = {"concat_latent_image": guide.latent_BCTHW}
         if guide.mask_BMTHW.shape[1]:
             values["concat_mask"] = host.to_concat_mask(guide.mask_BMTHW)
-        if clip_vision is not None and timeline.keyframes:
-            first = flatten_alpha(timeline.keyframes[0].image_HWC)
-            clip_vision_output = host.see(clip_vision, first[None])
+        if clip_vision is not None and timeline.first_drawing_HWC is not None:
+            first = flatten_alpha(timeline.first_drawing_HWC)
+            clip_vision_output = host.encode_image(clip_vision, first[None])
         if clip_vision_output is not None:
             values["clip_vision_output"] = clip_vision_output
         latent: dict[str, Any] = {"samples": guide.latent_BCTHW * 0.0}

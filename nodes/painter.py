@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..anisora_core.conditioning.areas import PaintedArea, fit_mask, motion_over_time
 from ..anisora_core.conditioning.masks import fit_area
-from ..anisora_core.conditioning.timeline import flatten_alpha, parse_position
-from ..anisora_core.domain.conditions import MotionArea, MotionWay, Timeline
+from ..anisora_core.conditioning.timeline import flatten_alpha
+from ..anisora_core.domain.conditions import MotionArea, MotionWay, PlacedTimeline
 from ..anisora_core.media.tensors import to_bytes
 from ..anisora_core.media.thumbnails import jpeg_url
 from . import host
@@ -87,7 +87,7 @@ class AniSoraMotionPainter:
 
     def build(
         self,
-        timeline: Timeline,
+        timeline: PlacedTimeline,
         painting: str,
         way: MotionWay,
         feather: float,
@@ -133,7 +133,7 @@ def parse_painting(text: str) -> list[NamedArea]:
     return [area for area in areas if area.keys]
 
 
-def read_area(area: NamedArea, timeline: Timeline) -> PaintedArea:
+def read_area(area: NamedArea, timeline: PlacedTimeline) -> PaintedArea:
     frames = [frame for frame, _ in area.keys]
     for frame in frames:
         if not 0 <= frame < timeline.num_frames:
@@ -147,7 +147,7 @@ def read_area(area: NamedArea, timeline: Timeline) -> PaintedArea:
     return PaintedArea(keys, area.still)
 
 
-def read_mask(name: str, timeline: Timeline) -> Tensor:
+def read_mask(name: str, timeline: PlacedTimeline) -> Tensor:
     try:
         picture = host.read_image(host.input_file(name))
     except ValueError as error:
@@ -155,7 +155,7 @@ def read_mask(name: str, timeline: Timeline) -> Tensor:
     return fit_mask(picture.mean(-1), timeline.height, timeline.width, timeline.fit)
 
 
-def fit_subject(mask: Tensor, timeline: Timeline) -> Tensor:
+def fit_subject(mask: Tensor, timeline: PlacedTimeline) -> Tensor:
     """subject_FHW of the clip's size, one frame or all of them; it follows the drawing it was made from."""
     if mask.ndim == 2:
         mask = mask[None]
@@ -167,15 +167,15 @@ def fit_subject(mask: Tensor, timeline: Timeline) -> Tensor:
     return torch.stack(rows)
 
 
-def scene_of(timeline: Timeline, subject_FHW: Tensor | None) -> dict[str, Any]:
+def scene_of(timeline: PlacedTimeline, subject_FHW: Tensor | None) -> dict[str, Any]:
     """What the widget cannot know before a run: the clip, pictures that other nodes made, and the subject."""
     return {
         "frames": timeline.num_frames,
         "fps": timeline.fps,
         "keyframes": [
             {
-                "frame": parse_position(key.position, timeline.num_frames, timeline.fps),
-                "url": data_url(key.image_HWC),
+                "frame": key.frame,
+                "url": data_url(key.image_HWC if key.drawing_HWC is None else key.drawing_HWC),
             }
             for key in timeline.keyframes
         ],

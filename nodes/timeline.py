@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ..anisora_core.conditioning.prompt import Segment, compose_segments
-from ..anisora_core.conditioning.timeline import place_keyframes
-from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, Timeline
+from ..anisora_core.conditioning.timeline import place
+from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, PlacedTimeline, Timeline
 from ..anisora_core.domain.release import Release
 from ..anisora_core.releases import RELEASES
 from . import host
@@ -180,7 +180,7 @@ class AniSoraTimeline:
         timeline_json: str = "",
         shape: str = "release",
         fit: Fit = "crop",
-    ) -> tuple[Timeline, int, float, str]:
+    ) -> tuple[PlacedTimeline, int, float, str]:
         rows, segments = parse_timeline_json(timeline_json)
         all_keyframes = (*keyframes, *map(read_row, rows))
         size = release.size[::-1]
@@ -197,11 +197,9 @@ class AniSoraTimeline:
             fit=fit,
         )
         release.grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
-        place_keyframes(
-            timeline, release.key_multiple
-        )  # positions that cannot be met are an error here already
+        placed = place(timeline, release.key_multiple)
         check_segments(segments, timeline.num_frames)
-        return timeline, timeline.num_frames, timeline.fps, compose_segments(segments, timeline.fps)
+        return placed, placed.num_frames, placed.fps, compose_segments(segments, timeline.fps)
 
     @classmethod
     def IS_CHANGED(cls, timeline_json: str = "", **_: Any) -> str:

@@ -17,20 +17,21 @@ from ..domain.conditions import (
     MotionArea,
     MotionWay,
     PlacedKeyframe,
+    PlacedTimeline,
     Timeline,
 )
 from ..domain.grid import LatentGrid
 from ..media.optical_flow import warped
 from ..media.tensors import centred, to_bytes, to_video
 from .masks import fit_area, latent_area, pack_mask
-from .timeline import holding_keyframe, place_keyframes
+from .timeline import holding_keyframe, require_legal
 
 #: video_BCFHW in -1..1 -> normalised latent_BCTHW.
 Encoder = Callable[[Tensor], Tensor]
 
 
 def canvas_of_keyframes(
-    placed: Sequence[PlacedKeyframe], timeline: Timeline, between: Between = "grey"
+    placed: Sequence[PlacedKeyframe], timeline: Timeline | PlacedTimeline, between: Between = "grey"
 ) -> Canvas:
     """Each keyframe on its frame, mixed with grey by 1 - strength; its mask carries the strength.
 
@@ -82,7 +83,7 @@ def area_on_keyframes(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW
     return Canvas(canvas.video_CFHW, mask)
 
 
-def held_video(placed: Sequence[PlacedKeyframe], timeline: Timeline) -> Tensor:
+def held_video(placed: Sequence[PlacedKeyframe], timeline: Timeline | PlacedTimeline) -> Tensor:
     """video_CFHW in which every frame shows the keyframe in force."""
     frames = [centred(holding_keyframe(placed, f).image_HWC) for f in range(timeline.num_frames)]
     return torch.stack(frames, dim=1)
@@ -99,11 +100,12 @@ def disagreement(placed: Sequence[PlacedKeyframe], area_FHW: Tensor, *, threshol
 
 
 def encode_guide(
-    timeline: Timeline, rules: GuideRules, encode: Encoder, *, motion_area: MotionArea | None = None
+    timeline: PlacedTimeline, rules: GuideRules, encode: Encoder, *, motion_area: MotionArea | None = None
 ) -> Guide:
     """Timeline and motion area -> what the transformer sees. ValueError for what this release cannot be given."""
     rules.grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
-    placed, report = place_keyframes(timeline, rules.key_multiple)
+    require_legal(timeline, rules.key_multiple)
+    placed, report = timeline.keyframes, timeline.report
     area, way = None, rules.motion_way
     if motion_area is not None:
         if not placed:
@@ -137,7 +139,7 @@ def encode_guide(
 
 def told_canvas(
     placed: Sequence[PlacedKeyframe],
-    timeline: Timeline,
+    timeline: Timeline | PlacedTimeline,
     rules: GuideRules,
     area_FHW: Tensor | None,
     way: MotionWay,
@@ -149,7 +151,7 @@ def told_canvas(
 
 
 def encode_in_slots(
-    placed: Sequence[PlacedKeyframe], timeline: Timeline, grid: LatentGrid, encode: Encoder
+    placed: Sequence[PlacedKeyframe], timeline: Timeline | PlacedTimeline, grid: LatentGrid, encode: Encoder
 ) -> tuple[Tensor, Tensor]:
     """(latent_BCTHW, mask of no channels): each keyframe encoded alone, in the latent its frame is part of; else zero.
 

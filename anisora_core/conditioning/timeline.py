@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..domain.conditions import Fit, PlacedKeyframe, Timeline
+from ..domain.conditions import Fit, PlacedKeyframe, PlacedTimeline, Timeline
 from ..media.resize import cover, cover_crop, stretch
 
 
@@ -55,12 +55,10 @@ def snap_to_grid(frame: int, num_frames: int, key_multiple: int | None) -> int:
     return min(snapped, last_legal)
 
 
-def place_keyframes(
-    timeline: Timeline, key_multiple: int | None
-) -> tuple[tuple[PlacedKeyframe, ...], tuple[str, ...]]:
-    """Keyframes in order of frame, pictures resized, and a sentence for each that was moved or cropped.
+def place(timeline: Timeline, key_multiple: int | None) -> PlacedTimeline:
+    """Keyframes on a release's legal frames, their pictures resized. Nobody else reads a position.
 
-    Raises ValueError for a position outside the clip, or two on one frame.
+    ValueError for a position outside the clip, or two keyframes on one frame.
     """
     placed: dict[int, PlacedKeyframe] = {}
     report: list[str] = []
@@ -77,8 +75,28 @@ def place_keyframes(
         image, sentence = fit_picture(keyframe.image_HWC, timeline.height, timeline.width, timeline.fit)
         if sentence:
             report.append(f"keyframe {number} {sentence}")
-        placed[frame] = PlacedKeyframe(frame, image, keyframe.strength)
-    return tuple(placed[frame] for frame in sorted(placed)), tuple(report)
+        placed[frame] = PlacedKeyframe(frame, image, keyframe.strength, keyframe.image_HWC)
+    return PlacedTimeline(
+        timeline.num_frames,
+        timeline.fps,
+        timeline.height,
+        timeline.width,
+        tuple(placed[frame] for frame in sorted(placed)),
+        timeline.keyframes[0].image_HWC if timeline.keyframes else None,
+        timeline.fit,
+        tuple(report),
+    )
+
+
+def require_legal(placed: PlacedTimeline, key_multiple: int | None) -> None:
+    """ValueError for a keyframe on a frame that a release does not take, as when the timeline was placed for another one."""
+    for key in placed.keyframes:
+        legal = snap_to_grid(key.frame, placed.num_frames, key_multiple)
+        if key.frame != legal:
+            raise ValueError(
+                f"timeline: this release takes no keyframe on frame {key.frame} (the nearest is {legal}); give AniSora Timeline the "
+                "same release"
+            )
 
 
 def fit_picture(image_HWC: Tensor, height: int, width: int, fit: Fit = "crop") -> tuple[Tensor, str]:

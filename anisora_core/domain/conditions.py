@@ -77,11 +77,30 @@ class GuideRules:
 
 @dataclass(frozen=True)
 class PlacedKeyframe:
-    """A keyframe on the clip's own grid: frame index, picture of the clip's size, strength."""
+    """A keyframe on the clip's own grid: frame index, picture of the clip's size, strength; and the drawing as it came, if known."""
 
     frame: int
     image_HWC: Tensor
     strength: float
+    drawing_HWC: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class PlacedTimeline:
+    """A timeline on the grid of a release: positions read, snapped to its legal frames, drawings of the clip's size.
+
+    `keyframes` are in order of frames. `first_drawing_HWC`: the one that the artist listed first, as it came. `report`: a sentence
+    for each that was moved or cropped.
+    """
+
+    num_frames: int
+    fps: float
+    height: int
+    width: int
+    keyframes: tuple[PlacedKeyframe, ...] = ()
+    first_drawing_HWC: Tensor | None = None
+    fit: Fit = "crop"
+    report: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

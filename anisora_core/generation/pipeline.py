@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..conditioning.guide import encode_guide
 from ..conditioning.prompt import compose_prompt
-from ..conditioning.timeline import flatten_alpha
+from ..conditioning.timeline import flatten_alpha, place
 from ..domain.conditions import POSTERIOR_USES, MotionArea, PosteriorUse, TextFeatures, Timeline
 from ..domain.protocols import Step
 from ..domain.release import Guidance, Release
@@ -81,11 +81,12 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
         guidance=request.guidance,
         faster_cache=request.faster_cache,
     )
+    timeline = place(request.timeline, release.key_multiple)
     yield PipelineStage("text")
     features = encode_text(components, release, request)
     yield PipelineStage("guide")
     guide = encode_guide(
-        request.timeline,
+        timeline,
         release.guide_rules,
         vae_encoder(components.vae, posterior_rng(request)),
         motion_area=request.motion_area,

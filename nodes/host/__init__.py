@@ -43,6 +43,7 @@ __all__ = [
     "Conditioning",
     "Progress",
     "decode",
+    "encode_image",
     "encode_video",
     "fingerprint",
     "input_file",
@@ -52,7 +53,6 @@ __all__ = [
     "read_image",
     "sample",
     "save_latent",
-    "see",
     "solver",
     "to_concat_mask",
     "to_noise_mask",
@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 
-def see(clip_vision: Any, picture_BHWC: Tensor) -> Any:
+def encode_image(clip_vision: Any, picture_BHWC: Tensor) -> Any:
     """A drawing through CLIP_VISION, ours or the host's, pulled to its square as Wan does.
 
     The host's would smooth while it shrinks, so that it gets the square already.

@@ -8,11 +8,12 @@ import json
 
 import pytest
 import torch
+from comfyui_anisora.anisora_core.conditioning.timeline import place
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
 from comfyui_anisora.nodes.painter import AniSoraMotionPainter
 from PIL import Image
 
-TIMELINE = Timeline(9, 12.0, 32, 64, (Keyframe(torch.ones(32, 64, 3)),))
+TIMELINE = place(Timeline(9, 12.0, 32, 64, (Keyframe(torch.ones(32, 64, 3)),)), 1)
 
 
 def build(painting: dict | str = "", **inputs):

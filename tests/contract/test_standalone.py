@@ -11,7 +11,7 @@ import torch
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.cli.arguments import parse_keyframe
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
-from comfyui_anisora.nodes.host import see
+from comfyui_anisora.nodes.host import encode_image
 from comfyui_anisora.nodes.host.masks import from_noise_mask, to_noise_mask
 from comfyui_anisora.nodes.host.standalone.networks import text_of
 from comfyui_anisora.nodes.workflow import Link, execute, override, read_workflow, to_api
@@ -189,7 +189,7 @@ def test_the_hosts_clip_vision_gets_the_square_that_wan_makes():
             return "features"
 
     picture = torch.rand(1, 60, 80, 3)
-    assert see(OfTheHost(), picture) == "features"
+    assert encode_image(OfTheHost(), picture) == "features"
     wanted = torch.nn.functional.interpolate(picture.movedim(3, 1), (224, 224), mode="bicubic").clamp(0, 1)
     assert torch.equal(seen["image"], wanted.movedim(1, 3))
     assert seen["crop"] is False

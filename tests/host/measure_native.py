@@ -40,14 +40,17 @@ def module(path):
     return importlib.import_module(f"{name}.{path}")
 
 
-generate, sampling, releases = (
-    module(f"anisora_core.{part}") for part in ("generate", "sampling", "releases")
+generate, sampling, plan, loading = (
+    module(f"anisora_core.generation.{part}") for part in ("pipeline", "sampling", "plan", "loading")
 )
-conditions, guide_of = (
+releases, lora_files, applying = (
+    module(f"anisora_core.{part}") for part in ("releases", "checkpoints.load", "lora.apply")
+)
+conditions, guide_of, place = (
     module("anisora_core.domain.conditions"),
     module("anisora_core.conditioning.guide").encode_guide,
+    module("anisora_core.conditioning.timeline").place,
 )
-loading = module("anisora_core.loading")
 samples, spread, fp8 = {}, {}, {}
 LOADER = {
     "mini": {},
@@ -92,7 +95,8 @@ class Scene:
         rng = torch.Generator().manual_seed(1)
         self.drawing = torch.rand(height, width, 3, generator=rng)
         keyframes = (conditions.Keyframe(self.drawing, "first"),)
-        self.timeline = conditions.Timeline(frames, 16.0, height, width, keyframes)
+        wanted = conditions.Timeline(frames, 16.0, height, width, keyframes)
+        self.timeline = place(wanted, self.release.key_multiple)
         self.area = None if area is None else conditions.MotionArea(area, "hold", 0.0)
         self.words = [
             self.clip.encode_from_tokens_scheduled(self.clip.tokenize(text)) for text in ("a wave", "")
@@ -153,7 +157,7 @@ class Scene:
         if self.release.zero_negative:
             no_text = torch.zeros_like(text)
         image = parts.image_encoder.encode(self.drawing[None]) if parts.image_encoder else None
-        settings = sampling.settings_of(
+        settings = plan.plan_sampling(
             self.release,
             steps=steps,
             sampler=sampler,
@@ -163,7 +167,7 @@ class Scene:
             faster_cache=faster_cache,
         )
         for step in sampling.sample(
-            parts.transformer, guide, sampling.Words(text, no_text, image), settings, SEED, loras
+            parts.transformer, guide, conditions.TextFeatures(text, no_text, image), settings, SEED, loras
         ):
             x = step.x
         return parts.vae.denormalize(x)
@@ -255,8 +259,8 @@ def published():
         "result"
     ]
     styled = scene.ours("unipc", 8, 3.0, high, low_noise_model=low)
-    read = module("anisora_core.checkpoints.lora").read_lora(models / "loras" / "wan.safetensors")
-    use = sampling.LoraUse(read, 0.7, -0.4, {0: 0.5})
+    read = lora_files.read_lora(models / "loras" / "wan.safetensors")
+    use = applying.LoraUse(read, 0.7, -0.4, {0: 0.5})
     record(
         scene,
         "LoRA on both experts, the core without a host",
@@ -269,7 +273,7 @@ def published():
     record(scene, "the core without a host", made, scene.core("sde_dpmpp_2m", 6, 3.0))
     levels = sigmas_of(scene, 6, "sde_dpmpp_2m")
     exact = module("nodes.host.comfyui.sampling").exact(
-        scene.model, sampling.settings_of(scene.release, steps=6)
+        scene.model, plan.plan_sampling(scene.release, steps=6)
     )
     record(
         scene,
@@ -345,9 +349,9 @@ def hosts_own_network():
     """The guide on a Wan I2V model that the host's own loader loaded, against ours of the same file."""
     from safetensors.torch import save_file
 
-    wan = module("anisora_core.models.wan.transformer").WanTransformer
+    wan = module("anisora_core.families.wan.transformer").WanTransformer
     config = replace(
-        module("anisora_core.models.wan.config").WAN21_I2V_14B,
+        module("anisora_core.families.wan.config").WAN21_I2V_14B,
         dim=256,
         ffn_dim=256,
         num_layers=2,
@@ -393,7 +397,7 @@ def lora_of(model):
 
 def write_trained(scene, path):
     """As the trainer writes it, with something learned in every layer."""
-    adapters = module("anisora_core.training.lora.adapters")
+    adapters = module("anisora_core.lora.trainable")
     network = loading.load_release(scene.release, {}, torch.float32, torch.device("cpu")).transformer
     made = adapters.Adapters(network, adapters.AdapterSettings(rank=4, alpha=2.0), 0)
     rng = torch.Generator().manual_seed(6)
@@ -419,7 +423,7 @@ def patches(scene, plain):
     read, _ = comfy.sd.load_lora_for_models(
         scene.model, None, comfy.utils.load_torch_file(str(trained)), 0.7, 0.0
     )
-    use = sampling.LoraUse(module("anisora_core.checkpoints.lora").read_lora(trained), 0.7)
+    use = applying.LoraUse(lora_files.read_lora(trained), 0.7)
     by_host, by_core = scene.ours("euler", 4, 2.0, read), scene.core("euler", 4, 2.0, loras=[use])
     record(
         scene, "a trained LoRA by the host's own loader, against the core without a host", by_host, by_core
@@ -479,7 +483,7 @@ def short_of_memory(scene):
 
 @torch.inference_mode()
 def vae(scene):
-    own = module("anisora_core.checkpoints.load").load_mini().vae
+    own = loading.load_mini().vae
     latent = torch.randn(1, 16, 5, 16, 20, generator=torch.Generator().manual_seed(2))
     theirs = scene.vae.decode(latent)[0]
     mine = (own.decode(latent)[0].movedim(0, -1) / 2 + 0.5).clamp(0, 1)
@@ -499,7 +503,7 @@ scene, plain = mini()
 published()
 saved = hosts_own_network()
 partial, lora = patches(scene, plain)
-own = module("anisora_core.checkpoints.load").load_mini().text_encoder.encode(["a wave"])
+own = loading.load_mini().text_encoder.encode(["a wave"])
 shifted = scene.model.clone()
 node = importlib.import_module("comfy_extras.nodes_model_advanced").ModelSamplingSD3
 shifted = (node().patch if hasattr(node, "patch") else node.execute)(shifted, 9.0)

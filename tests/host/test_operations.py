@@ -22,10 +22,10 @@ comfy.options.enable_args_parsing()
 import torch
 import comfy.ops
 from comfy.ldm.modules.attention import optimized_attention
-from anisora_core.models.wan.config import DEBUG, DEBUG_VAE, MINI_VAE
-from anisora_core.models.wan.init import fan_in_normal_
-from anisora_core.models.wan.transformer import WanTransformer
-from anisora_core.models.wan.vae import WanVAE
+from anisora_core.families.wan.config import DEBUG, DEBUG_VAE, MINI_VAE
+from anisora_core.families.wan.init import fan_in_normal_
+from anisora_core.families.wan.transformer import WanTransformer
+from anisora_core.families.wan.vae import WanVAE
 from dataclasses import replace
 
 def filled(network):

@@ -6,8 +6,10 @@ from dataclasses import replace
 from functools import cache
 
 import torch
-from comfyui_anisora.anisora_core.conditioning.guide import canvas_of_keyframes, encode_guide
+from comfyui_anisora.anisora_core.conditioning.guide import canvas_of_keyframes
+from comfyui_anisora.anisora_core.conditioning.guide import encode_guide as encode_placed
 from comfyui_anisora.anisora_core.conditioning.masks import feather, latent_area, pack_mask
+from comfyui_anisora.anisora_core.conditioning.timeline import place
 from comfyui_anisora.anisora_core.domain.conditions import GuideRules, Keyframe, Timeline
 from comfyui_anisora.anisora_core.domain.grid import LatentGrid
 from comfyui_anisora.anisora_core.families.wan.config import MINI_VAE
@@ -18,6 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 GRID = LatentGrid()
+
+
+def encode_guide(timeline, rules, encode, **more):
+    return encode_placed(place(timeline, rules.key_multiple), rules, encode, **more)
 
 
 @cache

@@ -1,4 +1,4 @@
-// Where keyframes may be: the rules of anisora_core/conditioning/timeline.py and domain/geometry.py once more, for the
+// Where keyframes may be: the rules of anisora_core/conditioning/timeline.py and domain/grid.py once more, for the
 // browser. tests/web/test_timeline.py holds the two against each other.
 
 export const MAX_LENGTH = 4097; // of the node's input

@@ -8,7 +8,7 @@ import { duration } from "./text.js";
  * @typedef {import("./text.js").Words} Words
  * @typedef {{filename: string, subfolder: string, version: string}} Sheet a picture of samples
  *
- * @typedef {object} Message of nodes/host/training.py
+ * @typedef {object} Message of nodes/training_service/follow.py
  * @property {keyof Words["phases"]} phase
  * @property {number} done
  * @property {number} total

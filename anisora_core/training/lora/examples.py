@@ -24,7 +24,7 @@ from ...conditioning.masks import pack_mask
 from ...data.pseudo_clips import ENLARGED, pseudo_clip
 from ...data.training_folder import Item
 from ...domain.atomic import write_beside
-from ...domain.conditions import Timeline
+from ...domain.conditions import PlacedTimeline, Timeline
 from ...domain.release import Release
 from ...media.frames import frames_within, read_frames
 from ...media.pictures import read_picture
@@ -135,7 +135,7 @@ class ExampleCache:
         """Encode what is not there yet, yielding each as it is done."""
         for example in self.missing(examples):
             if not self.blank_path(example).exists():
-                nothing = Timeline(example.num_frames, example.fps, *example.size)
+                nothing = PlacedTimeline(example.num_frames, example.fps, *example.size)
                 guide = encode_guide(nothing, self.release.guide_rules, encoders.encode)
                 _save(self.blank_path(example), {"blank": guide.latent_BCTHW[0]})
             _save(self.path(example), *encoded(example, self.release, encoders, self.seed))

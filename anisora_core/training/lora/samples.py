@@ -11,6 +11,7 @@ import torch
 
 from ...conditioning.guide import Encoder, encode_guide
 from ...conditioning.prompt import compose_prompt
+from ...conditioning.timeline import place
 from ...domain.conditions import Guide, Keyframe, TextFeatures, Timeline
 from ...domain.release import Release
 from ...evaluation.motion import motion_amount
@@ -53,7 +54,7 @@ def shots_of(wishes: Sequence[Wish], recipe: Recipe, encode: Encoder, see: Encod
     for number, wish in enumerate(wishes):
         keyframes = () if wish.picture_HWC is None else (Keyframe(wish.picture_HWC),)
         timeline = Timeline(recipe.num_frames, recipe.rate, *wish.size, keyframes)
-        guide = encode_guide(timeline, release.guide_rules, encode)
+        guide = encode_guide(place(timeline, release.key_multiple), release.guide_rules, encode)
         image = see(wish.picture_HWC[None]) if see and wish.picture_HWC is not None else None
         prompt = compose_prompt(wish.words, release.prompt_tail, release.motion_score)
         shots.append(Shot(prompt, guide, image, recipe.seed + number))

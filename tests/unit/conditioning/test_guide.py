@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.conditioning.guide import canvas_of_keyframes, centred, encode_guide
+from comfyui_anisora.anisora_core.conditioning.guide import canvas_of_keyframes, centred
+from comfyui_anisora.anisora_core.conditioning.guide import encode_guide as encode_placed
 from comfyui_anisora.anisora_core.conditioning.masks import feather, fit_area, pack_mask
 from comfyui_anisora.anisora_core.conditioning.prompt import compose_prompt
+from comfyui_anisora.anisora_core.conditioning.timeline import place
 from comfyui_anisora.anisora_core.domain.conditions import (
     GuideRules,
     Keyframe,
@@ -23,6 +25,10 @@ RED = torch.tensor([1.0, 0.0, 0.0]).expand(32, 32, 3)
 BLUE = torch.tensor([0.0, 0.0, 1.0]).expand(32, 32, 3)
 LEFT = torch.zeros(1, 32, 32)
 LEFT[:, :, :16] = 1.0
+
+
+def encode_guide(timeline, rules, encode, **more):
+    return encode_placed(place(timeline, rules.key_multiple), rules, encode, **more)
 
 
 def timeline(*keys: Keyframe, frames: int = 9) -> Timeline:

@@ -5,7 +5,7 @@ import torch
 from comfyui_anisora.anisora_core.conditioning.timeline import (
     fit_picture,
     parse_position,
-    place_keyframes,
+    place,
     snap_to_grid,
 )
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
@@ -78,19 +78,20 @@ def timeline(*keys: Keyframe) -> Timeline:
 
 
 def test_a_moved_keyframe_is_reported():
-    placed, report = place_keyframes(timeline(Keyframe(WHITE, "13")), 8)
+    found = place(timeline(Keyframe(WHITE, "13")), 8)
+    placed, report = found.keyframes, found.report
     assert placed[0].frame == 16
     assert "moved from frame 13 to 16" in report[0]
 
 
 def test_two_keyframes_on_one_frame_are_refused():
     with pytest.raises(ValueError, match="keyframe 2: two keyframes on frame 32"):
-        place_keyframes(timeline(Keyframe(WHITE, "last"), Keyframe(WHITE, "32")), 1)
+        place(timeline(Keyframe(WHITE, "last"), Keyframe(WHITE, "32")), 1)
 
 
 def test_a_strength_of_zero_is_refused():
     with pytest.raises(ValueError, match="strength"):
-        place_keyframes(timeline(Keyframe(WHITE, "first", 0.0)), 1)
+        place(timeline(Keyframe(WHITE, "first", 0.0)), 1)
 
 
 def test_pictures_are_cropped_never_stretched():
