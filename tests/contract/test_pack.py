@@ -32,7 +32,8 @@ ORDER = (
     ("checkpoints",),
     ("runtime",),
     ("generation",),
-    ("data", "evaluation"),
+    ("data",),
+    ("evaluation",),
     ("training",),
 )
 RANK = {room: row for row, rooms in enumerate(ORDER) for room in rooms}
@@ -75,7 +76,7 @@ OPENERS = {
 #: Files outside the media room that may, and why.
 MAY_OPEN = {
     "anisora_core/training/lora/outputs.py": "a thumbnail that an earlier run wrote; a damaged one is made again",
-    "benchmarks/pictures.py": "screenshots of a browser, never files",
+    "benchmarks/screenshots.py": "screenshots of a browser, never files",
 }
 
 
