@@ -252,6 +252,16 @@ def test_importing_the_core_loads_nothing_heavy():
     )
 
 
+def test_pictures_in_docs_and_tests_stay_small():
+    # every version of each stays in the history that everyone clones
+    suffixes = (".png", ".jpg", ".webp", ".gif", ".mp4")
+    for folder, largest in (("docs", 500_000), ("tests", 200_000), ("workflows", 100_000)):
+        found = (PACK / folder).rglob("*.*")
+        pictures = [path for path in found if path.suffix in suffixes and "node_modules" not in path.parts]
+        large = [path.name for path in pictures if path.stat().st_size > largest]
+        assert not large, f"{folder}: {large}: save them smaller, or at a lower quality"
+
+
 def test_no_shipped_file_is_over_20_mb_and_mini_is_at_most_40():
     weights = list((CORE / "assets" / "mini").glob("*.safetensors"))
     assert weights
