@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,32 +17,25 @@ from typing import Any
 import numpy as np
 import torch
 from comfyui_anisora.anisora_core.checkpoints.load import read_lora
-from comfyui_anisora.anisora_core.conditioning.guide import encode_guide
-from comfyui_anisora.anisora_core.conditioning.prompt import compose_prompt
-from comfyui_anisora.anisora_core.conditioning.timeline import place
 from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, make_shot, render
-from comfyui_anisora.anisora_core.diffusion.prediction import Flow
-from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
+from comfyui_anisora.anisora_core.evaluation.metrics.subtitles import BAND, subtitle_share
+from comfyui_anisora.anisora_core.evaluation.reference_clips import generate, request_like
+from comfyui_anisora.anisora_core.evaluation.suites.held_out_loss import encode_clips, held_out_loss
 from comfyui_anisora.anisora_core.generation.loading import load_mini
-from comfyui_anisora.anisora_core.generation.pipeline import vae_encoder
-from comfyui_anisora.anisora_core.generation.sampling import conditioned
-from comfyui_anisora.anisora_core.lora.apply import LoraUse, changes_to, live
+from comfyui_anisora.anisora_core.lora.apply import LoraUse
 from comfyui_anisora.anisora_core.media.contact_sheet import contact_sheet
-from comfyui_anisora.anisora_core.media.tensors import to_floats, to_video
+from comfyui_anisora.anisora_core.media.pictures import write_picture
 from comfyui_anisora.anisora_core.media.video import write_mp4
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
 from comfyui_anisora.anisora_core.training.lora.curriculum import curricula, read_curriculum, train_curriculum
 from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place
-from comfyui_anisora.anisora_core.training.samples import made_from
 from PIL import Image, ImageDraw, ImageFont
 from publish import add_options, publish
 
 RELEASE, CPU = find_release("mini"), torch.device("cpu")
 TRAIN_SEED, TEST_SEED = 830_000, 840_000
-#: Subtitles stand in this share of the height, below.
-BAND = 0.2
 LINES = ("where are we", "let us see", "it was not me", "come back home", "see you tonight", "what a day")
 
 
@@ -73,17 +65,8 @@ def subtitled(frames_FHWC: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.stack(out)
 
 
-def written(clips: Sequence[np.ndarray]) -> float:
-    """How much writing is in the band: share of its pixels that are nearly white with nearly black within 3 pixels across."""
-    found: list[float] = []
-    for clip in clips:
-        band = clip[:, round(clip.shape[1] * (1.0 - BAND)) :].mean(-1)
-        white, black = band > 190, band < 70
-        near = np.zeros_like(black)
-        for shift in range(-3, 4):
-            near |= np.roll(black, shift, axis=2)
-        found.append(float((white & near).mean()))
-    return round(float(np.mean(found)), 4)
+def writing(clips: Sequence[np.ndarray]) -> float:
+    return round(subtitle_share(clips), 4)
 
 
 def write_folder(folder: Path, clips: Sequence[CartoonClip], *, with_subtitles: bool, stills: int) -> Path:
@@ -93,7 +76,7 @@ def write_folder(folder: Path, clips: Sequence[CartoonClip], *, with_subtitles: 
         path, frames = folder / f"{number:04}.mp4", clip.frames_FHWC
         if number < stills:
             path = path.with_suffix(".png")
-            Image.fromarray(frames[len(frames) // 2]).save(path)
+            write_picture(frames[len(frames) // 2], path)
         else:
             if with_subtitles:
                 frames = subtitled(frames, np.random.default_rng(number))
@@ -102,41 +85,16 @@ def write_folder(folder: Path, clips: Sequence[CartoonClip], *, with_subtitles: 
     return folder
 
 
-class Loss:
-    """Flow-matching loss of held-out clips from their first frames, at fixed noise and four levels."""
-
-    def __init__(self, clips: Sequence[CartoonClip]) -> None:
-        mini = load_mini()
-        self.network, encode = mini.transformer, vae_encoder(mini.vae)
-        self.parts: list[tuple[torch.Tensor, Any, torch.Tensor]] = []
-        with torch.no_grad():
-            for clip in clips:
-                frames = clip.frames_FHWC
-                first = Keyframe(to_floats(frames[0]))
-                timeline = Timeline(len(frames), clip.fps, *frames.shape[1:3], (first,))
-                guide = encode_guide(place(timeline, RELEASE.key_multiple), RELEASE.guide_rules, encode)
-                prompt = compose_prompt(clip.caption, RELEASE.prompt_tail, clip.motion_score)
-                self.parts.append((encode(to_video(frames)[None]), guide, mini.text_encoder.encode([prompt])))
-
-    @torch.no_grad()
-    def __call__(self, lora: Path | None = None) -> float:
-        changes = changes_to(self.network, [LoraUse(read_lora(lora))]) if lora else None
-        errors: list[float] = []
-        with live(self.network, changes) if changes else nullcontext():
-            for number, (x0, guide, text) in enumerate(self.parts):
-                noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(number))
-                for sigma in (0.3, 0.5, 0.7, 0.9):
-                    x = Flow().add_noise(x0, noise, torch.tensor(sigma))
-                    out = conditioned(self.network, guide, text)(x, torch.tensor([sigma * 1000.0]))
-                    errors.append(float((out - Flow().target(x0, noise)).square().mean()))
-        return round(float(np.mean(errors)), 4)
-
-
 def made(clips: Sequence[CartoonClip], lora: Path | None) -> list[np.ndarray]:
     """With words alone."""
     mini = load_mini(dtype=fast_dtype(CPU))
-    use = (LoraUse(read_lora(lora)),) if lora else ()
-    return [made_from(mini, RELEASE, clip, (), loras=use, motion_score=None) for clip in clips]
+    loras = uses(lora)
+    requests = [replace(request_like(RELEASE, clip, ()), loras=loras, motion_score=None) for clip in clips]
+    return [generate(mini, RELEASE, request) for request in requests]
+
+
+def uses(lora: Path | None) -> tuple[LoraUse, ...]:
+    return (LoraUse(read_lora(lora)),) if lora else ()
 
 
 def main() -> None:
@@ -151,7 +109,12 @@ def main() -> None:
     plain = write_folder(told.work / "plain", clips, with_subtitles=False, stills=told.clips // 4)
     below = write_folder(told.work / "subtitled", clips, with_subtitles=True, stills=0)
     unseen = cartoons(TEST_SEED, told.test)
-    loss = Loss(unseen)
+    mini = load_mini()
+    encoded = encode_clips(mini, RELEASE, unseen)
+
+    def loss(lora: Path | None = None) -> float:
+        return round(held_out_loss(mini.transformer, encoded, uses(lora)), 4)
+
     base = Recipe(
         steps=told.steps, batch=4, rank=16, learning_rate=5e-4, warmup=10, prior=0.0, sample_every=0
     )
@@ -179,8 +142,8 @@ def main() -> None:
     shown |= {"subtitle_free": made(unseen, cured)}
     truth = [clip.frames_FHWC for clip in unseen]
     texts = [subtitled(frames, np.random.default_rng(n)) for n, frames in enumerate(truth)]
-    figures["writing"] = {"true_clips": written(truth), "true_clips_subtitled": written(texts)}
-    figures["writing"] |= {name: written(frames) for name, frames in shown.items()}
+    figures["writing"] = {"true_clips": writing(truth), "true_clips_subtitled": writing(texts)}
+    figures["writing"] |= {name: writing(frames) for name, frames in shown.items()}
     contact_sheet([texts[0], *(row for rows in shown.values() for row in rows[:2])], told.work / "sheet.png")
     figures |= {"steps": told.steps, "clips": told.clips, "test": told.test}
     publish(figures, "curriculum", told)

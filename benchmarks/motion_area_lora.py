@@ -12,13 +12,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, Shot, make_shot, render
-from comfyui_anisora.anisora_core.domain.conditions import MotionArea
-from comfyui_anisora.anisora_core.evaluation.motion import moving_pixels
-from comfyui_anisora.anisora_core.generation.components import Components
+from comfyui_anisora.anisora_core.evaluation.suites.area_methods import PooledAreaFigures, measure_method
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.lora.apply import LoraUse
 from comfyui_anisora.anisora_core.media.contact_sheet import contact_sheet
@@ -29,9 +26,7 @@ from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
 from comfyui_anisora.anisora_core.training.recipes.mini import main as train_mini
-from comfyui_anisora.anisora_core.training.samples import made_from
 from publish import add_options, publish
-from scipy.ndimage import binary_dilation
 
 RELEASE = find_release("mini")
 CPU = torch.device("cpu")
@@ -75,23 +70,8 @@ def held_out(count: int) -> list[CartoonClip]:
     return found
 
 
-def measure(
-    mini: Components, clips: list[CartoonClip], loras: tuple[LoraUse, ...], way: str | None
-) -> tuple[dict[str, float], list[np.ndarray]]:
-    """`way` None: without an area."""
-    inside = total = 0
-    recalls: list[float] = []
-    made: list[np.ndarray] = []
-    for clip in clips:
-        area = binary_dilation(clip.moving_FHW.any(0), iterations=4)
-        told = {} if way is None else {"motion_area": MotionArea(torch.from_numpy(area)[None].float(), way)}
-        frames = made_from(mini, RELEASE, clip, [0], loras=loras, **told)
-        moves = moving_pixels(frames)
-        truth = moving_pixels(clip.frames_FHWC)[:, area].sum()
-        inside, total = inside + int(moves[:, area].sum()), total + int(moves.sum())
-        recalls.append(float(min(1.0, moves[:, area].sum() / max(1, truth))))
-        made.append(frames)
-    return {"precision": round(inside / max(1, total), 4), "recall": round(float(np.mean(recalls)), 4)}, made
+def figures_of(pooled: PooledAreaFigures) -> dict[str, float]:
+    return {"precision": round(pooled.precision, 4), "recall": round(pooled.recall, 4)}
 
 
 def main() -> None:
@@ -115,19 +95,16 @@ def main() -> None:
     use = (LoraUse(read_lora(told.work / "area.safetensors")),)
     clips = held_out(told.test)
     mini = load_mini(model, fast_dtype(CPU))
-    without, plain = measure(mini, clips, (), None)
-    before, theirs = measure(mini, clips, (), "paper")
-    after, ours = measure(mini, clips, use, "paper")
-    rows = [
-        row
-        for group in zip((c.frames_FHWC for c in clips[:4]), plain, theirs, ours, strict=False)
-        for row in group
-    ]
-    contact_sheet(rows, told.work / "sheet.png")
+    without = measure_method(mini, RELEASE, clips, None)
+    before = measure_method(mini, RELEASE, clips, "paper")
+    after = measure_method(mini, RELEASE, clips, "paper", use)
+    truth = [clip.frames_FHWC for clip in clips[:4]]
+    groups = zip(truth, without.made, before.made, after.made, strict=False)
+    contact_sheet([row for group in groups for row in group], told.work / "sheet.png")
     figures = {
-        "without_area": without,
-        "paper_way_base": before,
-        "paper_way_lora": after,
+        "without_area": figures_of(without),
+        "paper_way_base": figures_of(before),
+        "paper_way_lora": figures_of(after),
         "clips": told.clips,
         "test": told.test,
         "steps": told.steps,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import torch
 from comfyui_anisora.anisora_core.domain.atomic import write_beside
+from comfyui_anisora.anisora_core.evaluation.report import machine, table
 from comfyui_anisora.anisora_core.training.export import commit
 
 RESULTS = Path(__file__).with_name("results")
@@ -24,22 +23,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def publish(figures: Mapping[str, Any], name: str, options: argparse.Namespace) -> None:
     """`name`: of the file in benchmarks/results. `options`: with those of `add_options`."""
-    machine = {"cpu": platform.machine(), "threads": torch.get_num_threads(), "torch": torch.__version__}
-    said = {**figures, "machine": machine, "commit": commit(), "date": str(date.today())}
+    dated = {**figures, "machine": machine(), "commit": commit(), "date": str(date.today())}
+    text = json.dumps(dated, indent=1)
     if options.save:
         with write_beside(RESULTS / f"{name}.json") as part:
-            part.write_text(json.dumps(said, indent=1) + "\n")
-    if options.json:
-        print(json.dumps(said, indent=1))
-        return
-    show(said)
-
-
-def show(figures: Mapping[str, Any], indent: str = "") -> None:
-    """A figure a line, those of a group below its name."""
-    for key, value in figures.items():
-        if isinstance(value, dict):
-            print(f"{indent}{key}")
-            show(value, f"{indent}  ")
-        else:
-            print(f"{indent}{key:32} {value}")
+            part.write_text(text + "\n")
+    print(text if options.json else "\n".join(table(dated)))

@@ -1,4 +1,4 @@
-"""Captions of drawings: found beside them, made from names or by a model, and composed with a trigger."""
+"""Captions of drawings: read from files beside them, made from file names or by a model, and joined with the trigger."""
 
 from __future__ import annotations
 
@@ -22,35 +22,36 @@ _TEXT_KEYS = ("text", "caption", "prompt")
 
 
 def compose_caption(caption: str, trigger: str, *, shuffle: bool, keep: int, rng: np.random.Generator) -> str:
-    """What the model is taught: the caption, its comma-separated tags after the first `keep` in random order when
-    `shuffle`, and the trigger before it unless the caption says it.
+    """The text that a drawing is trained with: the trigger, unless the caption contains it, and then the caption.
+
+    `shuffle`: its comma-separated tags after the first `keep` in random order.
     """
     if shuffle:
         tags = _tags(caption)
         rest = tags[keep:]
         caption = ", ".join(tags[:keep] + [rest[index] for index in rng.permutation(len(rest))])
     caption, trigger = caption.strip(), trigger.strip()
-    if _said(trigger).search(caption):
+    if _as_whole_words(trigger).search(caption):
         return caption
     return ", ".join(part for part in (trigger, caption) if part)
 
 
 def without_trigger(caption: str, trigger: str) -> str:
-    """What a model that does not know the style is told."""
-    return ", ".join(_tags(_said(trigger.strip()).sub("", caption))).strip(" .")
+    """The caption for a model that does not know the style: the trigger is taken out."""
+    return ", ".join(_tags(_as_whole_words(trigger.strip()).sub("", caption))).strip(" .")
 
 
 def _tags(caption: str) -> list[str]:
     return [tag for tag in map(str.strip, caption.split(",")) if tag]
 
 
-def _said(trigger: str) -> re.Pattern[str]:
-    """As whole words, in whatever case."""
+def _as_whole_words(trigger: str) -> re.Pattern[str]:
+    """Matches in upper and lower case."""
     return re.compile(rf"(?<!\w){re.escape(trigger)}(?!\w)", re.IGNORECASE)
 
 
 def caption_beside(path: Path) -> str | None:
-    """The text of the `.txt` with the picture's name, on one line; None when there is none, ValueError if not UTF-8."""
+    """The text of the `.txt` file of the same name, on one line; None when there is none, ValueError when it cannot be read."""
     try:
         text = path.with_suffix(".txt").read_text("utf-8-sig")
     except FileNotFoundError:
@@ -63,7 +64,7 @@ def caption_beside(path: Path) -> str | None:
 
 
 def captions_in_jsonl(path: Path) -> tuple[dict[Path, str], list[str]]:
-    """Captions by absolute path, which the lines name from the file's own folder; and what is wrong, line by line."""
+    """(captions by absolute path, what is wrong with the other lines). Names in the file are relative to its folder."""
     captions: dict[Path, str] = {}
     wrong: list[str] = []
     lines = path.read_bytes().decode("utf-8-sig", errors="replace").split("\n")
@@ -73,7 +74,7 @@ def captions_in_jsonl(path: Path) -> tuple[dict[Path, str], list[str]]:
         entry = _entry(line)
         if entry is None:
             wrong.append(
-                f"line {number} is not a JSON object with one of {', '.join(_NAME_KEYS)}; mend or remove it"
+                f"line {number} is not a JSON object with one of {', '.join(_NAME_KEYS)}; correct or remove it"
             )
             continue
         name, text = entry
@@ -82,23 +83,23 @@ def captions_in_jsonl(path: Path) -> tuple[dict[Path, str], list[str]]:
             captions[Path(named)] = _one_line(text)
         else:
             wrong.append(
-                f"line {number} names {name!r}, which is not there; mend the name or remove the line"
+                f"line {number} names {name!r}, which does not exist; correct the name or remove the line"
             )
     return captions, wrong
 
 
 def captions_from_names(items: Iterable[Item]) -> Iterator[tuple[Path, str]]:
-    """Each file with the words of its name, "" when numbers, signs and codes such as 3f9c are all there is."""
+    """Each file with the words of its name; "" when the name holds only numbers, signs and codes such as 3f9c."""
     for item in items:
         words = [word.strip("0123456789") for word in re.findall(r"[^\W_]+(?:'[^\W_]+)*", item.path.stem)]
         yield item.path, " ".join(word for word in words if word and not re.search(r"\d", word))
 
 
 def captions_by_model(paths: Sequence[Path], folder_of_model: Path) -> Iterator[tuple[Path, str]]:
-    """Each file, of clips the first frame, with what an image-to-text model of transformers (BLIP, GIT) says of it.
+    """Each file with a caption by an image-to-text model of transformers (BLIP, GIT); of clips it sees the first frame.
 
-    The model is read from a folder on this machine, nothing is downloaded; ValueError when it or transformers is not
-    there. Pictures are read as the iterator gets to them, with ValueError at one that is damaged.
+    The model is read from a folder on this machine and nothing is downloaded. ValueError when the model or transformers
+    is missing. Pictures are read one at a time while iterating, which raises ValueError at a damaged one.
     """
     try:
         from transformers import AutoModelForImageTextToText, AutoProcessor
@@ -120,19 +121,19 @@ def captions_by_model(paths: Sequence[Path], folder_of_model: Path) -> Iterator[
         ) from None
     model = model.to(device).eval()
 
-    def said(path: Path) -> str:
+    def caption_of(path: Path) -> str:
         inputs = processor(images=read_frames(path, 1.0, 1)[0], return_tensors="pt").to(device)
         with torch.inference_mode():
             tokens = model.generate(**inputs, max_new_tokens=60)
         return _one_line(processor.batch_decode(tokens, skip_special_tokens=True)[0])
 
-    return ((path, said(path)) for path in paths)
+    return ((path, caption_of(path)) for path in paths)
 
 
 def write_captions(pairs: Iterable[tuple[Path, str]], overwrite: bool = False) -> list[Path]:
-    """Each caption as `.txt` beside its picture; gives the files written.
+    """Write each caption as `.txt` beside its picture; returns the files written.
 
-    Empty captions are not written, and a `.txt` that is there is an artist's: it stays unless `overwrite`.
+    Empty captions are not written, and existing `.txt` files are kept unless `overwrite`: an artist may have written them.
     """
     written: list[Path] = []
     for path, caption in pairs:
@@ -146,7 +147,7 @@ def write_captions(pairs: Iterable[tuple[Path, str]], overwrite: bool = False) -
 
 
 def _entry(line: str) -> tuple[str, str] | None:
-    """(name, text) of a line."""
+    """(name, text) of a line; None when it is not an object that names a file."""
     try:
         entry: Any = json.loads(line)
     except ValueError:
@@ -159,5 +160,5 @@ def _entry(line: str) -> tuple[str, str] | None:
 
 
 def _one_line(text: str) -> str:
-    """JSON may hold half of a surrogate pair, which is no text that can be written."""
+    """JSON may hold half of a surrogate pair, which cannot be written as UTF-8 and becomes a question mark."""
     return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())

@@ -1,4 +1,4 @@
-"""Short clips out of a still drawing: pans, zooms, parallax and sway, so that training on drawings keeps motion."""
+"""Short clips made from one drawing by panning, zooming, parallax and swaying, so that training on drawings keeps motion."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: What a clip may do, and how often.
+#: How a clip may move, with probabilities.
 MOVES = {"pan": 0.15, "zoom": 0.15, "parallax": 0.1, "sway": 0.6}
-#: How far a part of the drawing sways, over half its width: from hardly at all up to hair in the wind.
+#: How far a part of the drawing sways, as a share of half its width: from hardly at all to hair in the wind.
 SWAYED = (0.015, 0.15)
-#: Seconds in which a camera may go all the way; shorter clips go less far.
+#: Seconds that a camera needs for its whole way; in shorter clips it goes less far.
 WHOLE_WAY = 2.0
-#: A frame shows this share of the drawing's width and height: less of it, and what stands at its edges, white paper above all, would
-#: be missing from what is learned. A camera moves by up to so much of half of them; what is seen outside then is a narrow reflection.
+#: A frame shows `SHOWN` of the drawing's width and height; with less of it, the edges (often white paper) would never be learned.
+#: A camera moves by up to `REACH` of half of them, and a narrow strip beyond the edge is filled by reflection.
 SHOWN, REACH = 0.9, 0.2
 #: Frames are drawn so many times larger and shrunk, so that lines stay as sharp as a still's.
 _SUPERSAMPLE = 2
-#: Over the sides of a frame: how large a drawing should come.
+#: Side of the drawing that `pseudo_clip` takes, over the side of its frames.
 ENLARGED = _SUPERSAMPLE / SHOWN
 
 
 @dataclass(frozen=True)
 class PseudoClip:
-    """uint8 frames; `speed` is how far pixels go on average, in frame heights per frame; `words` say what the camera does.
+    """uint8 frames; `speed`: how far pixels go on average, in frame heights per frame; `words`: what the camera does, for the caption.
 
-    Without the words a model would learn that this style always pans. Swaying goes unsaid: artists seldom say what moves, and a
-    model that always heard it leaves their keyframes in any way.
+    Without these words a model would learn that the style always pans. Swaying is not mentioned: artists seldom write what moves,
+    and a model trained with captions that always do moves at random without them.
     """
 
     frames_FHWC: np.ndarray
@@ -42,9 +42,9 @@ class PseudoClip:
 def pseudo_clip(
     picture_HWC: np.ndarray, num_frames: int, fps: float, height: int, width: int, rng: np.random.Generator
 ) -> PseudoClip:
-    """A uint8 drawing of about (height, width) * ENLARGED, moved by a random camera or swaying in place.
+    """A uint8 drawing of about (height, width) * ENLARGED, filmed by a random camera or swaying in place.
 
-    No frame shows what another shows, so a keyframe is never just the answer.
+    No two frames are equal, so copying a keyframe is never the right answer.
     """
     move = str(rng.choice(list(MOVES), p=list(MOVES.values())))
     size = (height * _SUPERSAMPLE, width * _SUPERSAMPLE)
@@ -75,7 +75,7 @@ def pseudo_clip(
 def filmed(
     grid_HW2: Tensor, times_F: Tensor, seconds: float, move: str, rng: np.random.Generator
 ) -> tuple[Tensor, str]:
-    """Where each pixel of each frame looks, -1..1 over the drawing: [F, H, W, 2]; and what the camera does."""
+    """(where in the drawing, -1..1, each pixel of each frame comes from: [F, H, W, 2]; what the camera does)."""
     eased = times_F * times_F * (3.0 - 2.0 * times_F) if rng.random() < 0.5 else times_F
     onwards = 1.0 if rng.random() < 0.5 else -1.0
     course = onwards * (eased.view(-1, 1, 1, 1) * 2.0 - 1.0)  # -1..1
@@ -92,7 +92,7 @@ def filmed(
 
 
 def nearness(grid_HW2: Tensor, rng: np.random.Generator) -> Tensor:
-    """0..1 per pixel: a drawing says nothing of depth, so what is low or in the middle counts as near."""
+    """0..1 per pixel. A drawing has no depth, so what is low or in the middle counts as near."""
     low = (grid_HW2[..., 1] + 1.0) / 2.0
     return 0.25 + 0.75 * torch.maximum(low, blob(grid_HW2, rng, spread=0.3))
 

@@ -1,4 +1,4 @@
-"""A folder of drawings as an artist has it: what in it can be trained on, with captions, and what is wrong with it."""
+"""A folder of drawings as artists keep it: which of its files can be trained on, their captions, and what is wrong with the rest."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _PROGRAMS = frozenset(
 )
 #: Up to 99: `10_ink` is ten repeats, `2024_sketches` is a year.
 _REPEATS = re.compile(r"([1-9]\d?)_.")
-#: Of 64 bits; recoloured, resized and recompressed copies differ in fewer.
+#: Drawings whose hashes differ in at most so many of 64 bits look alike; recoloured, resized and recompressed copies do.
 _SIMILAR_BITS = 6
-#: Buckets round down to their grid; under this share of the area a drawing is smaller than that.
-_NEARLY_WHOLE = 0.75
+#: Training sizes are rounded down to a grid and so a little below the size asked for; below this share of it, the drawing was too small.
+_FULL_SIZE_SHARE = 0.75
 
 Kind = Literal["broken", "duplicate", "caption", "skipped"]
 
 
 @dataclass(frozen=True)
 class Item:
-    """A drawing (one frame) or clip: upright size in pixels, frames as stored, caption on one line or "" for none,
-    how often an epoch shows it, the SHA-256 of the file's bytes in hex, and how long it lasts.
+    """A drawing (one frame) or clip. `height` and `width`: in pixels, upright; `num_frames`: as stored; `caption`: on one line,
+    "" for none; `repeats`: how often an epoch shows it; `content`: SHA-256 of the file's bytes in hex.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Problem:
-    """`what` follows the file's name in a sentence. Broken, duplicate and skipped files are no items."""
+    """`what` follows the file's name in a sentence. Broken, duplicate and skipped files are not among the items."""
 
     path: Path
     what: str
@@ -62,7 +62,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class TrainingFolder:
-    """Items and problems by relative path; `similar` names each drawing that looks like an earlier one, that one first."""
+    """Items and problems in the order of their relative paths; `similar`: pairs of drawings that look alike, the earlier one first."""
 
     root: Path
     items: tuple[Item, ...]
@@ -71,7 +71,7 @@ class TrainingFolder:
 
 
 @dataclass(frozen=True)
-class Report:
+class FolderReport:
     """What an artist should know before training. Paths are relative, sizes (height, width) in pixels."""
 
     pictures: int
@@ -99,15 +99,17 @@ class Report:
             *(f"{name!r} has {frames} frames" for name, frames in self.clips.items()),
         ]
         if self.pictures + len(self.clips) == 1:
-            lines.append("one picture alone teaches itself more than its style; 20 or more are better")
+            lines.append(
+                "the LoRA will memorise a single picture instead of its style; 20 or more are better"
+            )
         if self.no_caption:
             lines.append(f"{len(self.no_caption)} without a caption: {_names(self.no_caption)}")
         if self.small:
             lines.append(
-                f"{len(self.small)} trained smaller, as they would be enlarged: {_names(self.small)}"
+                f"{len(self.small)} trained at a smaller size, because drawings are never enlarged: {_names(self.small)}"
             )
         if self.too_small:
-            lines.append(f"{len(self.too_small)} left out as far too small: {_names(self.too_small)}")
+            lines.append(f"{len(self.too_small)} left out, far too small: {_names(self.too_small)}")
         lines += [f"{name!r} {what}" for _, name, what in self.problems]
         return lines + [f"{later!r} looks like {earlier!r}" for earlier, later in self.similar]
 
@@ -129,7 +131,7 @@ class Report:
 
 
 def read_training_folder(root: Path) -> TrainingFolder:
-    """Every drawing and clip under `root`; what cannot be used is a problem. ValueError when nothing is usable."""
+    """Every drawing and clip under `root`; what cannot be used becomes a problem. ValueError when nothing is usable."""
     if not os.path.isdir(root):
         wrong = "is a file; give the folder that holds it" if os.path.exists(root) else "does not exist"
         raise ValueError(f"training folder {str(root)!r} {wrong}")
@@ -141,13 +143,13 @@ def read_training_folder(root: Path) -> TrainingFolder:
     for path in files:
         if path.suffix.lower() in _PROGRAMS:
             problems.append(Problem(path, "is a drawing program's own file; save it as PNG", "skipped"))
-        elif path.suffix.lower() in PICTURES | VIDEOS and (looked := _looked(path, problems)):
-            look, content = looked
+        elif path.suffix.lower() in PICTURES | VIDEOS and (found := _inspected(path, problems)):
+            info, content = found
             caption = _caption(path, listed, problems)
-            size = look.height, look.width, look.num_frames
-            items.append(Item(path, *size, caption, _repeats(path, root), content, look.seconds))
-            if look.num_frames == 1:
-                hashes[path] = perceptual_hash(look.small_HWC)
+            size = info.height, info.width, info.num_frames
+            items.append(Item(path, *size, caption, _repeats(path, root), content, info.seconds))
+            if info.num_frames == 1:
+                hashes[path] = perceptual_hash(info.small_HWC)
     if not items:
         raise ValueError(_nothing_usable(root, problems))
     kept = _without_duplicates(items, root, problems)
@@ -161,7 +163,7 @@ def perceptual_hash(picture_HWC: np.ndarray) -> np.ndarray:
     grey = Image.fromarray(picture_HWC).convert("L").resize((32, 32), Image.Resampling.LANCZOS)
     waves = np.cos(np.pi / 32 * np.outer(np.arange(8), np.arange(32) + 0.5))
     low = (waves @ np.asarray(grey, np.float64) @ waves.T).ravel()
-    low = low.round(6)  # a flat picture has no bits from rounding
+    low = low.round(6)  # so that rounding errors set no bits in a flat picture
     return low > np.median(low)
 
 
@@ -169,18 +171,18 @@ def report(
     folder: TrainingFolder,
     buckets: Mapping[tuple[int, int], Sequence[Item]],
     *,
-    area: int | None = None,
-) -> Report:
-    """`buckets` as `buckets.assign` gives them; `area` is what was asked of it, without it the largest bucket's."""
+    max_pixels: int | None = None,
+) -> FolderReport:
+    """`buckets`: from `buckets.assign`; `max_pixels`: the training size given to it (by default that of the largest bucket)."""
 
     def name(path: Path) -> str:
         return _relative(path, folder.root)
 
-    area = area or max(height * width for height, width in buckets)
-    told = {problem.path for problem in folder.problems if problem.kind == "caption"}
+    max_pixels = max_pixels or max(height * width for height, width in buckets)
+    already_reported = {problem.path for problem in folder.problems if problem.kind == "caption"}
     bucket_of = {item.path: size for size, items in buckets.items() for item in items}
     sizes = sorted(((item.height, item.width) for item in folder.items), key=lambda size: size[0] * size[1])
-    return Report(
+    return FolderReport(
         pictures=sum(item.num_frames == 1 for item in folder.items),
         clips={name(item.path): item.num_frames for item in folder.items if item.num_frames > 1},
         smallest=sizes[0],
@@ -188,10 +190,12 @@ def report(
         buckets={size: len(items) for size, items in buckets.items()},
         repeats=dict(sorted(Counter(item.repeats for item in folder.items).items())),
         no_caption=tuple(
-            name(item.path) for item in folder.items if not item.caption and item.path not in told
+            name(item.path) for item in folder.items if not item.caption and item.path not in already_reported
         ),
         small=tuple(
-            name(path) for path, (height, width) in bucket_of.items() if height * width < area * _NEARLY_WHOLE
+            name(path)
+            for path, (height, width) in bucket_of.items()
+            if height * width < max_pixels * _FULL_SIZE_SHARE
         ),
         too_small=tuple(name(item.path) for item in folder.items if item.path not in bucket_of),
         problems=tuple((problem.kind, name(problem.path), problem.what) for problem in folder.problems),
@@ -200,8 +204,8 @@ def report(
 
 
 def files_under(root: Path, problems: list[Problem]) -> Iterator[Path]:
-    """What is not hidden and not ours. Links are followed, but into no folder twice and not out to one around `root`. Folders that
-    cannot be opened are added to `problems`."""
+    """All files that are neither hidden nor in `OUTPUT_FOLDER`. Links are followed, but no folder is read twice and none that
+    contains `root`. Folders that cannot be opened are added to `problems`."""
 
     def closed(error: OSError) -> None:
         problems.append(Problem(Path(error.filename), f"cannot be opened ({error.strerror})", "broken"))
@@ -226,11 +230,11 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _looked(path: Path, problems: list[Problem]) -> tuple[MediaInfo, str] | None:
+def _inspected(path: Path, problems: list[Problem]) -> tuple[MediaInfo, str] | None:
     try:
-        look = inspect_media(path)
+        info = inspect_media(path)
         with path.open("rb") as file:
-            return look, hashlib.file_digest(file, "sha256").hexdigest()
+            return info, hashlib.file_digest(file, "sha256").hexdigest()
     except Unreadable as error:
         problems.append(Problem(path, error.what, "broken"))
     return None
@@ -243,7 +247,9 @@ def _listed_captions(files: Sequence[Path], problems: list[Problem]) -> dict[Pat
             listed, wrong = captions_in_jsonl(path)
             captions |= listed
             if wrong:
-                problems.append(Problem(path, f"has {len(wrong)} lines without use; {wrong[0]}", "caption"))
+                problems.append(
+                    Problem(path, f"has {len(wrong)} lines that cannot be used; {wrong[0]}", "caption")
+                )
     return captions
 
 
@@ -260,13 +266,13 @@ def _caption(path: Path, listed: Mapping[Path, str], problems: list[Problem]) ->
 
 
 def _repeats(path: Path, root: Path) -> int:
-    """Of the nearest folder below `root` that names them."""
+    """From the name of the innermost folder below `root` that has a number of repeats."""
     matches = (_REPEATS.match(name) for name in reversed(path.relative_to(root).parts[:-1]))
     return next((int(match[1]) for match in matches if match), 1)
 
 
 def _without_duplicates(items: Sequence[Item], root: Path, problems: list[Problem]) -> list[Item]:
-    """Of files with the same bytes the first that has a caption, else the first."""
+    """Among files with the same bytes, keeps the first that has a caption, else the first."""
     kept: dict[str, Item] = {}
     for item in sorted(items, key=lambda item: not item.caption):
         kept.setdefault(item.content, item)
@@ -278,7 +284,7 @@ def _without_duplicates(items: Sequence[Item], root: Path, problems: list[Proble
 
 
 def _similar(hashes: Sequence[tuple[Path, np.ndarray]]) -> tuple[tuple[Path, Path], ...]:
-    """Each picture with the first of the earlier ones that it is near to."""
+    """Each picture that looks like an earlier one, with the first of those."""
     pairs: list[tuple[Path, Path]] = []
     bits = np.array([bits for _, bits in hashes], bool).reshape(-1, 64)
     for index in range(1, len(hashes)):

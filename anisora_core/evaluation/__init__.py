@@ -1,1 +1,1 @@
-"""Measurements on frames: fidelity, motion, in-betweening, and whether the text was obeyed."""
+"""How good a model is: metrics (numbers of frames), suites (what is made and measured), and their report."""

@@ -32,7 +32,7 @@ def reading(path: Path) -> Generator[None]:
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
         raise Unreadable(path, f"is larger than {limit} megapixels; save a smaller copy") from None
     except UnidentifiedImageError:
-        raise Unreadable(path, "is no picture, whatever its name says; save it again as PNG") from None
+        raise Unreadable(path, "is not a picture, despite its name; save it again as PNG") from None
     except Exception as error:  # decoders raise almost anything on damaged bytes
         reason = " ".join(str(error).split()) or type(error).__name__
         raise Unreadable(path, f"is damaged or cut short ({reason}); save or copy it again") from error

@@ -32,7 +32,8 @@ ORDER = (
     ("checkpoints",),
     ("runtime",),
     ("generation",),
-    ("data", "evaluation"),
+    ("data",),
+    ("evaluation",),
     ("training",),
 )
 RANK = {room: row for row, rooms in enumerate(ORDER) for room in rooms}
@@ -75,7 +76,7 @@ OPENERS = {
 #: Files outside the media room that may, and why.
 MAY_OPEN = {
     "anisora_core/training/lora/outputs.py": "a thumbnail that an earlier run wrote; a damaged one is made again",
-    "benchmarks/pictures.py": "screenshots of a browser, never files",
+    "benchmarks/screenshots.py": "screenshots of a browser, never files",
 }
 
 
@@ -249,6 +250,16 @@ def test_importing_the_core_loads_nothing_heavy():
         ).stdout.strip()
         == "False"
     )
+
+
+def test_pictures_in_docs_and_tests_stay_small():
+    # every version of each stays in the history that everyone clones
+    suffixes = (".png", ".jpg", ".webp", ".gif", ".mp4")
+    for folder, largest in (("docs", 500_000), ("tests", 200_000), ("workflows", 100_000)):
+        found = (PACK / folder).rglob("*.*")
+        pictures = [path for path in found if path.suffix in suffixes and "node_modules" not in path.parts]
+        large = [path.name for path in pictures if path.stat().st_size > largest]
+        assert not large, f"{folder}: {large}: save them smaller, or at a lower quality"
 
 
 def test_no_shipped_file_is_over_20_mb_and_mini_is_at_most_40():

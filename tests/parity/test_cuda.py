@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from comfyui_anisora.anisora_core.evaluation.fidelity import error
+from comfyui_anisora.anisora_core.evaluation.metrics.fidelity import squared_error
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.generation.pipeline import Frames
@@ -34,7 +34,7 @@ def clip_on(device: torch.device) -> np.ndarray:
 
 
 def test_mini_draws_the_same_clip():
-    assert error(clip_on(CUDA), clip_on(CPU)).psnr > 35  # convolutions round to TF32 there
+    assert squared_error(clip_on(CUDA), clip_on(CPU)).psnr > 35  # convolutions round to TF32 there
 
 
 def numbers(*shape: int) -> torch.Tensor:

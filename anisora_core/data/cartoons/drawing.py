@@ -11,7 +11,7 @@ Points = np.ndarray
 Colour = tuple[int, int, int]
 _SHIFT = 4  # sub-pixel bits OpenCV keeps
 
-cv2.setNumThreads(1)  # the trainer wants the other cores
+cv2.setNumThreads(1)  # training needs the other cores
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def paint(image: np.ndarray, points: Points, fill: Colour, line: Colour | None, 
         cv2.polylines(image, fixed, True, line, max(1, round(line_width)), cv2.LINE_AA, _SHIFT)
 
 
-def cover(mask: np.ndarray, points: Points, margin: float) -> None:
+def mark_touched(mask: np.ndarray, points: Points, margin: float) -> None:
     """Set the pixels a shape can touch, its line and anti-aliasing included."""
     fixed = [np.round(points * (1 << _SHIFT)).astype(np.int32)]
     cv2.fillPoly(mask, fixed, 1, cv2.LINE_8, _SHIFT)

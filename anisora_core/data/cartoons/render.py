@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from .backgrounds import ART, MARGIN, Background, make_background, read_art
-from .drawing import Part, cover, paint, rotated
+from .drawing import Part, mark_touched, paint, rotated
 from .motion import Pose, ease
 from .shots import Actor, Shot, caption_of
 from .styles import line_colour
@@ -212,7 +212,7 @@ def moved_layer(mask: np.ndarray, now: Layer, after: Layer, line: float) -> floa
         corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], float)
         quads = [corners @ layer.matrix[:, :2].T + layer.matrix[:, 2] for layer in (now, after)]
         for quad in quads:
-            cover(mask, quad, 2.0)
+            mark_touched(mask, quad, 2.0)
         far = float(np.hypot(*(quads[1] - quads[0]).T).mean())
         return (
             far
@@ -225,7 +225,7 @@ def moved_layer(mask: np.ndarray, now: Layer, after: Layer, line: float) -> floa
         if np.array_equal(before.points, later.points) and before.fill == later.fill:
             continue
         for part in (before, later):
-            cover(mask, part.points, line * 0.5 + 2.0)
+            mark_touched(mask, part.points, line * 0.5 + 2.0)
         area = min(abs(float(cv2.contourArea(before.points.astype(np.float32)))), tall * wide)
         moved += float(np.hypot(*(later.points - before.points).T).mean()) * area
     return moved

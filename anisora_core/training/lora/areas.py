@@ -16,7 +16,7 @@ from ...conditioning.guide import Encoder, area_on_keyframes, canvas_of_keyframe
 from ...conditioning.masks import latent_area, pack_mask
 from ...domain.conditions import Between, PlacedKeyframe, Timeline
 from ...domain.grid import LatentGrid
-from ...evaluation.motion import moving_pixels
+from ...evaluation.metrics.motion_amount import moving_pixels
 from ...media.tensors import to_floats, to_video
 
 #: uint8 frames_FHWC -> bool [F, H, W]: what is foreground, or moves.

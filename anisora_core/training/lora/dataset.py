@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...data.buckets import assign
-from ...data.training_folder import Item, TrainingFolder, report
-from ...data.training_folder import Report as FolderReport
+from ...data.training_folder import FolderReport, Item, TrainingFolder, report
 from ...media.frames import frames_within
 from .examples import Example, Kind
 from .recipe import Recipe
@@ -27,7 +26,7 @@ def buckets_of(folder: TrainingFolder, recipe: Recipe) -> dict[tuple[int, int], 
 
 def report_of(folder: TrainingFolder, recipe: Recipe) -> FolderReport:
     """What an artist should know before training. ValueError when nothing is large enough."""
-    return report(folder, buckets_of(folder, recipe), area=recipe.pixels)
+    return report(folder, buckets_of(folder, recipe), max_pixels=recipe.pixels)
 
 
 def examples_of(folder: TrainingFolder, recipe: Recipe) -> list[Example]:

@@ -14,7 +14,7 @@ from ...conditioning.prompt import compose_prompt
 from ...conditioning.timeline import place
 from ...domain.conditions import Guide, Keyframe, TextFeatures, Timeline
 from ...domain.release import Release
-from ...evaluation.motion import motion_amount
+from ...evaluation.metrics.motion_amount import motion_amount
 from ...families import VideoTransformer, VideoVAE
 from ...generation.components import Experts
 from ...generation.pipeline import decode_frames

@@ -106,7 +106,7 @@ def test_names_with_anything_in_them(tmp_path):
     (tmp_path / "line\nbreak.png").write_bytes(b"broken")
     shown = report(read := read_training_folder(tmp_path), assign(read.items, 64 * 48, 16))
     assert all("\n" not in line for line in shown.lines())
-    assert "'line\\nbreak.png' is no picture" in "\n".join(shown.lines())
+    assert "'line\\nbreak.png' is not a picture" in "\n".join(shown.lines())
     "\n".join(shown.lines()).encode()
     json.dumps(shown.as_json()).encode()
 
@@ -326,7 +326,7 @@ def test_the_report_counts_what_it_says(tmp_path):
     first, *rest = coloured(5, (64, 64))
     saved(first, tmp_path / "clip.gif", save_all=True, append_images=rest)
     folder = read_training_folder(tmp_path)
-    told = report(folder, assign(folder.items, 64 * 64, 16), area=64 * 64)
+    told = report(folder, assign(folder.items, 64 * 64, 16), max_pixels=64 * 64)
     assert (told.pictures, told.clips) == (5, {"clip.gif": 5})
     assert (told.smallest, told.largest) == ((8, 8), (64, 96))
     assert told.buckets == {(32, 48): 1, (48, 80): 3, (64, 64): 1}

@@ -1,4 +1,7 @@
-"""A small classifier of what happens in a clip: pooled optical flow from the first frame, one hidden layer."""
+"""A small classifier of what happens in a clip: pooled optical flow from the first frame, one hidden layer.
+
+Its accuracy on true clips, beside chance, says how far it can be trusted as a judge of made ones.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..media.optical_flow import optical_flow
+from ...media.optical_flow import optical_flow
 
 _MOMENTS = (0.2, 0.4, 0.6, 0.8, 1.0)
 _CELLS = 8
@@ -40,13 +43,14 @@ class ActionClassifier:
     std: Tensor
 
     def predict(self, features: np.ndarray) -> np.ndarray:
+        """[N, D] -> int [N]."""
         with torch.no_grad():
             x = (torch.from_numpy(features) - self.mean) / self.std
             return self.network(x).argmax(-1).numpy()
 
 
 def fit_action_classifier(features: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> ActionClassifier:
-    """features [N, D], labels int [N] -> classifier; deterministic in its arguments."""
+    """features [N, D], labels int [N] -> classifier; the same for the same arguments and torch's global seed, which dropout draws from."""
     rng = torch.Generator().manual_seed(seed)
     x, y = torch.from_numpy(features), torch.from_numpy(labels)
     mean, std = x.mean(0), x.std(0).clamp_min(1e-3)

@@ -1,4 +1,4 @@
-"""The docs' pictures of every workflow and both widgets, as ComfyUI's own page shows them: `python benchmarks/pictures.py`.
+"""The docs' pictures of every workflow and both widgets, as ComfyUI's own page shows them: `python benchmarks/screenshots.py`.
 
 In the last ComfyUI of COMFYUI_PATH. Mini's workflows are run as they ship, so their nodes show what they made; a
 release's whose weights do not come with the pack are shown as they open.

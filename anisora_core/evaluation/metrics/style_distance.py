@@ -1,7 +1,7 @@
-"""How far pictures are from a style: distances between distributions of colours, and of lines. Pictures are uint8 NHWC.
+"""How far pictures are from a style: distances between their distributions of colours and of lines. Pictures are uint8 NHWC.
 
-Both compare pixels of all pictures of a set at once, so sets may differ in number, and no picture needs a partner. Sets should have
-one size, since lines are measured in pixels.
+Both compare the pixels of two whole sets, so the sets may differ in number and no picture needs a partner; all should have
+one size, since lines are measured in pixels. The definitions were fixed before any style LoRA was trained (docs/style_lora.md).
 """
 
 from __future__ import annotations
