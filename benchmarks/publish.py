@@ -7,14 +7,12 @@ import json
 import platform
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import torch
 from comfyui_anisora.anisora_core.domain.atomic import write_beside
 from comfyui_anisora.anisora_core.training.export import commit
-
-RESULTS = Path(__file__).with_name("results")
+from provenance import RESULTS, depends_on, tracked_files
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +24,7 @@ def publish(figures: Mapping[str, Any], name: str, options: argparse.Namespace) 
     """`name`: of the file in benchmarks/results. `options`: with those of `add_options`."""
     machine = {"cpu": platform.machine(), "threads": torch.get_num_threads(), "torch": torch.__version__}
     said = {**figures, "machine": machine, "commit": commit(), "date": str(date.today())}
+    said["depends_on"] = depends_on(name, tracked_files())
     if options.save:
         with write_beside(RESULTS / f"{name}.json") as part:
             part.write_text(json.dumps(said, indent=1) + "\n")
