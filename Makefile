@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OLDEST := build/oldest
 WEB_LINT := tests/web/lint
 
-.PHONY: demo test test-all test-oldest lint lint-web
+.PHONY: demo test test-all test-oldest lint lint-web package
 demo: $(VENV)/ready
 	$(BIN)/python benchmarks/demo.py --out output
 
@@ -25,6 +25,10 @@ test-oldest:
 	$(OLDEST)/bin/pip install -q -c $(OLDEST)/constraints.txt -e ".[standalone,gguf]" pytest protobuf
 	$(OLDEST)/bin/python -m pytest -c tests/pytest.ini tests/unit/encoders \
 		tests/parity/test_text_encoders.py tests/parity/test_image_encoder.py tests/golden/test_mini.py
+
+# The wheel and the ComfyUI registry's archive, built, installed and run.
+package: $(VENV)/ready
+	$(BIN)/python .ci/package.py
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

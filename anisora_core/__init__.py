@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .generation.pipeline import Request, make_clip
     from .releases import find_release
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Keyframe", "MotionArea", "Request", "Timeline", "find_release", "load_mini", "make_clip"]
 _HOMES = {
     "domain.conditions": ("Keyframe", "MotionArea", "Timeline"),

@@ -6,14 +6,12 @@ import argparse
 import json
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from comfyui_anisora.anisora_core.domain.atomic import write_beside
 from comfyui_anisora.anisora_core.evaluation.report import machine, table
 from comfyui_anisora.anisora_core.training.export import commit
-
-RESULTS = Path(__file__).with_name("results")
+from provenance import RESULTS, depends_on, tracked_files
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +21,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def publish(figures: Mapping[str, Any], name: str, options: argparse.Namespace) -> None:
     """`name`: of the file in benchmarks/results. `options`: with those of `add_options`."""
-    dated = {**figures, "machine": machine(), "commit": commit(), "date": str(date.today())}
+    dated: dict[str, Any] = {**figures, "machine": machine(), "commit": commit(), "date": str(date.today())}
+    dated["depends_on"] = depends_on(name, tracked_files())
     text = json.dumps(dated, indent=1)
     if options.save:
         with write_beside(RESULTS / f"{name}.json") as part:

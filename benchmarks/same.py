@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from provenance import RESULTS, depends_on, tracked_files
 
 PACK = Path(__file__).resolve().parents[1]
 UMT5 = {"text_encoder_file": "models_t5_umt5-xxl-enc-bf16.pth"}
@@ -264,7 +265,13 @@ def compare(against: str, keep: Path | None) -> dict[str, Any]:
                 np.savez(kept, **there)
         here = run_in(PACK, models, temporary / "here")
     rows = compared(here, there)
-    return {"commit": commit_of(PACK), "against": commit_of(PACK, against), "rows": rows}
+    made_from = depends_on("same", tracked_files())
+    return {
+        "commit": commit_of(PACK),
+        "against": commit_of(PACK, against),
+        "depends_on": made_from,
+        "rows": rows,
+    }
 
 
 def main() -> int:
@@ -288,8 +295,7 @@ def main() -> int:
     different = sum(not row["equal"] for row in found["rows"])
     print(f"{len(found['rows']) - different} of {len(found['rows'])} equal to {found['against']}")
     if options.save:
-        path = PACK / "benchmarks" / "results" / "same.json"
-        path.write_text(json.dumps(found, indent=1) + "\n")
+        (RESULTS / "same.json").write_text(json.dumps(found, indent=1) + "\n")
     return 1 if different else 0
 
 

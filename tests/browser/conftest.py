@@ -16,12 +16,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "host"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from frontend import Frontend
 from hosts import PACK, Host, find_hosts, running
+from provenance import RESULTS, depends_on, tracked_files
 from tiny_models import write_models
 
 HOSTS = find_hosts()
-SUMMARY = PACK / "benchmarks" / "results" / "browser.json"
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,10 @@ def summary() -> Iterator[list[dict[str, Any]]]:
     facts = {"commit": git("rev-parse", "HEAD"), "uncommitted_files": len(git("status", "-s").splitlines())}
     yield rows
     if os.environ.get("ANISORA_SUMMARY"):
-        SUMMARY.write_text(json.dumps({**facts, "pages": rows}, indent=1) + "\n")
+        made_from = depends_on("browser", tracked_files())
+        (RESULTS / "browser.json").write_text(
+            json.dumps({**facts, "depends_on": made_from, "pages": rows}, indent=1) + "\n"
+        )
 
 
 def git(*arguments: str) -> str:

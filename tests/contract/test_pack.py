@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from itertools import combinations
 from pathlib import Path
 
 import pytest
+from comfyui_anisora import anisora_core
 from comfyui_anisora.anisora_core.releases import RELEASES
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from comfyui_anisora.nodes.workflow import HOST_NODES, Link, read_workflow, widget_names
@@ -267,3 +270,33 @@ def test_no_shipped_file_is_over_20_mb_and_mini_is_at_most_40():
     assert weights
     assert max(path.stat().st_size for path in weights) < 20_000_000
     assert sum(path.stat().st_size for path in weights) <= 40_000_000
+
+
+#: Owners of the repositories that texts may send a reader to; this project has no public address yet.
+OWNERS = {"bilibili", "bookdash", "ggml-org"}
+
+
+def test_texts_name_no_repository_that_does_not_exist():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PACK, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout: there is no list of its files")
+    for name in filter(None, listed.stdout.split("\0")):
+        path = PACK / name
+        if (
+            path.suffix in {".py", ".md", ".toml", ".txt", ".json", ".js", ".rst", ".yaml", ""}
+            and path.is_file()
+        ):
+            text = path.read_text(encoding="utf-8")
+            assert set(re.findall(r"github\.com[/:]([\w-]+)/", text)) <= OWNERS, name
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads((PACK / "pyproject.toml").read_text())["project"]
+    assert project["version"] == anisora_core.__version__
+    assert f"\n## {project['version']}\n" in (PACK / "CHANGELOG.md").read_text()
+
+
+def test_requirements_are_those_of_the_project():
+    project = tomllib.loads((PACK / "pyproject.toml").read_text())["project"]
+    lines = (PACK / "requirements.txt").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == project["dependencies"]

@@ -79,13 +79,14 @@ class Host:
 
 
 @contextmanager
-def running(host: Path, base: Path) -> Iterator[Host]:
+def running(host: Path, base: Path, pack: Path | None = PACK) -> Iterator[Host]:
     """Start `host` on the CPU with only our pack, in the folder `base`; stops it at the end.
 
-    Its allocator gives large buffers back as they are freed, so that its resident memory is what it holds.
+    `pack` None: with what is in the folder's custom_nodes already. Its allocator gives large buffers back as they are freed, so that its resident memory is what it holds.
     """
-    (base / "custom_nodes").mkdir(parents=True)
-    (base / "custom_nodes" / "ComfyUI-AniSora").symlink_to(PACK)
+    (base / "custom_nodes").mkdir(parents=True, exist_ok=True)
+    if pack is not None:
+        (base / "custom_nodes" / "ComfyUI-AniSora").symlink_to(pack)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
