@@ -29,7 +29,7 @@ from comfyui_anisora.anisora_core.evaluation.motion import BASELINES, inside_sha
 from comfyui_anisora.anisora_core.generation.components import Components
 from comfyui_anisora.anisora_core.generation.loading import ASSETS, load_mini
 from comfyui_anisora.anisora_core.releases import find_release
-from comfyui_anisora.anisora_core.training.samples import made_from, rebuilt
+from comfyui_anisora.anisora_core.training.held_out import made_from, rebuilt
 from publish import add_options, publish
 from scipy.ndimage import binary_dilation
 from scipy.stats import spearmanr

@@ -38,11 +38,11 @@ from comfyui_anisora.anisora_core.media.resize import cover_crop_pixels
 from comfyui_anisora.anisora_core.media.tensors import to_bytes, to_floats
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
-from comfyui_anisora.anisora_core.training.lora.events import Sampled, Stepped
-from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
+from comfyui_anisora.anisora_core.training.engine.events import Sampled, Stepped
+from comfyui_anisora.anisora_core.training.held_out import rebuilt
+from comfyui_anisora.anisora_core.training.lora.recipe import LoraRecipe, preset
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
-from comfyui_anisora.anisora_core.training.samples import rebuilt
 from comfyui_anisora.nodes.trainer import BUNDLED_FOLDER
 from PIL import Image
 from publish import add_options, publish
@@ -92,7 +92,7 @@ def draw_cartoons(style: str, folder: Path) -> Path:
     return folder
 
 
-def trained(recipe: Recipe, work: Path) -> dict[str, float]:
+def trained(recipe: LoraRecipe, work: Path) -> dict[str, float]:
     """Seconds in all and until the first sample, peak GB; kept, since training again would go on from the end."""
     facts = work / recipe.name / "facts.json"
     if facts.exists():
@@ -233,10 +233,9 @@ def measure(
     images: Path, work: Path, guidance: float, changes: dict[str, Any]
 ) -> tuple[dict[str, Any], list[np.ndarray]]:
     style = split(images, work)
-    quick = replace(PRESETS["quick look"], images=str(style.folder), trigger=style.trigger, name="ours")
-    quick = replace(quick, **changes)
-    peers = replace(
-        quick,
+    quick = preset("quick look").changed(images=str(style.folder), trigger=style.trigger, name="ours")
+    quick = quick.changed(**changes)
+    peers = quick.changed(
         name="self_guided",
         self_guide=True,
         still_share=1.0,
@@ -303,7 +302,7 @@ def main() -> None:
     options.add_argument(
         "--guidance",
         type=float,
-        default=PRESETS["quick look"].sample_cfg,
+        default=preset("quick look").samples.sample_cfg,
         help="of all clips; the preset's own samples have 1",
     )
     options.add_argument("--work", type=Path, default=Path("runs/style_lora"))
