@@ -18,10 +18,13 @@ from typing import Any
 
 import torch
 from comfyui_anisora.anisora_core.families.wan.config import WAN21_I2V_14B, WanConfig
+from comfyui_anisora.anisora_core.families.wan.memory import WanMemory
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.lora.trainable import Adapters, AdapterSettings, acting
-from comfyui_anisora.anisora_core.runtime.frozen import Swap, checkpointed, to_scaled_fp8
+from comfyui_anisora.anisora_core.runtime.block_offload import BlockOffload
+from comfyui_anisora.anisora_core.runtime.gradient_checkpointing import gradient_checkpointing
 from comfyui_anisora.anisora_core.runtime.planner import plan_lora
+from comfyui_anisora.anisora_core.runtime.scaled_fp8 import to_scaled_fp8
 from comfyui_anisora.anisora_core.training.engine.ema import Ema
 from comfyui_anisora.anisora_core.training.engine.loop import mixed_precision
 from comfyui_anisora.anisora_core.training.engine.optimizers import make_optimizers
@@ -79,8 +82,8 @@ def measure(config: WanConfig, swap: int, steps: int, device: torch.device) -> d
     torch.randn(256, 256).matmul(torch.randn(256, 256))  # libraries are there before anything is counted
     start = torch.cuda.memory_allocated(device) if device.type == "cuda" else resident()
     network = full_size(config, device)
-    Swap(list(network.blocks)[-swap:], device)
-    checkpointed(list(network.blocks))
+    BlockOffload(list(network.blocks)[-swap:], device)
+    gradient_checkpointing(list(network.blocks))
     adapters = Adapters(network, AdapterSettings(rank=RANK), seed=0).to(device)
     optimizers = make_optimizers(adapters, "adamw", learning_rate=1e-4, weight_decay=0.01)
     ema = Ema(adapters, 0.99)
@@ -121,10 +124,10 @@ def main() -> None:
     add_options(options)
     told = options.parse_args()
     is_gpu = told.device.type == "cuda"
-    whole = plan_lora(WAN21_I2V_14B, tokens=TOKENS, rank=RANK, is_fp8=True, swap_blocks=20)
+    whole = plan_lora(WanMemory(WAN21_I2V_14B), tokens=TOKENS, rank=RANK, is_fp8=True, swap_blocks=20)
     blocks = told.blocks or (WAN21_I2V_14B.num_layers if is_gpu else 4)
     config, swap = replace(WAN21_I2V_14B, num_layers=blocks), min(20, blocks - 1)
-    few = plan_lora(config, tokens=TOKENS, rank=RANK, is_fp8=True, swap_blocks=swap)
+    few = plan_lora(WanMemory(config), tokens=TOKENS, rank=RANK, is_fp8=True, swap_blocks=swap)
     planned = few.device if is_gpu else few.device + few.host  # one memory here
     figures: dict[str, Any] = {
         "device": torch.cuda.get_device_name(told.device) if is_gpu else "cpu",

@@ -21,10 +21,12 @@ from ..families import VideoTransformer, VideoVAE, family_of
 from ..layers.preview_decoder import PreviewDecoder
 from ..lora.read import is_lora
 from ..releases import DEFAULT_RELEASE, RELEASES
+from ..runtime.placement import Placement
 from .components import Components, Experts
 
 Files = Mapping[Part, Path]
 ASSETS = Path(__file__).parents[1] / "assets"
+WHOLE = Placement()
 
 
 def find_files(
@@ -59,6 +61,7 @@ def load_release(
     device: torch.device,
     *,
     tokenizer_folder: Path | None = None,
+    placement: Placement = WHOLE,
 ) -> Components:
     """Transformer and VAE go to `device`; encoders, used once a clip, stay where they are loaded: on the CPU.
 
@@ -66,7 +69,7 @@ def load_release(
     ValueError for a part that is missing, or is of another release.
     """
     return Components(
-        load_transformer(release, files, dtype, device),
+        load_transformer(release, files, dtype, device, placement),
         load_vae(release, files, dtype, device),
         load_text(release, files, dtype, tokenizer_folder),
         load_vision(release, files, dtype),
@@ -108,14 +111,19 @@ def dtype_of(release: Release, part: Part, asked: torch.dtype) -> torch.dtype:
 
 
 def load_transformer(
-    release: Release, files: Files, dtype: torch.dtype, device: torch.device, **constructor: Any
+    release: Release,
+    files: Files,
+    dtype: torch.dtype,
+    device: torch.device,
+    placement: Placement = WHOLE,
+    **constructor: Any,
 ) -> VideoTransformer | Experts:
     """Two experts are loaded when they are called. `constructor`: operations and attention to build it of."""
 
     def load(part: Part) -> VideoTransformer:
         path = file_of(release, files, part)
         network, _ = load_network(path, dtype, **constructor)
-        return checked(release, network, path).to(device)
+        return placement.placed(checked(release, network, path), device)
 
     if release.boundary is None:
         return load("transformer")

@@ -71,6 +71,16 @@ def test_a_release_makes_a_clip_of_its_files(release, models, tmp_path, monkeypa
     assert np.asarray(Image.open(tmp_path / "clip.png")).std() > 1.0
 
 
+def test_less_memory_gives_the_same_clip(models, tmp_path, monkeypatch):
+    """Blocks in CPU RAM change nothing; 8-bit weights next to nothing."""
+    frames = {}
+    for name, options in {"whole": (), "swapped": ("--blocks-to-swap", "1"), "fp8": ("--fp8",)}.items():
+        assert generate(models, monkeypatch, "V3.1", tmp_path / f"{name}.png", *options) == 0
+        frames[name] = np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int)
+    assert np.array_equal(frames["whole"], frames["swapped"])
+    assert 0 < np.abs(frames["whole"] - frames["fp8"]).mean() < 4.0
+
+
 @pytest.mark.parametrize("release", ["V1", "V3.1"])
 def test_a_seed_decides_the_clip_also_where_noise_is_added_at_every_step(
     release, models, tmp_path, monkeypatch

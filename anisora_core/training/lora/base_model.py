@@ -11,7 +11,8 @@ from ...families import VideoTransformer
 from ...generation.components import Experts
 from ...generation.loading import load_transformer
 from ...layers.attention import explicit_attention
-from ...runtime.frozen import Swap, checkpointed, to_scaled_fp8
+from ...runtime.gradient_checkpointing import gradient_checkpointing
+from ...runtime.placement import Placement
 from .recipe import LoraRecipe
 from .stages import Place
 
@@ -21,23 +22,13 @@ def load_base_model(recipe: LoraRecipe, place: Place, part: Part) -> VideoTransf
     # on a CPU torch's fused attention has a slow backward pass
     more = {"attention": explicit_attention} if place.device.type == "cpu" else {}
     memory = recipe.memory
-    is_made_smaller = memory.base == "fp8" or memory.blocks_to_swap > 0
-    first = torch.device("cpu") if is_made_smaller else place.device
-    loaded = load_transformer(recipe.model, place.files, place.dtype, first, **more)
+    placement = Placement(memory.base == "fp8", memory.blocks_to_swap)
+    loaded = load_transformer(recipe.model, place.files, place.dtype, place.device, placement, **more)
     if isinstance(loaded, Experts):
         loaded = loaded.high() if part == "high_noise" else loaded.low()
     network = loaded.requires_grad_(False).eval()
-    if memory.base == "fp8":
-        to_scaled_fp8(network.blocks)
-    blocks = list(network.blocks)
-    swapped = blocks[max(0, len(blocks) - memory.blocks_to_swap) :] if memory.blocks_to_swap else []
-    others = [module for name, module in network.named_children() if name != "blocks"]
-    for module in (*others, *blocks[: len(blocks) - len(swapped)]):
-        module.to(place.device)
-    if swapped:
-        Swap(swapped, place.device)
-    if memory.gradient_checkpointing or swapped:
-        checkpointed(blocks)
+    if memory.gradient_checkpointing or memory.blocks_to_swap:
+        gradient_checkpointing(list(network.blocks))
     return network
 
 

@@ -14,8 +14,10 @@ from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.lora.apply import live
 from comfyui_anisora.anisora_core.lora.changes import Dora, LowRank
 from comfyui_anisora.anisora_core.lora.trainable import Adapters, AdapterSettings, acting
-from comfyui_anisora.anisora_core.runtime.frozen import FP8, Swap, checkpointed, to_scaled_fp8
+from comfyui_anisora.anisora_core.runtime.block_offload import BlockOffload
+from comfyui_anisora.anisora_core.runtime.gradient_checkpointing import gradient_checkpointing
 from comfyui_anisora.anisora_core.runtime.planner import plan_lora
+from comfyui_anisora.anisora_core.runtime.scaled_fp8 import FP8, to_scaled_fp8
 
 DEVICES = [
     "cpu",
@@ -57,8 +59,8 @@ def assert_equal(one: list[torch.Tensor], other: list[torch.Tensor], tolerance: 
 def test_swapped_and_checkpointed_blocks_give_the_same_gradients(device, count):
     expected = gradients(network().to(device), device)
     model = network().to(device)
-    swap = Swap(model.blocks[-count:], torch.device(device))
-    checkpointed(model.blocks)
+    swap = BlockOffload(model.blocks[-count:], torch.device(device))
+    gradient_checkpointing(model.blocks)
     assert all(p.device.type == "cpu" for block in swap.blocks for p in block.parameters())
     assert_equal(gradients(model, device), expected, 1e-6 if device == "cuda" else 0.0)
 
@@ -79,18 +81,18 @@ def test_a_dora_acts_on_swapped_blocks(device):
     with live(model, changes):
         expected = out(model)
     assert not torch.allclose(expected, plain)
-    Swap(list(model.blocks), torch.device(device))
+    BlockOffload(list(model.blocks), torch.device(device))
     with live(model, changes):
         assert torch.allclose(out(model), expected, atol=1e-6)
 
 
 def test_two_blocks_are_there_at_most():
     model = network(6)
-    swap = Swap(model.blocks, torch.device("cpu"))
-    checkpointed(model.blocks)
+    swap = BlockOffload(model.blocks, torch.device("cpu"))
+    gradient_checkpointing(model.blocks)
     alive: list[weakref.ref] = []
     most = 0
-    bring = swap._bring
+    bring = swap._copy
 
     def counting(index):
         nonlocal most
@@ -100,7 +102,7 @@ def test_two_blocks_are_there_at_most():
         most = max(most, sum(reference() is not None for reference in alive))
         return weights
 
-    swap._bring = counting
+    swap._copy = counting
     gradients(model)
     assert len(alive) > 12  # each is brought again and again
     assert most <= 3  # the one at work, the next, and the one whose gradients are on their way
@@ -120,8 +122,8 @@ def test_fp8_weights_are_a_quarter_of_float32_and_close():
     expected = gradients(small)
     swapped = network()
     to_scaled_fp8(swapped.blocks)
-    Swap(swapped.blocks[1:], torch.device("cpu"))
-    checkpointed(swapped.blocks)
+    BlockOffload(swapped.blocks[1:], torch.device("cpu"))
+    gradient_checkpointing(swapped.blocks)
     assert_equal(gradients(swapped), expected, 0.0)
     similar = [
         torch.nn.functional.cosine_similarity(a.flatten(), b.flatten(), dim=0)
