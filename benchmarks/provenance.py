@@ -32,9 +32,9 @@ class Sources:
 
 #: What a result's name begins with -> its sources.
 SOURCES = {
-    "art": Sources(("anisora_core/", "benchmarks/control.py", "benchmarks/unseen_art.py"), NO_CLIPS),
+    "art": Sources(("anisora_core/", "benchmarks/control.py"), NO_CLIPS),
     "browser": Sources(("nodes/", "subgraphs/", "tests/browser/", "web/", "workflows/")),
-    "control": Sources(("anisora_core/", "benchmarks/control.py", "benchmarks/unseen_art.py"), NO_CLIPS),
+    "control": Sources(("anisora_core/", "benchmarks/control.py"), NO_CLIPS),
     "curriculum": Sources(("anisora_core/", "benchmarks/curriculum.py")),
     "host": Sources(
         ("anisora_core/", "nodes/", "benchmarks/host.py", "tests/host/measure_native.py"), NO_CLIPS

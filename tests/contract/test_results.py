@@ -36,6 +36,13 @@ def test_a_result_is_of_the_present_files(name: str):
         )
 
 
+@pytest.mark.skipif(not files_now(), reason="not a git checkout: there is no list of its files")
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_a_result_depends_on_is_there(name: str):
+    for start in (*SOURCES[name].of, *SOURCES[name].without):
+        assert any(path.startswith(start) for path in files_now()), start
+
+
 def test_a_hash_tells_files_and_contents():
     name, files = (
         "style_lora_ink",
