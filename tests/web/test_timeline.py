@@ -489,7 +489,7 @@ def test_a_linked_keyframe_is_dragged_in_its_node(strip):
     assert page.evaluate("node.linked[1]") == LINKED[1]
     page.keyboard.press("Delete")
     assert page.evaluate("node.linked.length") == 2
-    assert "remove it there" in page.get_by_role("status").text_content()
+    assert "remove that node" in page.get_by_role("status").text_content()
 
 
 def test_a_keyframe_whose_position_is_wired_stays(strip):
