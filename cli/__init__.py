@@ -15,13 +15,13 @@ from importlib import import_module
 COMMANDS = {
     "run": "execute a workflow without ComfyUI",
     "generate": "make one clip",
-    "inspect": "say what a weights file is",
-    "convert": "write a model or LoRA file in another form",
-    "data cartoons": "render cartoon clips one can watch",
-    "data captions": "write captions beside drawings that have none",
-    "data check": "say what a training folder holds",
-    "train mini": "the model that comes with the pack",
-    "train lora": "a style from a folder of drawings",
+    "inspect": "identify a weights file and check that it is complete",
+    "convert": "write a model or LoRA file in another format",
+    "data cartoons": "render cartoon clips as training data",
+    "data captions": "write .txt captions for drawings that have none",
+    "data check": "list the contents and problems of a training folder",
+    "train mini": "train the small model that comes with the pack",
+    "train lora": "train a style LoRA from a folder of drawings",
 }
 
 
@@ -49,7 +49,7 @@ def listing(words: Sequence[str], group: str = "") -> int:
     prog, prefix = (f"anisora {group}", f"{group} ") if group else ("anisora", "")
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="AniSora without a browser.",
+        description="AniSora on the command line.",
         epilog=f"`{prog} COMMAND --help` lists a command's options.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)

@@ -16,7 +16,7 @@ from .facts import add_json_option, print_facts
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
-        prog="anisora convert", description="Write a model or LoRA file in another form."
+        prog="anisora convert", description="Write a model or LoRA file in another format."
     )
     root.add_argument("file", type=Path, help="a file, a shard index or a folder of shards")
     of_models = sorted({form for kind in file_kinds() for form in kind.network.forms})
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
         required=True,
         metavar="FORM",
         help=f"models and encoders: {', '.join(of_models)}; LoRA files: {', '.join(LORA_FORMS)}. "
-        "Not every file has every form; a wrong one is answered with those it has",
+        "Not every file can be written in every format; the error lists those that it can",
     )
     root.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
     root.add_argument("--dtype", choices=("same", *DTYPES), default="same")
@@ -33,10 +33,10 @@ def parser() -> argparse.ArgumentParser:
         "--rank",
         type=int,
         metavar="N",
-        help="approximate LoRA changes that the form cannot hold by this rank",
+        help="LoRA changes that the format cannot store are approximated at this rank",
     )
     root.add_argument(
-        "--shard", type=float, metavar="GB", help="several files of at most this, with an index"
+        "--shard", type=float, metavar="GB", help="split into files of at most this size, with an index"
     )
     add_json_option(root)
     return root

@@ -13,16 +13,16 @@ from .facts import add_json_option, print_facts
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
-        prog="anisora data captions", description="Write captions beside drawings that have none."
+        prog="anisora data captions", description="Write .txt captions for drawings that have none."
     )
     root.add_argument("folder", type=Path)
     root.add_argument(
         "--model",
         type=Path,
         metavar="DIR",
-        help="folder of a transformers captioning model; without it, captions are made of the file names",
+        help="folder of a transformers captioning model; without it, captions are made from the file names",
     )
-    root.add_argument("--overwrite", action="store_true", help="replace captions that are there")
+    root.add_argument("--overwrite", action="store_true", help="replace existing captions")
     add_json_option(root)
     return root
 

@@ -24,11 +24,13 @@ SHEET_CLIPS = 24
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
-        prog="anisora data cartoons", description="Render cartoon clips one can watch."
+        prog="anisora data cartoons", description="Render cartoon clips as training data."
     )
     root.add_argument("--count", type=int, required=True, help="number of clips")
     root.add_argument("--out", type=Path, required=True, help="folder for the clips")
-    root.add_argument("--seed", type=int, default=0, help="of the first clip; the next has the next seed")
+    root.add_argument(
+        "--seed", type=int, default=0, help="seed of the first clip; each next clip has the next seed"
+    )
     splits: tuple[Split, ...] = get_args(Split)
     root.add_argument("--split", choices=splits, default=splits[0], help="for training or for tests")
     root.add_argument("--length", type=int, default=33, help="frames")
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 def check(count: int, num_frames: int, width: int, height: int) -> None:
     """ValueError for what cannot be rendered."""
     if count < 1:
-        raise ValueError(f"--count {count}: ask for at least 1")
+        raise ValueError(f"--count {count}: use at least 1")
     if num_frames < 2 or height % 2 or width % 2 or min(height, width) < 32:
         raise ValueError(
             f"shape {num_frames} frames of {width}x{height}: use 2 frames or more, even sides from 32"

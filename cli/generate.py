@@ -69,8 +69,8 @@ def add_model_options(root: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE[:STRENGTH[:LOW]][@BLOCKS]",
-        help="a LoRA file of any maker; repeat for several. LOW: another strength for V3.2's low noise transformer; "
-        "BLOCKS: factors per block, as 0-9=0.5,20=0",
+        help="a LoRA file in any common format; repeat for several. LOW: the strength on V3.2's low noise transformer; "
+        "BLOCKS: strength factors per block, for example 0-9=0.5,20=0",
     )
 
 
@@ -84,21 +84,22 @@ def add_drawing_options(root: argparse.ArgumentParser) -> None:
         help="a drawing and its position in the clip: 12, 0.5s, 50%%, first, last; repeat for several",
     )
     group.add_argument(
-        "--fit", choices=FITS, default=FITS[0], help="what to do with drawings of another shape"
+        "--fit", choices=FITS, default=FITS[0], help="for drawings whose aspect ratio is not the clip's"
     )
     group.add_argument(
         "--posterior",
         choices=POSTERIOR_USES,
         default=POSTERIOR_USES[0],
-        help="encode drawings as the mean of the VAE's distribution, or as a sample of it drawn by the seed",
+        help="encode drawings as the mode of the VAE's posterior, or as a sample of it drawn with the seed",
     )
-    group.add_argument("--motion-mask", type=Path, metavar="PNG", help="white may move")
+    group.add_argument("--motion-mask", type=Path, metavar="PNG", help="mask of what may move, in white")
     group.add_argument(
         "--motion-method",
         "--motion-way",
         choices=MOTION_WAYS,
         default=MOTION_WAYS[0],
-        help="how the rest is kept still; auto: as the release does",
+        help="how the rest is kept still. auto: the release's own method; condition: mask conditioning; hold: latent lock; "
+        "paper: keyframe mask of the AniSora paper",
     )
 
 
@@ -106,7 +107,7 @@ def add_clip_options(root: argparse.ArgumentParser) -> None:
     group = root.add_argument_group("clip")
     group.add_argument("--prompt", default="")
     group.add_argument("--negative", help="negative prompt")
-    group.add_argument("--motion-score", type=float, help="how much moves")
+    group.add_argument("--motion-score", type=float, help="how much motion the clip has")
     group.add_argument("--length", type=int, help="frames")
     group.add_argument("--size", metavar="WxH", help="pixels")
     group.add_argument("--fps", type=float)
@@ -122,11 +123,16 @@ def add_sampling_options(root: argparse.ArgumentParser) -> None:
     group.add_argument("--cfg", type=float)
     group.add_argument("--shift", type=float)
     group.add_argument("--sampler", help="one of " + ", ".join(SAMPLER_NAMES))
-    group.add_argument("--guidance", choices=GUIDANCE, help="how --cfg changes over the steps")
+    group.add_argument(
+        "--guidance",
+        choices=GUIDANCE,
+        help="CFG schedule: constant; rising: from 1 up to --cfg; early: at the noisiest steps only; authors: V1 reference; "
+        "open: not between two keyframes or outside the motion area",
+    )
     group.add_argument(
         "--faster-cache",
         action="store_true",
-        help="V1: reuse results of earlier steps where its authors' program does",
+        help="V1: FasterCache, as in AniSora V1's own program",
     )
 
 

@@ -12,7 +12,9 @@ from .facts import add_json_option, print_facts
 
 
 def parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(prog="anisora inspect", description="Say what a weights file is.")
+    root = argparse.ArgumentParser(
+        prog="anisora inspect", description="Identify a weights file and check that it is complete."
+    )
     root.add_argument("files", nargs="+", type=Path, help="files, shard indexes or folders of shards")
     add_json_option(root)
     return root

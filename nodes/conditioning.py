@@ -30,7 +30,7 @@ Conditioning = host.Conditioning
 
 class AniSoraMotionMask:
     CATEGORY = "AniSora"
-    DESCRIPTION = "The area that may move: white moves, black keeps still."
+    DESCRIPTION = "The area that may move: white may move, black stays still."
     SEARCH_ALIASES = ("motion area", "cinemagraph", "运动遮罩", "运动区域", "動く範囲", "モーションマスク")
     RETURN_TYPES = (MOTION_AREA,)
     RETURN_NAMES = ("motion_area",)
@@ -40,13 +40,17 @@ class AniSoraMotionMask:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "mask": ("MASK", {"tooltip": "White may move. One frame, or one per frame of the clip."}),
+                "mask": ("MASK", {"tooltip": "White may move. One mask, or one per frame of the clip."}),
                 "way": (
                     list(MOTION_WAYS),
                     {
                         "default": "auto",
-                        "tooltip": "auto: what suits the release. condition: the model is told. hold: kept while sampling. "
-                        "paper: the paper's mask, for models trained so.",
+                        "tooltip": (
+                            "How the rest is kept still. auto: the release's own method. condition: mask conditioning, the "
+                            "mask is an input of the model. hold: latent lock, latents outside the mask are put back at "
+                            "every step; works with every model. paper: keyframe mask, as in the AniSora paper; for models "
+                            "trained with it."
+                        ),
                     },
                 ),
                 "feather": (
@@ -56,10 +60,13 @@ class AniSoraMotionMask:
                         "min": 0.0,
                         "max": 64.0,
                         "step": 0.5,
-                        "tooltip": "Softness of the edge in pixels.",
+                        "tooltip": "Width of the soft edge in pixels.",
                     },
                 ),
-                "invert": ("BOOLEAN", {"default": False, "tooltip": "Swap what moves and what is still."}),
+                "invert": (
+                    "BOOLEAN",
+                    {"default": False, "tooltip": "Invert the mask: black may move, white stays still."},
+                ),
             }
         }
 
@@ -70,7 +77,10 @@ class AniSoraMotionMask:
 
 class AniSoraPrompt:
     CATEGORY = "AniSora"
-    DESCRIPTION = "Text as the release was trained to read it: with its tail and motion score. Feed it to CLIP Text Encode."
+    DESCRIPTION = (
+        "The prompt in the form the release was trained on: with its closing sentences and motion score. "
+        "Connect it to CLIP Text Encode."
+    )
     SEARCH_ALIASES = (
         "negative prompt",
         "motion score",
@@ -90,7 +100,11 @@ class AniSoraPrompt:
                 "release": (RELEASE, {"tooltip": "From the loader."}),
                 "text": (
                     "STRING",
-                    {"default": "", "multiline": True, "tooltip": "What happens, in plain words."},
+                    {
+                        "default": "",
+                        "multiline": True,
+                        "tooltip": "What happens in the clip, in plain words.",
+                    },
                 ),
                 "motion_score": (
                     "FLOAT",
@@ -99,7 +113,7 @@ class AniSoraPrompt:
                         "min": -1.0,
                         "max": 10.0,
                         "step": 0.1,
-                        "tooltip": "How much moves; -1: the release's default.",
+                        "tooltip": "How much motion the clip has. -1: the release's default.",
                     },
                 ),
             }
@@ -112,7 +126,7 @@ class AniSoraPrompt:
 
 class AniSoraGuide:
     CATEGORY = "AniSora"
-    DESCRIPTION = "Encode keyframes and motion area, and put them into the conditioning the sampler reads."
+    DESCRIPTION = "Encode the keyframes and the motion area with the VAE and add them to the conditioning."
     SEARCH_ALIASES = (
         "image to video",
         "i2v",
@@ -139,25 +153,30 @@ class AniSoraGuide:
             "optional": {
                 "motion_area": (
                     MOTION_AREA,
-                    {"tooltip": "From AniSora Motion Mask or Motion Painter; none: all may move."},
+                    {
+                        "tooltip": "From AniSora Motion Mask or Motion Painter. Not connected: everything may move."
+                    },
                 ),
                 "clip_vision_output": (
                     "CLIP_VISION_OUTPUT",
                     {
-                        "tooltip": "For releases with an image branch (V2, V3, anymask), when clip_vision is not connected."
+                        "tooltip": "For releases with an image encoder (V2, V3, anymask), when clip_vision is not connected."
                     },
                 ),
                 "clip_vision": (
                     "CLIP_VISION",
                     {
-                        "tooltip": "For releases with an image branch (V2, V3, anymask): the first drawing is shown to it."
+                        "tooltip": "For releases with an image encoder (V2, V3, anymask): it encodes the first drawing."
                     },
                 ),
                 "mask_resize": (
                     list(MASK_RESIZES),
                     {
                         "default": "average",
-                        "tooltip": "How masks reach latent size. nearest and bicubic: as AniSora anymask's own programs.",
+                        "tooltip": (
+                            "How masks are resized to the latent size. average: area average. nearest, bicubic: as in "
+                            "AniSora anymask's own programs."
+                        ),
                     },
                 ),
             },

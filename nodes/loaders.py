@@ -1,4 +1,4 @@
-"""Models, releases and the drawings that come with the pack."""
+"""Loaders of models and releases, and the drawings that come with the pack."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}  # `auto` i
 
 class AniSoraModelLoader:
     CATEGORY = "AniSora"
-    DESCRIPTION = "Load an AniSora release: model, encoders, VAE and its recommended settings."
+    DESCRIPTION = "Load an AniSora release: transformer, text encoder, VAE and its recommended settings."
     SEARCH_ALIASES = ("load model", "checkpoint loader", "anime video", "加载模型", "モデル読み込み")
     RETURN_TYPES = ("MODEL", "CLIP", "VAE", RELEASE, "CLIP_VISION", "MODEL")
     RETURN_NAMES = ("model", "clip", "vae", "release", "clip_vision", "low_noise_model")
@@ -31,20 +31,23 @@ class AniSoraModelLoader:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         def file(part: str, folder: str, more: str = "") -> tuple[str, dict[str, Any]]:
-            tip = f"{part} in models/{folder}. Empty: the file the release names, if it names one.{more}"
+            tip = f"{part} in models/{folder}. Empty: the release's default file, if it has one.{more}"
             return ("STRING", {"default": "", "tooltip": tip})
 
         return {
             "required": {
                 "release": (
                     list(RELEASES),
-                    {"default": DEFAULT_RELEASE, "tooltip": "mini comes with the pack and runs on a CPU."},
+                    {
+                        "default": DEFAULT_RELEASE,
+                        "tooltip": "The version of AniSora to load. mini comes with the pack and runs on a CPU.",
+                    },
                 ),
                 "precision": (
                     ["auto", *_PRECISIONS],
                     {
                         "default": "auto",
-                        "tooltip": "auto: bfloat16 where the device is fast at it (half the memory), else float32.",
+                        "tooltip": "auto: bfloat16 where the device computes it in hardware (half the memory), else float32.",
                     },
                 ),
             },
@@ -112,7 +115,8 @@ def files_of(
 class AniSoraRelease:
     CATEGORY = "AniSora"
     DESCRIPTION = (
-        "Name the release of a model that another loader loaded: its keyframe grid, prompt tail and settings."
+        "Set the release of a model that another loader loaded: its keyframe grid, the text added to "
+        "prompts, and its default settings."
     )
     SEARCH_ALIASES = ("model version", "GGUF", "模型版本", "モデルのバージョン")
     RETURN_TYPES = (RELEASE,)
@@ -134,7 +138,7 @@ def drawing_names() -> list[str]:
 
 class AniSoraDrawing:
     CATEGORY = "AniSora"
-    DESCRIPTION = "A drawing that comes with the pack, and the area of it that may move."
+    DESCRIPTION = "A drawing that comes with the pack, and a mask of what may move in it."
     SEARCH_ALIASES = ("example drawing", "sample image", "示例图", "画稿", "サンプル画像", "原画")
     RETURN_TYPES = ("IMAGE", "MASK")
     RETURN_NAMES = ("image", "area")
@@ -146,7 +150,10 @@ class AniSoraDrawing:
             "required": {
                 "drawing": (
                     drawing_names(),
-                    {"default": "wave", "tooltip": "Bundled drawings, to try the pack at once."},
+                    {
+                        "default": "wave",
+                        "tooltip": "Drawings that come with the pack, for trying it at once.",
+                    },
                 )
             }
         }

@@ -15,7 +15,10 @@ log = logging.getLogger(__name__)
 
 class AniSoraLora:
     CATEGORY = "AniSora"
-    DESCRIPTION = "Apply a LoRA of any maker: official, ComfyUI, kohya, diffusers, PEFT, LyCORIS, DoRA, SAT. Chain several."
+    DESCRIPTION = (
+        "Apply a LoRA in any common format: official, ComfyUI, kohya, diffusers, PEFT, LyCORIS, DoRA, "
+        "SAT. Chain several."
+    )
     SEARCH_ALIASES = ("LoRA loader", "LyCORIS", "style", "风格", "スタイル")
     RETURN_TYPES = ("MODEL", "MODEL", "STRING")
     RETURN_NAMES = ("model", "low_noise_model", "report")
@@ -30,17 +33,20 @@ class AniSoraLora:
         return {
             "required": {
                 "model": ("MODEL", {"tooltip": "From AniSora Model Loader or another loader."}),
-                "lora": (host.model_names("loras"), {"tooltip": "A file of models/loras."}),
-                "strength": strength("1 as trained; 0 nothing; below 0 the opposite."),
+                "lora": (host.model_names("loras"), {"tooltip": "A file in models/loras."}),
+                "strength": strength("1: as trained. 0: no effect. Negative: the opposite effect."),
             },
             "optional": {
-                "low_noise_model": ("MODEL", {"tooltip": "V3.2's second model, from the loader."}),
-                "low_noise_strength": strength("Strength on the second model."),
+                "low_noise_model": ("MODEL", {"tooltip": "V3.2's low noise model, from the loader."}),
+                "low_noise_strength": strength("Strength on the low noise model."),
                 "blocks": (
                     "STRING",
                     {
                         "default": "",
-                        "tooltip": "Factors per transformer block, as 0-9=0.5,20=0; blocks not named count whole.",
+                        "tooltip": (
+                            "Strength factor per transformer block, for example 0-9=0.5,20=0. Blocks that are not listed "
+                            "have factor 1."
+                        ),
                     },
                 ),
             },

@@ -37,7 +37,9 @@ class NamedArea:
 
 class AniSoraMotionPainter:
     CATEGORY = "AniSora"
-    DESCRIPTION = "Paint what may move over the keyframes: several areas, each of them changing over time."
+    DESCRIPTION = (
+        "Paint what may move on the keyframes: in one or more areas, each of which can change over time."
+    )
     SEARCH_ALIASES = (
         "motion brush",
         "paint mask",
@@ -62,7 +64,7 @@ class AniSoraMotionPainter:
                     "STRING",
                     {
                         "default": "",
-                        "tooltip": f"What is painted; as text: {EXAMPLE}",
+                        "tooltip": f"The painted areas, as text: {EXAMPLE}",
                         "releases": WIDGET_RELEASES,
                     },
                 ),
@@ -73,13 +75,18 @@ class AniSoraMotionPainter:
             "optional": {
                 "subject": (
                     "MASK",
-                    {"tooltip": "A mask to start from. One frame, or one per frame of the clip."},
+                    {
+                        "tooltip": "A mask to start from, for example of a character. One mask, or one per frame of the clip."
+                    },
                 ),
                 "use_subject": (
                     "BOOLEAN",
                     {
                         "default": True,
-                        "tooltip": "Start from the subject: painted areas are added to it, areas that stay still are cut out.",
+                        "tooltip": (
+                            "Start from the subject mask: painted areas are added to it, and areas that stay still are cut "
+                            "out of it."
+                        ),
                     },
                 ),
             },
@@ -161,7 +168,7 @@ def fit_subject(mask: Tensor, timeline: PlacedTimeline) -> Tensor:
         mask = mask[None]
     if mask.shape[0] not in (1, timeline.num_frames):
         raise ValueError(
-            f"subject: {mask.shape[0]} masks came in; use one, or {timeline.num_frames}, one per frame of the clip"
+            f"subject: {mask.shape[0]} masks came in; connect one mask, or {timeline.num_frames}, one per frame of the clip"
         )
     rows = [fit_mask(one, timeline.height, timeline.width, timeline.fit) for one in mask.float().cpu()]
     return torch.stack(rows)

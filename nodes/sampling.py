@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class AniSoraSampler:
     CATEGORY = "AniSora"
     DESCRIPTION = (
-        "Make the clip's latents from noise, guided by words and drawings. 0 means the release's own setting."
+        "Sample the clip's latents from noise with the prompt and the guide. 0 means the release's default."
     )
     SEARCH_ALIASES = ("KSampler", "generate", "denoise", "preview", "采样", "サンプリング", "生成")
     RETURN_TYPES = ("LATENT",)
@@ -33,7 +33,9 @@ class AniSoraSampler:
             "required": {
                 "model": (
                     "MODEL",
-                    {"tooltip": "From AniSora Model Loader, or another loader of the release's model."},
+                    {
+                        "tooltip": "From AniSora Model Loader, or another loader that loads a model of this release."
+                    },
                 ),
                 "positive": ("CONDITIONING", {"tooltip": "From AniSora Guide."}),
                 "negative": ("CONDITIONING", {"tooltip": "From AniSora Guide."}),
@@ -46,7 +48,7 @@ class AniSoraSampler:
                         "min": 0,
                         "max": 0xFFFFFFFFFFFFFFFF,
                         "control_after_generate": True,
-                        "tooltip": "Same seed, same clip.",
+                        "tooltip": "The same seed gives the same clip.",
                     },
                 ),
                 "steps": (
@@ -55,7 +57,7 @@ class AniSoraSampler:
                         "default": 0,
                         "min": 0,
                         "max": 1000,
-                        "tooltip": "More is slower and finer; 0: the release's.",
+                        "tooltip": "Number of sampling steps; more are slower and finer. 0: the release's default.",
                     },
                 ),
                 "cfg": (
@@ -65,7 +67,7 @@ class AniSoraSampler:
                         "min": 0.0,
                         "max": 30.0,
                         "step": 0.1,
-                        "tooltip": "How strictly the text is followed; 0: the release's.",
+                        "tooltip": "Classifier-free guidance scale: how closely the prompt is followed. 0: the release's default.",
                     },
                 ),
                 "shift": (
@@ -75,32 +77,48 @@ class AniSoraSampler:
                         "min": 0.0,
                         "max": 100.0,
                         "step": 0.1,
-                        "tooltip": "More spends more steps on layout; 0: the release's.",
+                        "tooltip": (
+                            "Timestep shift: a higher one spends more steps at high noise, on layout and motion. 0: the "
+                            "release's default."
+                        ),
                     },
                 ),
-                "sampler": (["auto", *SAMPLER_NAMES], {"default": "auto", "tooltip": "auto: the release's."}),
+                "sampler": (
+                    ["auto", *SAMPLER_NAMES],
+                    {"default": "auto", "tooltip": "auto: the release's default."},
+                ),
             },
             "optional": {
                 "guidance": (
                     ["auto", *GUIDANCE],
                     {
                         "default": "auto",
-                        "tooltip": "How cfg runs over the steps. rising: from 1 to cfg. early: at the noisiest steps alone, which is fast. "
-                        "authors: AniSora V1's curve to the letter, which jumps about. open: only where no later drawing decides. auto: the release's.",
+                        "tooltip": (
+                            "CFG schedule. auto: the release's default. constant: cfg at every step. rising: from 1 up to "
+                            "cfg. early: cfg at the noisiest steps only, then 1; fast. authors: V1 reference, the uneven "
+                            "curve of AniSora V1's own program. open: cfg at every step, but not between two keyframes or "
+                            "outside the motion area."
+                        ),
                     },
                 ),
                 "faster_cache": (
                     "BOOLEAN",
                     {
                         "default": False,
-                        "tooltip": "V1, 50 steps: guess half of the passes and two of three attentions from step 18 on, as its authors' "
-                        "program does. Needs much memory.",
+                        "tooltip": (
+                            "FasterCache, for V1 with 50 steps: from step 18 on, half of the model's passes and two of three "
+                            "attentions are extrapolated from earlier steps, as in AniSora V1's own program. Needs much "
+                            "memory."
+                        ),
                     },
                 ),
                 "low_noise_model": (
                     "MODEL",
                     {
-                        "tooltip": "V3.2's second model, when something was done to it, as a LoRA. Else the loader's is used."
+                        "tooltip": (
+                            "V3.2's low noise model: connect it if the model was changed, for example by a LoRA. Not "
+                            "connected: the loader's is used."
+                        )
                     },
                 ),
             },
@@ -133,10 +151,10 @@ class AniSoraSampler:
         )
         seen = positive[0][1]
         if "concat_latent_image" not in seen:
-            raise ValueError("positive: no guide in it; connect the outputs of AniSora Guide")
+            raise ValueError("positive: the guide is missing; connect the outputs of AniSora Guide")
         if release.has_clip_vision and "clip_vision_output" not in seen:
             raise ValueError(
-                f"positive: release {release.name} looks at the first drawing through CLIP; connect clip_vision to AniSora Guide"
+                f"positive: release {release.name} needs the first drawing encoded by CLIP; connect clip_vision to AniSora Guide"
             )
         samples = host.sample(model, low_noise_model, positive, negative, latent, plan, seed)
         return ({"samples": samples},)
@@ -144,7 +162,10 @@ class AniSoraSampler:
 
 class AniSoraSamplerSelect:
     CATEGORY = "AniSora/custom sampling"
-    DESCRIPTION = "One of AniSora's samplers for the host's custom sampling nodes: the authors' UniPC differs from the host's own."
+    DESCRIPTION = (
+        "One of AniSora's samplers for ComfyUI's custom sampling nodes. AniSora's UniPC differs from "
+        "ComfyUI's own."
+    )
     SEARCH_ALIASES = ("KSamplerSelect", "unipc", "选择采样器", "サンプラー")
     RETURN_TYPES = ("SAMPLER",)
     RETURN_NAMES = ("sampler",)
@@ -152,7 +173,10 @@ class AniSoraSamplerSelect:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        tip = "unipc: V2 to V3.2. euler: mini. sde_dpmpp_2m: V1. optimal: Euler over AniSora Sigmas' list of steps."
+        tip = (
+            "Defaults: unipc for V2 to V3.2 and anymask, euler for mini, sde_dpmpp_2m for V1. optimal: "
+            "Euler, with the steps that AniSora Sigmas gives for optimal."
+        )
         return {"required": {"sampler": (list(SAMPLER_NAMES), {"default": "unipc", "tooltip": tip})}}
 
     def pick(self, sampler: str) -> tuple[Any]:
@@ -161,7 +185,10 @@ class AniSoraSamplerSelect:
 
 class AniSoraSigmas:
     CATEGORY = "AniSora/custom sampling"
-    DESCRIPTION = "The release's noise levels, for the host's custom sampling nodes. 0 means its own setting."
+    DESCRIPTION = (
+        "The release's noise levels (sigmas) for ComfyUI's custom sampling nodes. 0 means the release's "
+        "default."
+    )
     SEARCH_ALIASES = ("scheduler", "noise schedule", "调度器", "スケジューラー")
     RETURN_TYPES = ("SIGMAS",)
     RETURN_NAMES = ("sigmas",)
@@ -184,7 +211,7 @@ class AniSoraSigmas:
 
 class AniSoraDecode:
     CATEGORY = "AniSora"
-    DESCRIPTION = "Latents to frames, a few at a time, so that long clips fit into memory."
+    DESCRIPTION = "Decode latents to frames, a few at a time, so that long clips fit into memory."
     SEARCH_ALIASES = ("VAE decode", "latent to frames", "解码", "デコード")
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("images",)
@@ -202,7 +229,10 @@ class AniSoraDecode:
                         "default": 4,
                         "min": 1,
                         "max": 64,
-                        "tooltip": "Latents decoded at once; fewer need less memory, same result. V1 decodes as its authors do.",
+                        "tooltip": (
+                            "Latent frames decoded at once; fewer need less memory, with the same result. V1 and V1-RL "
+                            "ignore it: they are decoded as by their own programs."
+                        ),
                     },
                 ),
             },
@@ -211,7 +241,10 @@ class AniSoraDecode:
                     "BOOLEAN",
                     {
                         "default": False,
-                        "tooltip": "Keep the latents in output/latents before decoding, for Load Latent: long work is safe then.",
+                        "tooltip": (
+                            "Save the latents to output/latents before decoding, so that they are not lost if decoding "
+                            "fails. Load Latent reads them."
+                        ),
                     },
                 ),
             },

@@ -35,7 +35,7 @@ _EXAMPLE = '{"keyframes": [{"image": "a.png", "position": "first", "strength": 1
 
 class AniSoraKeyframe:
     CATEGORY = "AniSora"
-    DESCRIPTION = "Pin a drawing to a moment of the clip. Chain several."
+    DESCRIPTION = "Place a drawing at a point in time of the clip. Chain several for more keyframes."
     SEARCH_ALIASES = (
         "key frame",
         "first frame",
@@ -71,7 +71,7 @@ class AniSoraKeyframe:
                         "min": 0.05,
                         "max": 1.0,
                         "step": 0.05,
-                        "tooltip": "1 keeps the drawing; less suggests it.",
+                        "tooltip": "1: the frame matches the drawing. Lower: the drawing is followed more loosely.",
                     },
                 ),
             },
@@ -90,7 +90,7 @@ class AniSoraKeyframe:
 
 class AniSoraTimeline:
     CATEGORY = "AniSora"
-    DESCRIPTION = "The clip to be made: length, speed, size, and the keyframes on it."
+    DESCRIPTION = "The clip to make: length, frame rate, size, and its keyframes."
     SEARCH_ALIASES = (
         "keyframes",
         "in-between",
@@ -125,20 +125,26 @@ class AniSoraTimeline:
                         "default": 0,
                         "min": 0,
                         "max": 4097,
-                        "tooltip": "Frames, 1 + a multiple of 4 (V1: of 8); 0: the release's.",
+                        "tooltip": "Number of frames: 1 + a multiple of 4 (V1: of 8). 0: the release's default.",
                     },
                 ),
                 "fps": (
                     "FLOAT",
-                    {"default": 0.0, "min": 0.0, "max": 120.0, "step": 1.0, "tooltip": "0: the release's."},
+                    {
+                        "default": 0.0,
+                        "min": 0.0,
+                        "max": 120.0,
+                        "step": 1.0,
+                        "tooltip": "0: the release's default.",
+                    },
                 ),
                 "width": (
                     "INT",
-                    {"default": 0, "min": 0, "max": 4096, "step": 16, "tooltip": "Pixels; 0: the release's."},
+                    {"default": 0, "min": 0, "max": 4096, "step": 16, "tooltip": "Pixels. 0: from shape."},
                 ),
                 "height": (
                     "INT",
-                    {"default": 0, "min": 0, "max": 4096, "step": 16, "tooltip": "Pixels; 0: the release's."},
+                    {"default": 0, "min": 0, "max": 4096, "step": 16, "tooltip": "Pixels. 0: from shape."},
                 ),
             },
             "optional": {
@@ -155,15 +161,21 @@ class AniSoraTimeline:
                     ["release", "first keyframe", *SIZES],
                     {
                         "default": "release",
-                        "tooltip": "Where a width and height of 0 come from: the release's default size, as many pixels in the "
-                        "first drawing's shape, or a size the releases were made for.",
+                        "tooltip": (
+                            "Size of the clip when width and height are 0. release: the default size. first keyframe: the "
+                            "aspect ratio of the first drawing, at as many pixels. Or one of the sizes the releases were "
+                            "trained for."
+                        ),
                     },
                 ),
                 "fit": (
                     list(FITS),
                     {
                         "default": "crop",
-                        "tooltip": "Drawings of another shape than the clip: crop, or stretch as AniSora's own programs do.",
+                        "tooltip": (
+                            "For drawings whose aspect ratio is not the clip's. crop: cut to it. stretch: distorted to it, "
+                            "as AniSora's own programs do."
+                        ),
                     },
                 ),
             },

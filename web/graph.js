@@ -60,7 +60,7 @@ export async function uploadImage(blob, fileName, subfolder) {
   body.append("subfolder", subfolder);
   body.append("type", "input");
   const answer = await api.fetchApi("/upload/image", { method: "POST", body });
-  if (!answer.ok) throw new Error(`${fileName} was not stored (${answer.status} ${answer.statusText})`);
+  if (!answer.ok) throw new Error(`${fileName} could not be saved (${answer.status} ${answer.statusText})`);
   const stored = await answer.json();
   return `${stored.subfolder ? `${stored.subfolder}/` : ""}${stored.name} [input]`;
 }

@@ -79,7 +79,7 @@ def refuse_inputs(path: Path, written: list[Path]) -> None:
     inputs = list(folder.iterdir()) if path.is_dir() or path.suffix == ".json" else [path]
     for file in written:
         if file.exists() and any(file.samefile(read) for read in inputs):
-            raise ValueError(f"--out {file} is among the files that are read; use another name or folder")
+            raise ValueError(f"--out {file} is one of the input files; use another name or folder")
 
 
 def plan_model(weights: Weights, to: str, out: Path, dtype: str) -> Plan:
@@ -183,7 +183,7 @@ def _peft_settings(parts: Mapping[str, Written], out: Path, name: str) -> dict[s
     if len(parts) > 1:
         raise ValueError(f"{name} is for two experts, a PEFT folder for one network; use --to comfyui")
     if out.with_name(CONFIG_FILE).exists():
-        raise ValueError(f"--out: {out.with_name(CONFIG_FILE)} is there already; use an empty folder")
+        raise ValueError(f"--out: {out.with_name(CONFIG_FILE)} already exists; use an empty folder")
     return {"peft_type": "LORA", "inference_mode": True, **next(iter(parts.values())).settings}
 
 

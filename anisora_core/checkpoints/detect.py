@@ -50,12 +50,12 @@ def config_from(kind: type[Config], values: Mapping[str, Any]) -> Config:
 def stated_config(told: Config, values: Any) -> Config:
     """The configuration that a file states. ValueError where it is none, or of other layers than shapes have `told`."""
     if not isinstance(values, dict):
-        raise ValueError(f"{CONFIG_KEY} is no object")
+        raise ValueError(f"{CONFIG_KEY} is not a JSON object")
     stated = config_from(type(told), values)
     for name in values:
         ours, theirs = getattr(told, name), getattr(stated, name)
         if type(ours) is not type(theirs) or (name == "num_layers" and ours != theirs):
-            raise ValueError(f"{CONFIG_KEY}: {name} cannot be {theirs!r}")
+            raise ValueError(f"{CONFIG_KEY}: {name} {theirs!r} does not fit the tensors")
     return stated
 
 
@@ -117,8 +117,8 @@ class Found:
             return config if stated is None else stated_config(config, stated)
         except (KeyError, ValueError, IndexError, ZeroDivisionError, RecursionError) as error:
             raise ValueError(
-                f"{self.weights.source}: looks like a {self.kind.name}, but {error} tells no size; "
-                "it is cut short or of another kind"
+                f"{self.weights.source}: looks like a {self.kind.name}, but its layer sizes cannot be read ({error}); "
+                "the file is incomplete or of another kind"
             ) from None
 
 
@@ -132,7 +132,7 @@ def identify(weights: Weights) -> Found:
             kept = {n: e for n, e in inside.entries.items() if not n.startswith(kind.ignored)}
             beside = len(weights.entries) - len(kept)
             return Found(kind, prefix, replace(weights, entries=kept), beside)
-    raise ValueError(f"{weights.source}: none of the known models; {nearest(weights.entries.keys())}")
+    raise ValueError(f"{weights.source}: not a known model; {nearest(weights.entries.keys())}")
 
 
 def nearest(names: Collection[str]) -> str:
@@ -142,4 +142,4 @@ def nearest(names: Collection[str]) -> str:
         for f in file_kinds()
     ]
     score, name = max(best)
-    return f"nearest is {name}" if score else f"its first tensor is {min(names)}"
+    return f"the most similar one is {name}" if score else f"its first tensor is {min(names)}"

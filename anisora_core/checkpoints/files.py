@@ -109,7 +109,7 @@ def open_safetensors(path: Path) -> Weights:
     def reader(kind: str, shape: Shape, start: int, end: int) -> Callable[[], Tensor]:
         def read() -> Tensor:
             if kind not in STORED_KINDS:
-                raise RuntimeError(f"numbers of kind {kind} are not known")
+                raise RuntimeError(f"unknown data type {kind}")
             if start == end:
                 return torch.empty(shape, dtype=STORED_KINDS[kind])
             content = mapped(path, 8 + length + start, end - start)
@@ -148,14 +148,16 @@ def open_folder(path: Path) -> Weights:
     if latest.is_file():
         name = latest.read_bytes()[:64].decode(errors="replace").strip()
         if Path(name).name != name or name in ("", ".", ".."):
-            raise ValueError(f"{latest} names {name!r}, which is no folder in it; pick the .pt file itself")
+            raise ValueError(
+                f"{latest} names {name!r}, which is not a folder name; choose the .pt file itself"
+            )
         return replace(open_weights(path / name / SAT_FILE), source=path)
     indices = sorted(path.glob("*.safetensors.index.json"))
     files = sorted(path.glob("*.safetensors"))
     if len(indices) == 1:
         return open_index(indices[0])
     if not files:
-        raise ValueError(f"folder {path} holds no .safetensors; pick the file itself")
+        raise ValueError(f"folder {path} contains no .safetensors file; choose the file itself")
     return join(path, files)
 
 
@@ -169,7 +171,7 @@ def join(source: Path, files: list[Path]) -> Weights:
         part = open_safetensors(file)
         both = entries.keys() & part.entries.keys()
         if both:
-            raise ValueError(f"{source}: {min(both)} is in two files; pick one file")
+            raise ValueError(f"{source}: {min(both)} is in two files; choose one of them")
         entries |= part.entries
         metadata |= part.metadata
     return Weights(source, entries, metadata)
@@ -199,7 +201,7 @@ def open_pickle(path: Path) -> Weights:
     odd = [name for name, value in tensors.items() if isinstance(value, Tensor) and not is_plain(value)]
     if odd:
         raise ValueError(
-            f"{path}: tensor {odd[0]} is sparse, quantised, empty or repeats itself; get the file as .safetensors"
+            f"{path}: tensor {odd[0]} is sparse, quantised, empty or overlapping; get the file as .safetensors"
         )
 
     def reader(value: Tensor) -> Callable[[], Tensor]:

@@ -29,7 +29,7 @@ def read_gguf_metadata(path: Path) -> dict[str, Any]:
 
 def _take(file: BinaryIO, size: int) -> bytes:
     if size > os.fstat(file.fileno()).st_size - file.tell():
-        raise ValueError("it ends before its metadata do")
+        raise ValueError("the file ends within its metadata")
     return file.read(size)
 
 

@@ -109,14 +109,14 @@ def encode_guide(
     area, way = None, rules.motion_way
     if motion_area is not None:
         if not placed:
-            raise ValueError("motion_area: there is no keyframe to take the still part from; add one")
+            raise ValueError("motion_area: there is no keyframe for the part that stays still; add one")
         way = rules.motion_way if motion_area.way == "auto" else motion_area.way
         area = fit_area(motion_area, timeline.num_frames, timeline.height, timeline.width)
         share = disagreement(placed, area)
         if share > 0.01:
             report += (
                 f"keyframes disagree on {share:.0%} of the pixels outside the motion area; "
-                "each holds until the next one's frame",
+                "the still part changes at each keyframe",
             )
     lock: LatentLock | None = None
     if area is not None and way == "hold":
@@ -126,14 +126,14 @@ def encode_guide(
     told = None if way == "hold" else area
     if rules.way == "slots":
         if told is not None:
-            raise ValueError(f"way {way!r} cannot work: this release has no mask to be told by; use 'hold'")
+            raise ValueError(f"way {way!r}: this model has no mask channels; use 'hold' (latent lock)")
         latent, mask = encode_in_slots(placed, timeline, rules.grid, encode)
     else:
         canvas = told_canvas(placed, timeline, rules, told, way)
         latent = encode(canvas.video_CFHW[None])
         mask = pack_mask(canvas.given_mask_FHW, rules.grid, rules.mask_resize)[None]
     if not torch.isfinite(latent).all():
-        raise ValueError("vae: it made values that are not numbers from the keyframes; load it in float32")
+        raise ValueError("vae: the encoded keyframes are not finite; load the VAE in float32")
     return Guide(latent, mask, lock, report)
 
 
@@ -163,7 +163,7 @@ def encode_in_slots(
         other = slots.setdefault(grid.latent_of_frame(key.frame), key)
         if other is not key:
             raise ValueError(
-                f"keyframes on frames {other.frame} and {key.frame} fall into one latent of this release; "
+                f"keyframes on frames {other.frame} and {key.frame} fall into one latent frame of this release; "
                 f"move one {grid.frames_per_latent} frames away"
             )
     pictures = [key.strength * centred(key.image_HWC) for key in slots.values()]

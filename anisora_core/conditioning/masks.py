@@ -30,8 +30,8 @@ def fit_area(area: MotionArea, num_frames: int, height: int, width: int) -> Tens
     source_h, source_w = mask.shape[1:]
     if abs(source_w / source_h - width / height) > 0.02 * width / height:
         raise ValueError(
-            f"motion_area: the mask is {source_w}x{source_h}, another shape than the clip's {width}x{height}; "
-            f"paint it on the resized keyframe or choose a size of the same aspect"
+            f"motion_area: the mask is {source_w}x{source_h}, which is not the clip's aspect ratio ({width}x{height}); "
+            f"paint it on the resized keyframe or choose a size of the same aspect ratio"
         )
     if (source_h, source_w) != (height, width):
         mask = stretch_mask(mask, (height, width))

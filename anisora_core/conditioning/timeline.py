@@ -104,7 +104,7 @@ def fit_picture(image_HWC: Tensor, height: int, width: int, fit: Fit = "crop") -
     if image_HWC.ndim != 3 or image_HWC.shape[2] not in (3, 4) or 0 in image_HWC.shape:
         raise ValueError(f"image has shape {tuple(image_HWC.shape)}; use one RGB picture (height, width, 3)")
     if not torch.isfinite(image_HWC).all():
-        raise ValueError("image has values that are not numbers; load it again from the file")
+        raise ValueError("image has values that are not finite; load it again from the file")
     image = flatten_alpha(image_HWC.float())
     source, target = (image.shape[0], image.shape[1]), (height, width)
     if source == target:

@@ -28,7 +28,7 @@ class Sampler(Protocol):
 
 
 def no_noise() -> Tensor:
-    raise AssertionError("this sampler draws noise: give it some")
+    raise AssertionError("this sampler needs a noise function; pass `noise`")
 
 
 def half_log_snr(sigma: float) -> float:

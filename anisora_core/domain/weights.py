@@ -57,7 +57,7 @@ class Weights:
         if not value.is_floating_point():
             kind = str(value.dtype).removeprefix("torch.")
             raise ValueError(
-                f"{self.source}: tensor {name} is {kind}, which no weight can be; download it again"
+                f"{self.source}: tensor {name} is {kind}, which is not a data type of weights; download it again"
             )
         if not is_finite(value):
             raise ValueError(f"{self.source}: tensor {name} holds NaN or infinity; download the file again")

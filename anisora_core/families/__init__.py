@@ -53,4 +53,6 @@ def family_of_parameters(names: Collection[str]) -> Family:
         if all(name in names for name in family.telling_parameters):
             return family
     known = " or ".join(family.title for family in families())
-    raise ValueError(f"model: this is not a transformer of {known}; connect one of AniSora Model Loader")
+    raise ValueError(
+        f"model: this is not a transformer of {known}; connect the model of AniSora Model Loader"
+    )

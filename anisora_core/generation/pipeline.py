@@ -119,7 +119,7 @@ def encode_text(components: Components, release: Release, request: Request) -> T
         return TextFeatures(text, no_text)
     if components.image_encoder is None:
         raise ValueError(
-            f"release {release.name} looks at the first drawing through CLIP; load its image encoder"
+            f"release {release.name} needs the first drawing encoded by CLIP; load its image encoder"
         )
     return TextFeatures(
         text, no_text, components.image_encoder.encode(flatten_alpha(drawings[0].image_HWC)[None])

@@ -79,12 +79,12 @@ def changes_among(
         met = changes.keys() & shapes.keys()
         if not (met or expert):
             raise ValueError(
-                f"lora {use.lora.source.name}: none of the weights it changes is in this release's network; pick a LoRA made for it"
+                f"lora {use.lora.source.name}: none of the weights it changes is in this release's network; choose a LoRA made for it"
             )
         for name in sorted(met):
             if not fits(changes[name], shapes[name]):
                 raise ValueError(
-                    f"lora {use.lora.source.name}: the change of {name} is not of the shape {tuple(shapes[name])}; "
+                    f"lora {use.lora.source.name}: the change of {name} does not have the shape {tuple(shapes[name])}; "
                     "pick a LoRA made for a model of this size"
                 )
             factor = use.blocks.get(block_of(name), 1.0)

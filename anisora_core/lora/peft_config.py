@@ -45,7 +45,7 @@ def checked(settings: dict[str, Any]) -> dict[str, Any]:
     alpha = settings.get("lora_alpha")
     for value in (*alphas, 1.0 if alpha is None else alpha):
         if not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError(f"its adapter settings hold {value!r} for an alpha; download them again")
+            raise ValueError(f"alpha {value!r} in its adapter settings is not a number; download them again")
     return settings
 
 
@@ -55,7 +55,9 @@ def alpha_of(module: str, adapter: Mapping[str, Any]) -> float | None:
         try:
             is_meant = re.match(rf"(?:.*\.)?(?:{pattern})$", module)
         except re.error as error:
-            raise ValueError(f"adapter settings: alpha_pattern {pattern!r} is no pattern ({error})") from None
+            raise ValueError(
+                f"adapter settings: alpha_pattern {pattern!r} is not a valid pattern ({error})"
+            ) from None
         if is_meant:
             return float(alpha)
     alpha = adapter.get("lora_alpha")

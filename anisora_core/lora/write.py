@@ -146,7 +146,7 @@ def _require_way(name: str, change: Change, form: Form, rank: int | None, to: st
     if isinstance(change, Dora) or is_vector or not name.endswith(".weight"):
         raise ValueError(f"{problem}; use --to comfyui")
     if rank is None:
-        raise ValueError(f"{problem}; add --rank 64 (or another) to come close, or use --to comfyui")
+        raise ValueError(f"{problem}; add --rank 64 (or another) to approximate it, or use --to comfyui")
 
 
 def _whole(change: Change) -> Tensor:

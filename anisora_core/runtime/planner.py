@@ -14,7 +14,7 @@ GOING_BACK = 3.8
 
 @dataclass(frozen=True)
 class LoraPlan:
-    """GB (10^9 bytes). `device` is the sum of what lies on the device at the worst moment; `host` waits in the computer's memory."""
+    """GB (10^9 bytes). `device` is the sum of what lies on the device at the worst moment; `host` waits in CPU RAM."""
 
     weights: float
     adapters: float
@@ -25,9 +25,9 @@ class LoraPlan:
 
     def lines(self) -> list[str]:
         return [
-            f"weights on the device {self.weights:.1f} GB, in the computer's memory {self.host:.1f} GB",
-            f"LoRA with gradients, optimiser and average {self.adapters:.2f} GB",
-            f"activations kept {self.kept:.2f} GB, of the block at work {self.block:.2f} GB",
+            f"weights on the device {self.weights:.1f} GB, in CPU RAM {self.host:.1f} GB",
+            f"LoRA with gradients, optimizer state and EMA {self.adapters:.2f} GB",
+            f"activations {self.kept:.2f} GB, working memory of one block {self.block:.2f} GB",
             f"in all {self.device:.1f} GB on the device",
         ]
 
@@ -42,7 +42,7 @@ def block_memory_of(release: Release) -> BlockMemory:
     """ValueError for a family that is not planned for."""
     memory = family_of(release).block_memory(release)
     if memory is None:
-        raise ValueError(f"release {release.name}: memory is not planned for its family")
+        raise ValueError(f"release {release.name}: there is no memory plan for its family")
     return memory
 
 

@@ -27,10 +27,14 @@ def check_link(
     name: str, link: Link, wanted: Any, nodes: Mapping[str, Node], classes: Mapping[str, type]
 ) -> None:
     if link.node not in nodes:
-        raise ValueError(f"input {name!r} comes from node {link.node}, which is not there; connect it again")
+        raise ValueError(
+            f"input {name!r} comes from node {link.node}, which does not exist; connect it again"
+        )
     outputs = class_of(nodes[link.node].kind, classes).RETURN_TYPES
     if not 0 <= link.slot < len(outputs):
-        raise ValueError(f"input {name!r} comes from an output that node {link.node} lacks; connect it again")
+        raise ValueError(
+            f"input {name!r} comes from an output that node {link.node} does not have; connect it again"
+        )
     if isinstance(wanted, str) and outputs[link.slot] != wanted:
         raise ValueError(
             f"input {name!r} takes {wanted}, but {outputs[link.slot]} is connected; change the link"

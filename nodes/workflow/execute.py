@@ -39,7 +39,7 @@ def in_order(nodes: Mapping[str, Node]) -> Iterator[Node]:
         ready = [n for n in waiting if all(v.node in done for v in n.inputs.values() if isinstance(v, Link))]
         if not ready:
             raise ValueError(
-                f"workflow: node {waiting[0].id} ({waiting[0].title}) waits for a node that never runs"
+                f"workflow: node {waiting[0].id} ({waiting[0].title}) is part of a loop or depends on one; remove a link"
             )
         for node in ready:
             done.add(node.id)

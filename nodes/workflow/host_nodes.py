@@ -37,7 +37,7 @@ class OutputFolder:
     def next_file(self, prefix: str, suffix: str) -> Path:
         """The first free `PREFIX_00001_SUFFIX`. ValueError when the prefix leads out of the folder."""
         if not (self.path / prefix).resolve().is_relative_to(self.path.resolve()):
-            raise ValueError(f"filename_prefix {prefix!r} leads out of the output folder; use a plain name")
+            raise ValueError(f"filename_prefix {prefix!r} points outside the output folder; use a plain name")
         number = 1
         while (target := self.path / f"{prefix}_{number:05}_{suffix}").exists():
             number += 1

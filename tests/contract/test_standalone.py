@@ -93,8 +93,8 @@ def test_set_follows_the_declared_type_not_the_saved_value():
     ("name", "value", "expected"),
     [
         ("model", Link("1", 2), "'model' takes MODEL, but VAE is connected"),
-        ("model", Link("77", 0), "node 77, which is not there"),
-        ("model", Link("1", 9), "an output that node 1 lacks"),
+        ("model", Link("77", 0), "node 77, which does not exist"),
+        ("model", Link("1", 9), "an output that node 1 does not have"),
         ("model", "mini", "takes MODEL from another node"),
         ("steps", 5000, "steps 5000 is outside 0..1000"),
         ("steps", "many", "steps 'many' is not INT"),
@@ -117,7 +117,7 @@ def test_a_file_name_cannot_leave_the_output_folder(tmp_path):
     folder = OutputFolder(tmp_path / "out", [])
     assert folder.next_file("video/clip", ".mp4") == tmp_path / "out" / "video" / "clip_00001_.mp4"
     for prefix in ("../clip", "/tmp/clip", "a/../../clip"):
-        with pytest.raises(ValueError, match="leads out of the output folder"):
+        with pytest.raises(ValueError, match="points outside the output folder"):
             folder.next_file(prefix, ".mp4")
 
 

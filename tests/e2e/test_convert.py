@@ -58,7 +58,7 @@ def test_a_lora_file_says_what_was_approximated(tmp_path, capsys):
 
 def test_bad_input_is_one_clear_line(tmp_path, capsys):
     cases = {
-        "the input itself": ([MINI, "--to", "diffusers", "--out", MINI], "is among the files that are read"),
+        "the input itself": ([MINI, "--to", "diffusers", "--out", MINI], "is one of the input files"),
         "unknown form": (
             [MINI, "--to", "magic", "--out", tmp_path / "x.safetensors"],
             "use official, comfyui, diffusers",

@@ -296,7 +296,7 @@ def test_a_position_off_the_grid_shows_where_it_will_go(strip):
 
 def test_what_would_stop_the_node_is_said(strip):
     page = strip("V3.1", {"keyframes": [{"image": "d1.png", "position": "99"}]})
-    assert "not a place in this clip" in page.get_by_role("status").text_content()
+    assert "not a position in this clip" in page.get_by_role("status").text_content()
     page.evaluate(
         """strip.value = '{"keyframes": [{"image": "d1.png", "position": "8"}, {"image": "d2.png", "position": "9"}]}'"""
     )
@@ -489,7 +489,7 @@ def test_a_linked_keyframe_is_dragged_in_its_node(strip):
     assert page.evaluate("node.linked[1]") == LINKED[1]
     page.keyboard.press("Delete")
     assert page.evaluate("node.linked.length") == 2
-    assert "remove it there" in page.get_by_role("status").text_content()
+    assert "remove that node" in page.get_by_role("status").text_content()
 
 
 def test_a_keyframe_whose_position_is_wired_stays(strip):

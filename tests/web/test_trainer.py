@@ -115,7 +115,7 @@ def test_samples_of_a_new_training_under_an_old_name_are_fetched(open_view):
 def test_the_report_is_one_line_until_it_is_opened(open_view):
     page = open_view()
     show(page)
-    assert page.locator("summary").inner_text() == f"The folder: {REPORT[0]}"
+    assert page.locator("summary").inner_text() == f"Training folder: {REPORT[0]}"
     assert not page.get_by_text("looks like").is_visible()
     page.locator("summary").click()
     assert page.get_by_text("looks like").is_visible()

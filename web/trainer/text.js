@@ -4,15 +4,15 @@
 
 const WORDS = {
   en: {
-    view: "How the training goes",
-    idle: "Press Run: the loss and samples of the training appear here.",
+    view: "Progress of the training",
+    idle: "Press Run: the loss and the samples of the training appear here.",
     phases: {
       starting: "Starting",
       encoding: "Reading drawings",
       training: "Training",
-      stopping: "Stopping after this step",
-      stopped: "Stopped and saved. Run goes on from here.",
-      failed: "Failed. What was saved before is kept.",
+      stopping: "Stopping after the current step",
+      stopped: "Stopped and saved. Run continues from here.",
+      failed: "Failed. The last saved checkpoint is kept.",
       finished: "Finished",
     },
     /** @type {(done: number, total: number) => string} */
@@ -29,14 +29,14 @@ const WORDS = {
     seconds: (seconds) => `${seconds} s`,
     /** @type {(gigabytes: number) => string} */
     memory: (gigabytes) => `${gigabytes} GB`,
-    memoryTip: "Most memory used so far: of the GPU where there is one",
-    loss: "Loss: pale each step, dark their average",
-    sheet: "Each sample as two rows: without the LoRA, and with it below. Click: full size",
+    memoryTip: "Peak memory so far: of the GPU if there is one",
+    loss: "Loss: each step pale, their average dark",
+    sheet: "Two rows per sample: without the LoRA above, with it below. Click for full size",
     /** @type {(step: number) => string} */
     sampled: (step) => `Samples after step ${step}: without the LoRA above, with it below`,
     /** @type {(ratio: number) => string} */
-    motion: (ratio) => `They move ${ratio} times as much`,
-    folder: "The folder",
+    motion: (ratio) => `Motion: ${ratio} times that of the base model`,
+    folder: "Training folder",
   },
   zh: {
     view: "训练进展",
@@ -47,7 +47,7 @@ const WORDS = {
       training: "正在训练",
       stopping: "完成这一步后停止",
       stopped: "已停止并保存。再次运行会从这里继续。",
-      failed: "失败。此前保存的内容都在。",
+      failed: "失败。最后保存的检查点仍然保留。",
       finished: "已完成",
     },
     /** @type {(done: number, total: number) => string} */
@@ -70,8 +70,8 @@ const WORDS = {
     /** @type {(step: number) => string} */
     sampled: (step) => `第 ${step} 步后的样片：上为不用 LoRA，下为使用 LoRA`,
     /** @type {(ratio: number) => string} */
-    motion: (ratio) => `动态为原来的 ${ratio} 倍`,
-    folder: "文件夹",
+    motion: (ratio) => `动态为基础模型的 ${ratio} 倍`,
+    folder: "训练文件夹",
   },
   ja: {
     view: "学習の経過",
@@ -82,7 +82,7 @@ const WORDS = {
       training: "学習中",
       stopping: "このステップで止まります",
       stopped: "止めて保存しました。もう一度実行すると続きから始まります。",
-      failed: "失敗しました。それまでの保存は残っています。",
+      failed: "失敗しました。最後に保存したチェックポイントは残っています。",
       finished: "完了",
     },
     /** @type {(done: number, total: number) => string} */
@@ -105,8 +105,8 @@ const WORDS = {
     /** @type {(step: number) => string} */
     sampled: (step) => `ステップ ${step} のサンプル：上は LoRA なし、下は LoRA あり`,
     /** @type {(ratio: number) => string} */
-    motion: (ratio) => `動きは元の ${ratio} 倍`,
-    folder: "フォルダ",
+    motion: (ratio) => `動きはベースモデルの ${ratio} 倍`,
+    folder: "学習フォルダ",
   },
 };
 

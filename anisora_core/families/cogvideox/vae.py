@@ -227,10 +227,10 @@ class CogVideoXVAE(VideoVAE):
         """
         total = latent_BCTHW.shape[2]
         latents_per_chunk = latents_per_chunk or self.run_length(total)
-        assert latents_per_chunk % 2 == 0, "an odd run would take its first latent for the clip's"
+        assert latents_per_chunk % 2 == 0, "latents_per_chunk must be even"
         if (total - 1) % latents_per_chunk:
             raise ValueError(
-                f"{total} latent frames do not fit runs of {latents_per_chunk} after the first; make the clip "
+                f"{total} latent frames cannot be decoded {latents_per_chunk} at a time after the first; make the clip "
                 f"{self.grid.frames_per_latent * latents_per_chunk} k + 1 frames long"
             )
         first = min(total, 1 + latents_per_chunk)

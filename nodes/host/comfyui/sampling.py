@@ -265,7 +265,7 @@ def run_all(
     low_noise_model = low_noise_model or model.get_attachment(LOW_NOISE)
     if low_noise_model is None:
         raise ValueError(
-            f"low_noise_model: release {release.name} has two models; connect the second one, as the loader gives it"
+            f"low_noise_model: release {release.name} has two models; connect the low noise model of AniSora Model Loader"
         )
     relay, result = Relay(plan), image
     for one, expert in ((model, "high"), (low_noise_model, "low")):

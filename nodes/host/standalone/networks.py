@@ -62,7 +62,7 @@ def sample(
 def text_of(conditioning: list[list[Any]]) -> Tensor:
     if len(conditioning) != 1:
         raise ValueError(
-            f"conditioning: {len(conditioning)} prompts came in; AniSora Sampler takes one each, so write them into one text"
+            f"conditioning: {len(conditioning)} prompts came in; AniSora Sampler takes one positive and one negative; write them as one text"
         )
     return conditioning[0][0]
 
@@ -83,7 +83,7 @@ def guide_of(conditioning: list[list[Any]], latent: dict[str, Any], model: Model
         held = latent["samples"].to(place)
         if held.shape != guide.shape:
             raise ValueError(
-                "latent: another size than the guide's; connect the latent of the same AniSora Guide"
+                "latent: its size is not the guide's; connect the latent of the same AniSora Guide"
             )
         lock = LatentLock(
             normalize(held), masks.from_noise_mask(latent["noise_mask"].to(place), held.shape[2:])

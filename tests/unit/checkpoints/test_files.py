@@ -94,8 +94,8 @@ def test_v1s_own_folder_loads_by_its_latest_checkpoint(tmp_path):
     assert_same(load_network(tmp_path, torch.float32)[0], model)
     for name, words in {
         "2000": "do not exist",
-        "../1000": "is no folder in it",
-        "": "is no folder in it",
+        "../1000": "is not a folder name",
+        "": "is not a folder name",
     }.items():
         (tmp_path / "latest").write_text(name)
         with pytest.raises(ValueError, match=words):
@@ -133,7 +133,7 @@ def test_what_is_missing_or_too_much_is_counted_and_nothing_is_read(tmp_path, wa
 
 def test_another_model_is_refused_with_the_nearest_named(tmp_path):
     save_file({"patch_embeding.weight": torch.zeros(2), "x": torch.zeros(1)}, tmp_path / "x.safetensors")
-    with pytest.raises(ValueError, match="none of the known models; nearest is Wan transformer"):
+    with pytest.raises(ValueError, match="not a known model; the most similar one is Wan transformer"):
         identify(open_weights(tmp_path / "x.safetensors"))
 
 
@@ -165,10 +165,10 @@ def hostile_pickles(folder, wan):
     for name, value in content.items():
         torch.save(value, folder / f"{name}.pt")
     return {
-        "containers in a cycle": (folder / "cycle.pt", "none of the known models"),
+        "containers in a cycle": (folder / "cycle.pt", "not a known model"),
         "a sparse tensor": (folder / "sparse.pt", "tensor x is sparse"),
         "a tensor without numbers": (folder / "meta.pt", "tensor x is sparse, quantised, empty"),
-        "a tensor that overlaps itself": (folder / "expanded.pt", "repeats itself"),
+        "a tensor that overlaps itself": (folder / "expanded.pt", "overlapping"),
         "no names": (folder / "list.pt", "holds no tensors"),
     }
 
@@ -211,7 +211,7 @@ def hostile_headers(folder, wan):
     }.items():
         path = folder / f"config_{name}.safetensors"
         save_file(tensors(wan), path, metadata={"anisora_config": stated})
-        found[f"configuration, {name}"] = (path, "tells no size")
+        found[f"configuration, {name}"] = (path, "its layer sizes cannot be read")
     return found
 
 
@@ -246,7 +246,7 @@ def hostile_files(folder, wan):
         "pickled code": (folder / "code.pt", "could run code"),
         "truncated pickle": (folder / "cut.pt", "is damaged"),
         "path traversal": (index, "outside its folder"),
-        "empty folder": (folder / "empty", "holds no .safetensors"),
+        "empty folder": (folder / "empty", "contains no .safetensors"),
         "another kind": (folder / "notes.txt", "unknown kind of weights"),
         "nothing there": (folder / "none.safetensors", "do not exist"),
         **hostile_pickles(folder, wan),

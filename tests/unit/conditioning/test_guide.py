@@ -176,12 +176,12 @@ def test_each_keyframe_is_encoded_alone_in_the_slot_of_its_frame(position, frame
 
 def test_slots_hold_one_keyframe_each_and_know_no_mask():
     with pytest.raises(
-        ValueError, match="frames 5 and 8 fall into one latent of this release; move one 4 frames away"
+        ValueError, match="frames 5 and 8 fall into one latent frame of this release; move one 4 frames away"
     ):
         encode_guide(timeline(Keyframe(RED, "5"), Keyframe(BLUE, "8")), SLOTS, Mean())
     area = MotionArea(LEFT, "condition")
     with pytest.raises(
-        ValueError, match="way 'condition' cannot work: this release has no mask to be told by; use 'hold'"
+        ValueError, match=r"way 'condition': this model has no mask channels; use 'hold' \(latent lock\)"
     ):
         encode_guide(timeline(Keyframe(RED, "first")), SLOTS, Mean(), motion_area=area)
     with pytest.raises(
@@ -219,7 +219,7 @@ def test_drawings_may_be_stretched_as_upstream_does():
 
 def test_a_mask_of_another_shape_is_refused():
     with pytest.raises(
-        ValueError, match="motion_area: the mask is 32x16, another shape than the clip's 32x32"
+        ValueError, match="motion_area: the mask is 32x16, which is not the clip's aspect ratio"
     ):
         fit_area(MotionArea(torch.ones(1, 16, 32)), 9, 32, 32)
 

@@ -109,5 +109,5 @@ def test_transparency_becomes_white_paper():
 
 
 def test_a_picture_that_is_not_finite_is_refused():
-    with pytest.raises(ValueError, match="not numbers"):
+    with pytest.raises(ValueError, match="not finite"):
         fit_picture(torch.full((4, 4, 3), float("nan")), 32, 32)

@@ -274,7 +274,7 @@ def test_layers_of_several_ranks_are_told_to_peft_and_diffusers(tmp_path):
     expected = applied(tmp_path / "start.safetensors", model)
     for path in ("peft/adapter_model.safetensors", "theirs.safetensors"):
         assert_close(applied(tmp_path / path, model), expected)
-    with pytest.raises(ValueError, match=r"adapter_config\.json is there already"):
+    with pytest.raises(ValueError, match=r"adapter_config\.json already exists"):
         convert(tmp_path / "start.safetensors", "peft", tmp_path / "peft" / "other.safetensors")
 
 
