@@ -29,7 +29,7 @@ from comfyui_anisora.anisora_core.media.video import write_mp4
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
 from comfyui_anisora.anisora_core.training.lora.curriculum import curricula, read_curriculum, train_curriculum
-from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
+from comfyui_anisora.anisora_core.training.lora.recipe import LoraRecipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from PIL import Image, ImageDraw, ImageFont
 from publish import add_options, publish
@@ -115,15 +115,21 @@ def main() -> None:
     def loss(lora: Path | None = None) -> float:
         return round(held_out_loss(mini.transformer, encoded, uses(lora)), 4)
 
-    base = Recipe(
-        steps=told.steps, batch=4, rank=16, learning_rate=5e-4, warmup=10, prior=0.0, sample_every=0
+    base = LoraRecipe().changed(
+        steps=told.steps,
+        batch_size=4,
+        rank=16,
+        learning_rate=5e-4,
+        warmup=10,
+        prior_preservation=0.0,
+        sample_every=0,
     )
     figures: dict[str, Any] = {"held_out_loss": {"base": loss()}, "seconds": {}}
 
-    def train(name: str, recipe: Recipe, curriculum: str | None) -> Path:
+    def train(name: str, recipe: LoraRecipe, curriculum: str | None) -> Path:
         since = time.monotonic()
         place = Place(told.work / name, told.work / name / "run", {}, CPU, fast_dtype(CPU))
-        recipe = replace(recipe, name=name)
+        recipe = recipe.changed(name=name)
         phases = read_curriculum(curriculum) if curriculum else []
         for _ in train_curriculum(recipe, phases, place):
             pass
@@ -131,13 +137,13 @@ def main() -> None:
         return told.work / name / f"{name}.safetensors"
 
     for name in ("none", *curricula()):
-        path = train(name, replace(base, images=str(plain)), None if name == "none" else name)
+        path = train(name, base.changed(images=str(plain)), None if name == "none" else name)
         figures["held_out_loss"][name] = loss(path)
-    more = replace(
-        base, steps=told.steps * 2, images=str(below), still_share=0.0, move_share=0.8, given_share=0.2
+    more = base.changed(
+        steps=told.steps * 2, images=str(below), still_share=0.0, move_share=0.8, given_share=0.2
     )
     infected = train("with_subtitles", more, None)
-    cured = train("without_again", replace(more, start=str(infected)), "subtitle_free")
+    cured = train("without_again", more.changed(resume_from_lora=str(infected)), "subtitle_free")
     shown = {"base": made(unseen, None), "with_subtitles": made(unseen, infected)}
     shown |= {"subtitle_free": made(unseen, cured)}
     truth = [clip.frames_FHWC for clip in unseen]

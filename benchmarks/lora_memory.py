@@ -22,8 +22,9 @@ from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.lora.trainable import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.runtime.frozen import Swap, checkpointed, to_scaled_fp8
 from comfyui_anisora.anisora_core.runtime.planner import plan_lora
-from comfyui_anisora.anisora_core.training.loop import Ema, mixed_precision
-from comfyui_anisora.anisora_core.training.optimizers import make_optimizers
+from comfyui_anisora.anisora_core.training.engine.ema import Ema
+from comfyui_anisora.anisora_core.training.engine.loop import mixed_precision
+from comfyui_anisora.anisora_core.training.engine.optimizers import make_optimizers
 from publish import add_options, publish
 
 SIDE, RANK = 768, 32

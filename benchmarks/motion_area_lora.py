@@ -9,7 +9,6 @@ of areas in another way (`condition`).
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,7 +21,7 @@ from comfyui_anisora.anisora_core.media.contact_sheet import contact_sheet
 from comfyui_anisora.anisora_core.media.video import write_mp4
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
-from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS
+from comfyui_anisora.anisora_core.training.lora.recipe import preset
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
 from comfyui_anisora.anisora_core.training.recipes.mini import main as train_mini
@@ -85,9 +84,9 @@ def main() -> None:
     told = options.parse_args()
     model = told.model or made_model(told.work / "model")
     write_clips(told.work / "clips", told.clips)
-    recipe = replace(
-        PRESETS["motion area"], images=str(told.work / "clips"), name="area", steps=told.steps, batch=8, rank=64,
-        learning_rate=1e-3, area=SIDE * SIDE, length=FRAMES, variants=1, sample_every=0, save_every=100,
+    recipe = preset("motion area").changed(
+        images=str(told.work / "clips"), name="area", steps=told.steps, batch_size=8, rank=64,
+        learning_rate=1e-3, max_pixels=SIDE * SIDE, length=FRAMES, variants=1, sample_every=0, save_every=100,
     )  # fmt: skip
     place = Place(told.work, told.work / "run", {"transformer": model}, CPU, fast_dtype(CPU))
     for _ in train_lora(recipe, place):

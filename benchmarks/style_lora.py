@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,8 @@ from comfyui_anisora.anisora_core.media.pictures import read_picture, write_pict
 from comfyui_anisora.anisora_core.media.resize import cover_crop_pixels
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.runtime.precision import fast_dtype
-from comfyui_anisora.anisora_core.training.lora.events import Sampled, Stepped
-from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
+from comfyui_anisora.anisora_core.training.engine.events import Sampled, Stepped
+from comfyui_anisora.anisora_core.training.lora.recipe import LoraRecipe, preset
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
 from comfyui_anisora.nodes.trainer import BUNDLED_FOLDER
@@ -75,7 +75,7 @@ def draw_cartoons(style: str, folder: Path) -> Path:
     return folder
 
 
-def trained(recipe: Recipe, work: Path) -> dict[str, float]:
+def trained(recipe: LoraRecipe, work: Path) -> dict[str, float]:
     """Seconds in all and until the first sample, peak GB; kept, since training again would go on from the end."""
     facts = work / recipe.name / "facts.json"
     if facts.exists():
@@ -98,10 +98,9 @@ def measure(
     images: Path, work: Path, guidance: float, changes: dict[str, Any]
 ) -> tuple[dict[str, Any], list[np.ndarray]]:
     folder, drawings = split(images, work)
-    quick = replace(PRESETS["quick look"], images=str(folder), trigger=drawings.trigger, name="ours")
-    quick = replace(quick, **changes)
-    peers = replace(
-        quick,
+    quick = preset("quick look").changed(images=str(folder), trigger=drawings.trigger, name="ours")
+    quick = quick.changed(**changes)
+    peers = quick.changed(
         name="self_guided",
         self_guide=True,
         still_share=1.0,
@@ -141,7 +140,7 @@ def main() -> None:
     options.add_argument(
         "--guidance",
         type=float,
-        default=PRESETS["quick look"].sample_cfg,
+        default=preset("quick look").samples.sample_cfg,
         help="of all clips; the preset's own samples have 1",
     )
     options.add_argument("--work", type=Path, default=Path("runs/style_lora"))

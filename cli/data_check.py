@@ -9,7 +9,7 @@ from pathlib import Path
 from ..anisora_core.data.training_folder import read_training_folder
 from ..anisora_core.releases import DEFAULT_RELEASE, RELEASES, find_release
 from ..anisora_core.training.lora.dataset import report_of
-from ..anisora_core.training.lora.recipe import Recipe
+from ..anisora_core.training.lora.recipe import LoraRecipe
 from .facts import add_json_option, print_facts
 
 
@@ -28,6 +28,6 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     find_release(options.release)
-    found = report_of(read_training_folder(options.folder), Recipe(release=options.release))
+    found = report_of(read_training_folder(options.folder), LoraRecipe(release=options.release))
     print_facts(found.as_json() if options.json else {"folder": found.lines()}, options)
     return 0

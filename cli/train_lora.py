@@ -1,4 +1,4 @@
-"""`anisora train lora`: the recipe's fields as options."""
+"""`anisora train lora`: the recipe's options as flags."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ import math
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ..anisora_core.domain.release import Part
 from ..anisora_core.generation.loading import find_files
 from ..anisora_core.runtime.planner import LoraPlan, block_memory_of, plan_lora, tokens_of
 from ..anisora_core.runtime.precision import fast_dtype
-from ..anisora_core.training.loop import processes
+from ..anisora_core.training.engine.events import (
+    DatasetDescribed,
+    Encoding,
+    Event,
+    Finished,
+    Sampled,
+    Saved,
+    Stepped,
+    Warned,
+)
+from ..anisora_core.training.engine.processes import processes
 from ..anisora_core.training.lora.curriculum import (
     FOLDER,
     curricula,
@@ -25,37 +34,32 @@ from ..anisora_core.training.lora.curriculum import (
     recipes_of,
     train_curriculum,
 )
-from ..anisora_core.training.lora.events import (
-    Encoding,
-    Event,
-    Finished,
-    Said,
-    Sampled,
-    Saved,
-    Stepped,
-    Warned,
-)
-from ..anisora_core.training.lora.recipe import PRESETS, Recipe, read_recipe
+from ..anisora_core.training.lora.option import Option
+from ..anisora_core.training.lora.presets import PRESETS
+from ..anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, preset, read_recipe
 from ..anisora_core.training.lora.stages import Place
 from ..nodes.host.standalone import device, model_file, models_folder
-from .arguments import PARTS
+from .arguments import named_files
 from .facts import print_facts
 
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="anisora train lora",
-        description="A style LoRA from a folder of drawings. Ctrl-C saves; the same command goes on.",
+        description="A style LoRA from a folder of drawings. Ctrl-C saves; the same command continues.",
     )
-    root.add_argument("--preset", choices=PRESETS, default="normal", help="where the options start from")
     root.add_argument(
-        "--recipe", type=Path, metavar="FILE", help="a recipe.json of an earlier training, instead"
+        "--preset", choices=PRESETS, default="normal", help="starting point of all other options"
     )
-    root.add_argument("--out", type=Path, help="folder of the finished file; models/loras unless told")
+    root.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="FILE",
+        help="a recipe.json of an earlier training, instead of a preset",
+    )
+    root.add_argument("--out", type=Path, help="folder of the finished file [models/loras]")
     # not --run: torchrun would take it for an option of its own
-    root.add_argument(
-        "--folder", type=Path, help="for checkpoints, samples and log; runs/lora/NAME unless told"
-    )
+    root.add_argument("--folder", type=Path, help="folder of checkpoints, samples and log [runs/lora/NAME]")
     for option in ("weights", "low-noise", "vae", "text-encoder", "image-encoder"):
         root.add_argument(f"--{option}", metavar="FILE", help="as in `anisora generate`")
     root.add_argument(
@@ -63,20 +67,26 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"train in phases: {', '.join(curricula())}, or a file of your own like those in {FOLDER.name}",
     )
-    root.add_argument("--plan", action="store_true", help="say what memory it will need, and stop")
+    root.add_argument("--plan", action="store_true", help="print the memory it will need, and stop")
     root.add_argument("--json", action="store_true")
-    for one in fields(Recipe):
-        flag = f"--{one.name.replace('_', '-')}"
-        kind = type(one.default)
-        more: dict[str, Any] = {
-            "default": None,
-            "help": f"{one.metadata['tip']} [{one.default}]".replace("%", "%%"),
-        }
-        if kind is bool:
-            root.add_argument(flag, action=argparse.BooleanOptionalAction, **more)
-        else:
-            root.add_argument(flag, type=kind, choices=one.metadata.get("choices"), **more)
+    groups: dict[str, Callable[..., Any]] = {"": root.add_argument}
+    for one in OPTIONS.values():
+        if one.group not in groups:
+            groups[one.group] = root.add_argument_group(one.group).add_argument
+        add_flags(groups[one.group], one)
     return root
+
+
+def add_flags(add: Callable[..., Any], one: Option) -> None:
+    """The flag of an option; flags of earlier versions are accepted, but not shown."""
+    said = f"{one.help} [{one.default}]".replace("%", "%%")
+    if one.kind is bool:
+        more: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
+    else:
+        more = {"type": one.kind, "choices": list(one.choices) or None}
+    for name in (one.name, *one.aliases):
+        text = said if name == one.name else argparse.SUPPRESS
+        add(f"--{name.replace('_', '-')}", dest=one.name, default=None, help=text, **more)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -87,68 +97,87 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def recipe_of(options: argparse.Namespace) -> LoraRecipe:
+    recipe = read_recipe(options.recipe) if options.recipe else preset(options.preset)
+    given = {name: getattr(options, name) for name in OPTIONS}
+    return recipe.changed(**{name: value for name, value in given.items() if value is not None})
+
+
+def place_of(options: argparse.Namespace, recipe: LoraRecipe) -> Place:
+    here = processes().device or device()
+    return Place(
+        loras=options.out or models_folder() / "loras",
+        run=options.folder or Path("runs", "lora", recipe.name),
+        files=find_files(recipe.model, named_files(options), model_file),
+        device=here,
+        dtype=fast_dtype(here),
+    )
+
+
 def train(options: argparse.Namespace) -> dict[str, Any]:
-    """What the finished training says; {} from other processes than the first."""
-    recipe = read_recipe(options.recipe) if options.recipe else PRESETS[options.preset]
-    told = {one.name: getattr(options, one.name) for one in fields(Recipe)}
-    recipe = replace(recipe, **{name: value for name, value in told.items() if value is not None})
+    """Facts about the finished training; {} in other processes than the first."""
+    recipe = recipe_of(options)
     phases = read_curriculum(options.curriculum) if options.curriculum else []
     if options.plan:
         plans = map(planned, recipes_of(recipe, phases))
         return {"plan": max(plans, key=lambda plan: plan.device).lines()}
-    named: dict[Part, str] = {part: getattr(options, name) or "" for part, name in PARTS.items()}
-    here = processes().device or device()
-    place = Place(
-        loras=options.out or models_folder() / "loras",
-        run=options.folder or Path("runs", "lora", recipe.name),
-        files=find_files(recipe.model, named, model_file),
-        device=here,
-        dtype=fast_dtype(here),
-    )
-    stop = threading.Event()
-
-    def asked(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second one ends it at once
-
-    before = signal.signal(signal.SIGINT, asked)
+    place = place_of(options, recipe)
     facts: dict[str, Any] = {}
-    try:
+    with interrupts() as stop:
         for event in train_curriculum(recipe, phases, place, stop.is_set):
             if not processes().is_main_process:
                 continue
             show(event)
             if isinstance(event, Finished):
-                facts = {
-                    "files": [str(path) for path in event.paths],
-                    "steps": event.step,
-                    "seconds": round(event.seconds, 1),
-                }
-                facts["folder"] = str(place.run)
-                if not event.is_whole:
-                    facts["note"] = "stopped and saved; the same command goes on"
-    finally:
-        signal.signal(signal.SIGINT, before)
+                facts = facts_of(event, place)
     return facts
 
 
-def planned(recipe: Recipe) -> LoraPlan:
+def facts_of(event: Finished, place: Place) -> dict[str, Any]:
+    facts = {
+        "files": [str(path) for path in event.paths],
+        "steps": event.step,
+        "seconds": round(event.seconds, 1),
+        "folder": str(place.run),
+    }
+    return facts if event.is_whole else facts | {"note": "stopped and saved; the same command continues"}
+
+
+@contextmanager
+def interrupts() -> Generator[threading.Event]:
+    """Set by Ctrl-C; a second one ends the program at once."""
+    stop = threading.Event()
+
+    def request_stop(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, request_stop)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def planned(recipe: LoraRecipe) -> LoraPlan:
     """Of the largest step: on stills, or on moving examples."""
-    steps = [(recipe.batch, 1)] if recipe.shares.still else []
-    if recipe.shares.are_moving:
-        steps.append((recipe.moving_batch, recipe.lengths[0]))
+    shares, optimization, memory = recipe.step_shares, recipe.optimization, recipe.memory
+    steps = [(optimization.batch_size, 1)] if shares.still_share else []
+    if shares.are_moving:
+        steps.append((recipe.clip_batch_size, recipe.lengths[0]))
     tokens = (
-        math.ceil(batch / recipe.accumulate) * tokens_of(recipe.model, recipe.pixels, num_frames)
+        math.ceil(batch / optimization.gradient_accumulation)
+        * tokens_of(recipe.model, recipe.pixels, num_frames)
         for batch, num_frames in steps
     )
     return plan_lora(
         block_memory_of(recipe.model),
         tokens=max(tokens),
-        rank=recipe.rank,
-        is_fp8=recipe.base == "fp8",
-        swap_blocks=recipe.swap_blocks,
-        checkpointing=recipe.checkpointing,
-        optimizer_bytes=2 if recipe.optimizer == "adamw8bit" else 8,
+        rank=recipe.adapter.rank,
+        is_fp8=memory.base == "fp8",
+        swap_blocks=memory.blocks_to_swap,
+        checkpointing=memory.gradient_checkpointing,
+        optimizer_bytes=2 if optimization.optimizer == "adamw8bit" else 8,
     )
 
 
@@ -162,7 +191,7 @@ def show(event: Event) -> None:
     elif isinstance(event, Encoding):
         if event.done % 50 == 0 or event.done == event.total:
             sys.stderr.write(f"encoded {event.done} of {event.total}\n")
-    elif isinstance(event, Said):
+    elif isinstance(event, DatasetDescribed):
         sys.stderr.writelines(f"{line}\n" for line in event.lines)
     elif isinstance(event, Warned):
         sys.stderr.write(f"warning: {event.text}\n")

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import fields, replace
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors.torch import load
 from torch import Tensor
 
 from ..anisora_core.data.training_folder import files_under
-from ..anisora_core.releases import DEFAULT_RELEASE, find_release
+from ..anisora_core.releases import find_release
+from ..anisora_core.training.lora.option import check
+from ..anisora_core.training.lora.presets import PRESETS, PRESETS_TIP
+from ..anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, find_option, preset
 from . import host
 from .loaders import FILE_INPUTS, AniSoraModelLoader, files_of
 
-if TYPE_CHECKING:
-    from ..anisora_core.training.lora.recipe import Recipe
-
-#: What `images` is for the drawings that come with the pack.
+#: The value of `images` for the drawings that come with the pack.
 BUNDLED, BUNDLED_FOLDER = "bundled drawings", Path(__file__).parent / "illustrations"
-#: The names of core's presets, here without importing a trainer.
-PRESET_NAMES = ("quick look", "normal", "thorough", "motion area")
+_NUMBERS = {int: "INT", float: "FLOAT"}
 
 
 class AniSoraLoraTrainer:
     CATEGORY = "AniSora"
-    DESCRIPTION = (
-        "Train a LoRA of a style from a folder of drawings. Interrupting saves; Run goes on where it stopped."
-    )
+    DESCRIPTION = "Train a LoRA of a style from a folder of drawings. Interrupting saves; Run continues where it stopped."
     SEARCH_ALIASES = (
         "train LoRA",
         "style training",
@@ -51,90 +48,31 @@ class AniSoraLoraTrainer:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         loader = AniSoraModelLoader.INPUT_TYPES()
+        images = f"{OPTIONS['images'].tip} A path, or a name inside the input folder; {BUNDLED}: those that come with the pack, to try it."
+        presets = {"default": next(iter(PRESETS)), "tooltip": PRESETS_TIP}
+        name, release = OPTIONS["name"], OPTIONS["release"]
+        rest = "All other options, one `name = value` per line, as in `anisora train lora --help`."
         return {
             "required": {
-                "images": (
-                    "STRING",
-                    {
-                        "default": BUNDLED,
-                        "tooltip": "Folder of 20 to 300 drawings, and clips if there are any, with captions in .txt files beside them. "
-                        f"A path, or a name inside the input folder; {BUNDLED}: those that come with the pack, to try it.",
-                    },
-                ),
-                "name": ("STRING", {"default": "my_style", "tooltip": "Name of the LoRA in models/loras."}),
+                "images": ("STRING", {"default": BUNDLED, "tooltip": images}),
+                "name": ("STRING", {"default": name.default, "tooltip": name.tip}),
                 "release": (
                     loader["required"]["release"][0],
-                    {"default": DEFAULT_RELEASE, "tooltip": "What the LoRA is for."},
+                    {"default": release.default, "tooltip": release.tip},
                 ),
-                "preset": (
-                    list(PRESET_NAMES),
-                    {
-                        "default": PRESET_NAMES[0],
-                        "tooltip": "quick look: minutes on mini, does the style take? normal: for use. thorough: long, for large folders. "
-                        "motion area: from clips, so that only what a mask covers moves.",
-                    },
-                ),
-                "trigger": (
-                    "STRING",
-                    {"default": "", "tooltip": "Words that call the style; they go before every caption."},
-                ),
+                "preset": (list(PRESETS), presets),
+                "trigger": ("STRING", {"default": "", "tooltip": OPTIONS["trigger"].tip}),
             },
             "optional": {
-                "steps": (
-                    "INT",
-                    {
-                        "default": 0,
-                        "min": 0,
-                        "max": 100_000,
-                        "tooltip": "Steps of training; 0: the preset's.",
-                    },
-                ),
-                "rank": (
-                    "INT",
-                    {
-                        "default": 0,
-                        "min": 0,
-                        "max": 1024,
-                        "tooltip": "Size of the LoRA: more hold more, of your drawings too; 0: the preset's.",
-                    },
-                ),
-                "learning_rate": (
-                    "FLOAT",
-                    {
-                        "default": 0.0,
-                        "min": 0.0,
-                        "max": 10.0,
-                        "step": 0.000001,
-                        "round": False,
-                        "tooltip": "Size of a step; 0: the preset's.",
-                    },
-                ),
-                "seed": (
-                    "INT",
-                    {
-                        "default": 0,
-                        "min": 0,
-                        "max": 0xFFFFFFFF,
-                        "control_after_generate": False,
-                        "tooltip": "Same seed, same LoRA.",
-                    },
-                ),
+                "steps": of_preset("steps"),
+                "rank": of_preset("rank"),
+                "learning_rate": of_preset("learning_rate", step=0.000001, round=False),
+                "seed": number("seed", OPTIONS["seed"].tip, control_after_generate=False),
                 "sample_prompts": (
                     "STRING",
-                    {
-                        "default": "",
-                        "multiline": True,
-                        "tooltip": "One prompt a line for the sample clips; empty: some of the captions.",
-                    },
+                    {"default": "", "multiline": True, "tooltip": OPTIONS["sample_prompts"].tip},
                 ),
-                "options": (
-                    "STRING",
-                    {
-                        "default": "",
-                        "multiline": True,
-                        "tooltip": "All else: one `name = value` a line, any option of `anisora train lora --help`.",
-                    },
-                ),
+                "options": ("STRING", {"default": "", "multiline": True, "tooltip": rest}),
                 **{name: loader["optional"][name] for name in FILE_INPUTS},
             },
         }
@@ -173,8 +111,11 @@ class AniSoraLoraTrainer:
         recipe = recipe_of(preset, chosen, options)
         named = (transformer_file, vae_file, text_encoder_file, low_noise_file, image_encoder_file)
         files = files_of(find_release(release), *named)
-        made = host.train_apart(recipe, files, contents(folder))
-        # read, not mapped: Windows would not let a later training replace a file that is
+        try:
+            made = host.train_apart(recipe, files, contents(folder))
+        except ModuleNotFoundError as error:
+            raise ValueError(f"training needs the package {error.name}; pip install {error.name}") from None
+        # read, not mapped: Windows does not let a later training replace a mapped file
         loras = [load(path.read_bytes()) for path in made.paths]
         outputs = (
             loras[0],
@@ -194,8 +135,18 @@ class AniSoraLoraTrainer:
             return str(error)  # `train` raises it
 
 
+def number(name: str, tip: str, **more: Any) -> tuple[str, dict[str, Any]]:
+    """The input of a recipe's number, from 0 to its limit."""
+    one = OPTIONS[name]
+    return (_NUMBERS[one.kind], {"default": one.kind(0), "min": 0, "max": one.high, "tooltip": tip, **more})
+
+
+def of_preset(name: str, **more: Any) -> tuple[str, dict[str, Any]]:
+    return number(name, f"{OPTIONS[name].tip} 0: the preset's.", **more)
+
+
 def folder_of(images: str) -> Path:
-    """ValueError when it is none. Quotes around it, as Windows copies paths, are fine."""
+    """ValueError when there is no such folder. Quotes around it, as Windows copies paths, are allowed."""
     said = images.strip().strip('"').strip()
     if said == BUNDLED:
         return BUNDLED_FOLDER
@@ -223,29 +174,34 @@ def contents(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def recipe_of(preset: str, chosen: dict[str, Any], options: str) -> Recipe:
+def recipe_of(preset_name: str, chosen: dict[str, Any], options: str) -> LoraRecipe:
     """The preset with what was chosen; 0 and "" are the preset's. ValueError names the input, or the line of `options`."""
-    try:
-        from ..anisora_core.training.lora.recipe import PRESETS, check
-    except ModuleNotFoundError as error:
-        raise ValueError(f"training needs the package {error.name}; pip install {error.name}") from None
-    known = {one.name: one for one in fields(PRESETS[preset])}
-    told = {key: value for key, value in chosen.items() if value or key == "name"}
+    values = {key: value for key, value in chosen.items() if value or key == "name"}
     for number, line in enumerate(options.splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            key, text = parsed(line)
-            if key in chosen:
-                raise ValueError(f"{key} has an input of its own; remove the line")
-            if key not in known:
-                others = ", ".join(sorted(known.keys() - chosen.keys()))
-                raise ValueError(f"{key[:80]!r} is no option; use one of {others}")
-            told[key] = typed(key, text, type(known[key].default))
-            check(known[key], told[key])
+            key, value = option_in(line, chosen)
+            values[key] = value
         except ValueError as error:
             raise ValueError(f"options, line {number}: {error}") from None
-    return replace(PRESETS[preset], **told)
+    return preset(preset_name).changed(**values)
+
+
+def option_in(line: str, inputs: Collection[str]) -> tuple[str, Any]:
+    """The option and value of a line; names of earlier versions are read. ValueError for an unknown name, one of `inputs`, or a
+    wrong value."""
+    key, text = parsed(line)
+    try:
+        one = find_option(key)
+    except ValueError:
+        others = ", ".join(sorted(OPTIONS.keys() - set(inputs)))
+        raise ValueError(f"{key[:80]!r} is not an option; use one of {others}") from None
+    if one.name in inputs:
+        raise ValueError(f"{key} has an input of its own; remove the line")
+    value = typed(key, text, one.kind)
+    check(one, value, key)
+    return one.name, value
 
 
 def parsed(line: str) -> tuple[str, str]:
@@ -257,7 +213,7 @@ def parsed(line: str) -> tuple[str, str]:
 
 
 def typed(key: str, text: str, kind: type) -> Any:
-    """ValueError for text that is no such value."""
+    """ValueError for text that is not of that type."""
     try:
         return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):

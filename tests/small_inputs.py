@@ -12,18 +12,17 @@ from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.generation.pipeline import Event, Request, make_clip
 from comfyui_anisora.anisora_core.media.images import read_image
 from comfyui_anisora.anisora_core.releases import find_release
-from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
+from comfyui_anisora.anisora_core.training.lora.recipe import LoraRecipe
 from PIL import Image
 
 #: A training of a few seconds on one core: a handful of stills, five frames of 32x32.
-TRAINING = Recipe(
-    name="small",
+TRAINING = LoraRecipe(name="small").changed(
     trigger="ink style",
     steps=4,
-    batch=2,
+    batch_size=2,
     warmup=1,
     rank=4,
-    area=1024,
+    max_pixels=1024,
     length=5,
     variants=1,
     save_every=2,

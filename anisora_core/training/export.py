@@ -23,7 +23,7 @@ from ..layers.preview_decoder import PreviewDecoder
 from .text_to_video import TextToVideo
 
 if TYPE_CHECKING:
-    from .recipes.mini import Recipe
+    from .recipes.mini_recipe import MiniRecipe
 
 
 SHARD_BYTES = 19_000_000  # hosting limits files at 20 MB
@@ -33,8 +33,8 @@ def export_mini(
     vae: WanVAE,
     model: TextToVideo,
     preview: PreviewDecoder,
-    recipe: Recipe,
-    run_dir: Path,
+    recipe: MiniRecipe,
+    run_folder: Path,
     folder: Path,
     latent_rgb: list[list[float]],
 ) -> None:
@@ -55,7 +55,7 @@ def export_mini(
         "recipe": asdict(recipe),
         "commit": commit(),
         "data": data_hash(),
-        "stages": stage_logs(run_dir),
+        "stages": stage_logs(run_folder),
         "sha256": {},
         "parameters": {},
     }
@@ -80,9 +80,9 @@ def unique_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
     return {name: p.detach().to("cpu", torch.float16).contiguous() for name, p in network.named_parameters()}
 
 
-def stage_logs(run_dir: Path) -> dict[str, Any]:
+def stage_logs(run_folder: Path) -> dict[str, Any]:
     """The last line of each stage's log: how far it got."""
-    logs = sorted(run_dir.glob("*/loss.jsonl"))
+    logs = sorted(run_folder.glob("*/loss.jsonl"))
     return {path.parent.name: json.loads(path.read_text().splitlines()[-1]) for path in logs}
 
 

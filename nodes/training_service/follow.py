@@ -1,4 +1,4 @@
-"""What the trainer node asks for: a training followed from the page or terminal, or found done."""
+"""What the trainer node asks for: a training followed from the page or terminal, or found finished."""
 
 from __future__ import annotations
 
@@ -14,24 +14,32 @@ from typing import Any
 
 from ...anisora_core.generation.loading import Files
 from ...anisora_core.runtime.precision import fast_dtype
-from ...anisora_core.training.loop import saved_step
-from ...anisora_core.training.lora.events import Encoding, Event, Finished, Said, Sampled, Stepped, Warned
-from ...anisora_core.training.lora.outputs import Curve
-from ...anisora_core.training.lora.recipe import Recipe
+from ...anisora_core.training.engine.events import (
+    DatasetDescribed,
+    Encoding,
+    Event,
+    Finished,
+    Sampled,
+    Stepped,
+    Warned,
+)
+from ...anisora_core.training.engine.loss_curve import LossCurve
+from ...anisora_core.training.engine.run_folder import saved_step
+from ...anisora_core.training.lora.recipe import LoraRecipe
 from ...anisora_core.training.lora.resume import require_own, require_same
 from ...anisora_core.training.lora.stages import Place
 from ..host import output_folder
-from .job import Job, job_path, read_job, run_apart
+from .job import TrainingJob, job_path, read_job, run_apart
 
 #: Points of the loss curve that are sent to the page, at most.
 POINTS = 240
 
 
 @dataclass
-class Course:
-    """How a training goes. Its message is whole each time, so that a page opened meanwhile shows all of it with the next."""
+class TrainingProgress:
+    """The progress of a training. Each message is complete, so that a page opened meanwhile shows everything after the next one."""
 
-    job: Job
+    job: TrainingJob
     phase: str = "starting"
     done: int = 0
     total: int = 0
@@ -44,12 +52,12 @@ class Course:
     paces: deque[float] = field(default_factory=lambda: deque[float](maxlen=20))
 
     def __post_init__(self) -> None:
-        """From what earlier runs left."""
-        curves = [Curve(folder) for folder in self.job.folders]
+        """Starts from what earlier runs left."""
+        curves = [LossCurve(folder) for folder in self.job.folders]
         for curve in curves:
             curve.read(saved_step(curve.folder))
         self.losses = list(chain(*(zip(curve.raw, curve.smooth, strict=True) for curve in curves)))
-        self.done, self.total = len(self.losses), self.job.recipe.steps
+        self.done, self.total = len(self.losses), self.job.recipe.optimization.steps
 
     @property
     def sheet(self) -> Path | None:
@@ -57,7 +65,7 @@ class Course:
         return max((self.job.place.run / "samples").glob("step_*.jpg"), default=None)
 
     def take(self, event: Event) -> None:
-        if isinstance(event, Said):
+        if isinstance(event, DatasetDescribed):
             self.report = event.lines
         elif isinstance(event, Warned):
             self.warnings.append(event.text)
@@ -67,7 +75,7 @@ class Course:
             self.step(event)
         elif isinstance(event, Sampled):
             self.motion_ratio = event.motion_ratio
-            self.warnings.clear()  # they were about the samples before
+            self.warnings.clear()  # they were about the earlier samples
         elif isinstance(event, Finished):
             self.phase = "finished"
 
@@ -98,7 +106,7 @@ class Course:
 
 
 def in_output(path: Path) -> dict[str, str]:
-    """As the host's pages name a file. `version`: another when it was written again."""
+    """As the host's pages name a file. `version` changes when it is written again."""
     folder = path.parent.relative_to(output_folder()).as_posix()
     return {"filename": path.name, "subfolder": folder, "version": str(path.stat().st_mtime_ns)}
 
@@ -113,14 +121,14 @@ class Trained:
     message: dict[str, Any]
 
 
-#: Hears an event, or None while there is none; raises the user's interrupt.
-Tell = Callable[[Event | None, Course], None]
+#: Takes an event, or None while there is none; raises the user's interrupt.
+Listener = Callable[[Event | None, TrainingProgress], None]
 
 
-def train_apart(recipe: Recipe, files: Files, drawings: str) -> Trained:
-    """Train, or go on, in a process of its own; or find it done. The user's interrupt is raised when all is saved.
+def train_apart(recipe: LoraRecipe, files: Files, drawings: str) -> Trained:
+    """Train, or resume, in a process of its own; or find it finished. The user's interrupt is raised when everything is saved.
 
-    `drawings` names what the folder holds: a finished training on others is set aside. ValueError says what is wrong.
+    `drawings` names what the folder holds: a finished training on others is set aside. ValueError names what is wrong.
     """
     body: Any = import_module(
         "..host.comfyui.training" if "folder_paths" in sys.modules else "..host.standalone.training",
@@ -128,36 +136,36 @@ def train_apart(recipe: Recipe, files: Files, drawings: str) -> Trained:
     )
     device, run = body.device(), output_folder() / "anisora_training" / recipe.name
     place = Place(body.loras_folder(), run, files, device, fast_dtype(device), body.tokenizer_folder())
-    job = Job(recipe, place, drawings)
+    job = TrainingJob(recipe, place, drawings)
     require_same(recipe, place)
     if job.is_done and job_path(run).exists() and read_job(job_path(run)).drawings != drawings:
         require_own(recipe, place)
         set_aside(run)
-    course, tell = Course(job), body.listener()
+    progress, listen = TrainingProgress(job), body.listener()
     if job.is_done and all(path.exists() for path in job.paths):
-        course.phase = "finished"
+        progress.phase = "finished"
     else:
         body.make_room()
-        follow(course, tell)
-    tell(None, course)
-    return Trained(job.paths, course.sheet, [raw for raw, _ in course.losses], course.message())
+        follow(progress, listen)
+    listen(None, progress)
+    return Trained(job.paths, progress.sheet, [raw for raw, _ in progress.losses], progress.message())
 
 
-def follow(course: Course, tell: Tell) -> None:
+def follow(progress: TrainingProgress, listen: Listener) -> None:
     try:
-        with closing(run_apart(course.job)) as events:
+        with closing(run_apart(progress.job)) as events:
             for event in events:
                 if event is not None:
-                    course.take(event)
-                tell(event, course)
+                    progress.take(event)
+                listen(event, progress)
     except BaseException as error:
-        course.phase = "failed" if isinstance(error, ValueError) else "stopped"
-        tell(None, course)
+        progress.phase = "failed" if isinstance(error, ValueError) else "stopped"
+        listen(None, progress)
         raise
 
 
 def set_aside(run: Path) -> None:
-    """A finished training makes room for one on changed drawings; what was encoded stays."""
+    """Moves a finished training out of the way of one on changed drawings; what was encoded stays."""
     number = 1
     while (aside := run.with_name(f"{run.name} {number}")).exists():
         number += 1

@@ -21,8 +21,8 @@ import torch
 from ...anisora_core.domain.atomic import write_beside
 from ...anisora_core.domain.release import Part
 from ...anisora_core.generation.loading import Files
-from ...anisora_core.training.lora.events import Event, Stepped, from_json, to_json
-from ...anisora_core.training.lora.recipe import Recipe, recipe_from
+from ...anisora_core.training.engine.events import Event, Stepped, from_json, to_json
+from ...anisora_core.training.lora.recipe import LoraRecipe, recipe_from
 from ...anisora_core.training.lora.stages import Place, files_made, is_done, stages_of
 from ...anisora_core.training.lora.trainer import train_lora
 
@@ -30,15 +30,15 @@ from ...anisora_core.training.lora.trainer import train_lora
 CHILD = Path(__file__).with_name("process.py")
 #: Seconds between looks for the user's interrupt.
 LOOK_EVERY = 0.25
-#: Begins the line that tells what went wrong; all other lines are events.
+#: Starts the line that says what went wrong; all other lines are events.
 _FAILED = "failed: "
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a training process is asked, as a file of JSON. `drawings`: what the folder held, to know it again."""
+class TrainingJob:
+    """What a training process is to do, as a file of JSON. `drawings`: what the folder held, to recognise it."""
 
-    recipe: Recipe
+    recipe: LoraRecipe
     place: Place
     drawings: str = ""
 
@@ -75,7 +75,7 @@ def job_path(run: Path) -> Path:
     return run / "job.json"
 
 
-def read_job(path: Path) -> Job:
+def read_job(path: Path) -> TrainingJob:
     said = json.loads(path.read_text("utf-8"))
     files: Files = {cast(Part, part): Path(file) for part, file in said["files"].items()}
     tokenizers = said["tokenizer_folder"]
@@ -87,7 +87,7 @@ def read_job(path: Path) -> Job:
         dtype=getattr(torch, said["dtype"]),
         tokenizer_folder=Path(tokenizers) if tokenizers else None,
     )
-    return Job(recipe_from(said["recipe"]), place, said["drawings"])
+    return TrainingJob(recipe_from(said["recipe"]), place, said["drawings"])
 
 
 def serve(path: Path) -> int:
@@ -95,36 +95,38 @@ def serve(path: Path) -> int:
     stop = threading.Event()
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C in a terminal reaches us too; who started us decides
-    told = os.fdopen(os.dup(1), "w", encoding="ascii")
-    os.dup2(2, 1)  # what others print is no event
+    )  # Ctrl-C in a terminal reaches us too; the process that started us decides
+    output = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)  # what libraries print is not an event
 
-    def listen() -> None:
-        os.read(0, 1)  # nothing comes; it ends when who started us says stop, or is gone
+    def wait_for_stop() -> None:
+        os.read(
+            0, 1
+        )  # nothing is ever written; it closes when the process that started us wants to stop, or is gone
         stop.set()
 
-    def tell(line: str) -> None:
+    def send(line: str) -> None:
         try:
-            told.write(line + "\n")
-            told.flush()
+            output.write(line + "\n")
+            output.flush()
         except OSError:
             stop.set()
 
-    threading.Thread(target=listen, daemon=True).start()
+    threading.Thread(target=wait_for_stop, daemon=True).start()
     job = read_job(path)
     try:
         for event in train_lora(job.recipe, job.place, stop.is_set):
-            tell(to_json(event))
+            send(to_json(event))
     except (ValueError, OSError) as error:
-        tell(_FAILED + json.dumps(str(error)))
+        send(_FAILED + json.dumps(str(error)))
         return 2
     return 0
 
 
-def run_apart(job: Job) -> Generator[Event | None]:
-    """Train in a process; yields its events, and None while there is none. Closed, it lets the process save, and waits.
+def run_apart(job: TrainingJob) -> Generator[Event | None]:
+    """Train in a process; yields its events, and None while there is none. When closed, it lets the process save, and waits.
 
-    ValueError with what the process said when it fails.
+    ValueError with the message of the process when it fails.
     """
     log = job.place.run / "log.txt"
     command = [sys.executable, str(CHILD), str(job.save())]
@@ -136,10 +138,10 @@ def run_apart(job: Job) -> Generator[Event | None]:
         assert process.stdout is not None
         assert process.stderr is not None
         lines: queue.Queue[bytes] = queue.Queue()
-        last: deque[bytes] = deque([b"it said nothing"], maxlen=1)
+        last: deque[bytes] = deque([b"no message"], maxlen=1)
         readers = [
-            threading.Thread(target=_hand_on, args=(process.stdout, lines), daemon=True),
-            threading.Thread(target=_keep, args=(process.stderr, written, last), daemon=True),
+            threading.Thread(target=_forward, args=(process.stdout, lines), daemon=True),
+            threading.Thread(target=_record, args=(process.stderr, written, last), daemon=True),
         ]
         for reader in readers:
             reader.start()
@@ -165,13 +167,13 @@ def run_apart(job: Job) -> Generator[Event | None]:
             raise ValueError(_died(process.returncode, last[0].decode(errors="replace"), log))
 
 
-def _hand_on(source: IO[bytes], lines: queue.Queue[bytes]) -> None:
+def _forward(source: IO[bytes], lines: queue.Queue[bytes]) -> None:
     for line in source:
         lines.put(line)
     lines.put(b"")
 
 
-def _keep(source: IO[bytes], log: IO[bytes], last: deque[bytes]) -> None:
+def _record(source: IO[bytes], log: IO[bytes], last: deque[bytes]) -> None:
     for line in source:
         log.write(line)
         log.flush()
@@ -194,5 +196,5 @@ def _until_end(lines: queue.Queue[bytes]) -> Generator[str]:
 
 def _died(code: int, last: str, log: Path) -> str:
     if code == -9:
-        return f"training was ended by the system, most likely for want of memory; lower batch in options ({log})"
-    return f"training ended with code {code}: {last[:300]} (all of it is in {log})"
+        return f"training was ended by the system, most likely because memory ran out; lower batch_size in options ({log})"
+    return f"training ended with code {code}: {last[:300]} (the whole message is in {log})"

@@ -11,21 +11,22 @@ import sys
 import textwrap
 import time
 from contextlib import closing
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from comfyui_anisora.anisora_core.training.lora.events import (
+from comfyui_anisora.anisora_core.training.engine.events import (
+    DatasetDescribed,
     Finished,
-    Said,
     Sampled,
     Saved,
     Stepped,
     Warned,
 )
-from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
+from comfyui_anisora.anisora_core.training.lora.presets import PRESETS
+from comfyui_anisora.anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, preset
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.cli import main
 from comfyui_anisora.nodes.host.standalone import training as standalone
@@ -33,15 +34,14 @@ from comfyui_anisora.nodes.loaders import DRAWINGS
 from comfyui_anisora.nodes.trainer import (
     BUNDLED,
     BUNDLED_FOLDER,
-    PRESET_NAMES,
     AniSoraLoraTrainer,
     folder_of,
     recipe_of,
 )
 from comfyui_anisora.nodes.training_service import follow as training
 from comfyui_anisora.nodes.training_service import job as training_job
-from comfyui_anisora.nodes.training_service.follow import Course
-from comfyui_anisora.nodes.training_service.job import Job, read_job, run_apart
+from comfyui_anisora.nodes.training_service.follow import TrainingProgress
+from comfyui_anisora.nodes.training_service.job import TrainingJob, read_job, run_apart
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
@@ -69,36 +69,38 @@ CHOSEN = {
 
 
 def test_the_presets_are_cores():
-    assert set(PRESET_NAMES) <= set(PRESETS)
+    assert AniSoraLoraTrainer.INPUT_TYPES()["required"]["preset"][0] == list(PRESETS)
     assert AniSoraLoraTrainer.INPUT_TYPES()["required"]["preset"][1]["default"] in PRESETS
 
 
 def test_limits_of_the_inputs_are_the_recipes():
-    known = {one.name: one.metadata for one in fields(Recipe)}
     for name, spec in AniSoraLoraTrainer.INPUT_TYPES()["optional"].items():
         if spec[0] in ("INT", "FLOAT"):
-            assert spec[1]["max"] == known[name]["high"], name
+            assert spec[1]["max"] == OPTIONS[name].high, name
             assert spec[1]["min"] == 0
 
 
-@pytest.mark.parametrize("preset", PRESET_NAMES)
-def test_zero_is_the_presets(preset):
-    assert recipe_of(preset, CHOSEN, "") == replace(PRESETS[preset], images="x", name="ink")
-    assert recipe_of(preset, {**CHOSEN, "steps": 7, "rank": 4}, "").steps == 7
+@pytest.mark.parametrize("name", PRESETS)
+def test_zero_is_the_presets(name):
+    assert recipe_of(name, CHOSEN, "") == preset(name).changed(images="x", name="ink")
+    assert recipe_of(name, {**CHOSEN, "steps": 7, "rank": 4}, "").optimization.steps == 7
 
 
 def test_options_are_lines_as_the_shell_has_them():
-    text = "batch = 2\n\n  --checkpointing = true\nprior=0.25\r\ntargets = blocks\\.0\\..* \nsave-every=10"
-    made = recipe_of("normal", CHOSEN, text)
-    assert (made.batch, made.checkpointing, made.prior, made.save_every) == (2, True, 0.25, 10)
-    assert made.targets == r"blocks\.0\..*"
+    old = "batch = 2\n\n  --checkpointing = true\nprior=0.25\r\ntargets = blocks\\.0\\..* \nsave-every=10"
+    new = "batch_size = 2\ngradient-checkpointing = true\n--prior-preservation=0.25\ntargets = blocks\\.0\\..*\nsave_every = 10"
+    made = recipe_of("normal", CHOSEN, old)
+    assert made == recipe_of("normal", CHOSEN, new)
+    assert (made.optimization.batch_size, made.memory.gradient_checkpointing) == (2, True)
+    assert (made.shares.prior_preservation, made.checkpoints.save_every) == (0.25, 10)
+    assert made.adapter.targets == r"blocks\.0\..*"
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         ("batch", "write 'batch' as name = value"),
-        ("bach = 2", "'bach' is no option; use one of accumulate, alpha, area, "),
+        ("bach = 2", "'bach' is not an option; use one of alpha, base, batch_size, "),
         ("batch = many", "batch 'many' must be a whole number"),
         ("batch = 0", "batch 0 must be 1 to 256"),
         ("batch = 900", "batch 900 must be 1 to 256"),
@@ -107,7 +109,7 @@ def test_options_are_lines_as_the_shell_has_them():
         ("optimizer = magic", "optimizer 'magic' is unknown; use one of adamw"),
         ("steps = 3", "steps has an input of its own"),
         ("images = /", "images has an input of its own"),
-        ("= 3", "'' is no option"),
+        ("= 3", "'' is not an option"),
     ],
 )
 def test_a_wrong_line_of_options_is_named(line, said):
@@ -199,15 +201,17 @@ def step(number, total):
 
 @pytest.fixture
 def play(tmp_path, monkeypatch):
-    """play(script, **recipe) -> the Job whose process runs that script."""
+    """play(script, **recipe) -> the TrainingJob whose process runs that script."""
 
-    def made(script: str, **more) -> Job:
+    def made(script: str, **more) -> TrainingJob:
         child = tmp_path / "child.py"
         child.write_text(PLAYED + textwrap.dedent(script))
         monkeypatch.setattr(training_job, "CHILD", child)
-        recipe = Recipe(images=str(tmp_path), name="ink", **more)
+        recipe = LoraRecipe(name="ink").changed(images=str(tmp_path), **more)
         run = tmp_path / "output" / "anisora_training" / "ink"
-        return Job(recipe, Place(tmp_path / "loras", run, {}, torch.device("cpu"), torch.float32), "as drawn")
+        return TrainingJob(
+            recipe, Place(tmp_path / "loras", run, {}, torch.device("cpu"), torch.float32), "as drawn"
+        )
 
     monkeypatch.setenv("ANISORA_OUTPUT", str(tmp_path / "output"))
     monkeypatch.setenv("ANISORA_MODELS", str(tmp_path / "models"))
@@ -222,13 +226,13 @@ def test_a_job_is_read_back(play, tmp_path):
 
 def test_events_come_as_they_are_told_and_what_others_print_is_none(play):
     job = play("""
-        tell("Said", lines=["9 pictures"])
+        tell("DatasetDescribed", lines=["9 pictures"])
         sys.stderr.write("a warning of a package\\n")
         step(1, 2); step(2, 2)
         tell("Finished", paths=["ink.safetensors"], step=2, is_whole=True, seconds=1.0)
     """)
     events = [event for event in run_apart(job) if event is not None]
-    assert [type(event) for event in events] == [Said, Stepped, Stepped, Finished]
+    assert [type(event) for event in events] == [DatasetDescribed, Stepped, Stepped, Finished]
     assert "a warning of a package" in (job.place.run / "log.txt").read_text()
 
 
@@ -243,10 +247,13 @@ def test_the_callers_turn_comes_while_nothing_is_told(play):
         ('print("failed: " + json.dumps("rank: 5 is off\u3042"))\nsys.exit(2)', "rank: 5 is off\u3042"),
         (
             'raise RuntimeError("CUDA out of memory")',
-            "ended with code 1: RuntimeError: CUDA out of memory (all of it is in ",
+            "ended with code 1: RuntimeError: CUDA out of memory (the whole message is in ",
         ),
-        ("os.kill(os.getpid(), 9)", "was ended by the system, most likely for want of memory; lower batch"),
-        ("sys.exit(3)", "ended with code 3: it said nothing"),
+        (
+            "os.kill(os.getpid(), 9)",
+            "was ended by the system, most likely because memory ran out; lower batch_size",
+        ),
+        ("sys.exit(3)", "ended with code 3: no message"),
     ],
 )
 def test_a_process_that_fails_is_one_line(script, said, play):
@@ -268,15 +275,15 @@ def test_an_interrupt_lets_it_save_and_is_raised_when_that_is_done(play):
     class Interrupted(BaseException):
         pass
 
-    def tell(event, course):
+    def tell(event, progress):
         if isinstance(event, Stepped):
             raise Interrupted
 
     job = play(SAVES)
-    course = Course(job)
+    progress = TrainingProgress(job)
     phases = []
     with pytest.raises(Interrupted):
-        training.follow(course, lambda event, now: phases.append(now.phase) or tell(event, now))
+        training.follow(progress, lambda event, now: phases.append(now.phase) or tell(event, now))
     assert (job.place.run / "saved").exists()
     assert phases[-1] == "stopped"
 
@@ -295,7 +302,7 @@ def test_a_process_whose_host_is_gone_saves_and_ends():
 {LOAD}
 import time
 from comfyui_anisora.nodes.training_service import job
-from comfyui_anisora.anisora_core.training.lora.events import Warned
+from comfyui_anisora.anisora_core.training.engine.events import Warned
 def train(recipe, place, should_stop):
     print("a library's greeting")
     for step in range(1000):
@@ -324,20 +331,20 @@ sys.exit(job.serve("job.json"))
 
 def test_a_message_has_all_that_the_page_shows(play):
     job = play("", steps=1000)
-    course = Course(job)
-    assert (course.phase, course.done, course.total) == ("starting", 0, 1000)
-    assert course.message()["curve"] == []
+    progress = TrainingProgress(job)
+    assert (progress.phase, progress.done, progress.total) == ("starting", 0, 1000)
+    assert progress.message()["curve"] == []
     sheet = job.place.run / "samples" / "step_000500.jpg"
     sheet.parent.mkdir(parents=True)
     Image.new("RGB", (8, 8)).save(sheet)
-    course.take(Said(("24 pictures", "one is broken")))
+    progress.take(DatasetDescribed(("24 pictures", "one is broken")))
     for step in range(1, 1001):
-        course.take(Stepped(step, 1000, 1.0 / step, 2.0 / step, 3.0 * (1000 - step), 1.26))
-    course.take(Warned("what was said of earlier samples"))
-    course.take(Sampled(500, sheet, (), 0.504))
-    course.take(Warned("samples move less"))
-    course.take(Saved(1000, sheet))
-    message = json.loads(json.dumps(course.message()))
+        progress.take(Stepped(step, 1000, 1.0 / step, 2.0 / step, 3.0 * (1000 - step), 1.26))
+    progress.take(Warned("what was said of earlier samples"))
+    progress.take(Sampled(500, sheet, (), 0.504))
+    progress.take(Warned("samples move less"))
+    progress.take(Saved(1000, sheet))
+    message = json.loads(json.dumps(progress.message()))
     assert message.pop("sheet") == {
         "filename": "step_000500.jpg",
         "subfolder": "anisora_training/ink/samples",
@@ -354,17 +361,17 @@ def test_a_message_has_all_that_the_page_shows(play):
 
 
 def test_the_time_left_is_of_the_last_steps_not_of_one(play):
-    course = Course(play("", steps=100))
+    progress = TrainingProgress(play("", steps=100))
     for step in range(1, 51):
         pace = 4.0 if step % 2 else 2.0
-        course.take(Stepped(step, 100, 1.0, 1.0, pace * (100 - step), 0.0))
-    assert course.message()["seconds_left"] == 150
+        progress.take(Stepped(step, 100, 1.0, 1.0, pace * (100 - step), 0.0))
+    assert progress.message()["seconds_left"] == 150
 
 
 # The node
 
 
-def finish(tmp_path, job: Job, steps: int) -> None:
+def finish(tmp_path, job: TrainingJob, steps: int) -> None:
     torch.save({"step": steps}, job.place.run / "state.pt")
     (tmp_path / "models" / "loras").mkdir(parents=True, exist_ok=True)
     save_file({"a": torch.ones(2)}, tmp_path / "models" / "loras" / "ink.safetensors")
@@ -455,7 +462,9 @@ def test_a_stopped_training_goes_on_also_with_other_drawings(node, tmp_path):
 
 def test_another_setting_under_the_same_name_is_refused_before_anything_runs(node):
     node(WHOLE)
-    with pytest.raises(ValueError, match=r"rank: .* holds a training with rank 32; take that, another name"):
+    with pytest.raises(
+        ValueError, match=r"rank: .* holds a training with rank 32; use that, choose another name"
+    ):
         node("sys.exit('it ran')", rank=8)
 
 
@@ -470,11 +479,14 @@ def test_a_wrong_input_is_told_before_anything_runs(node):
             node("sys.exit('it ran')", **inputs)
 
 
-def test_a_missing_package_is_named(monkeypatch):
-    for name in [name for name in sys.modules if name.endswith("training.lora.recipe")]:
-        monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ValueError, match=r"training needs the package .*; pip install "):
-        recipe_of("normal", CHOSEN, "")
+def test_a_missing_package_is_named(node, monkeypatch):
+    for name in [
+        name for name in sys.modules if name.endswith(("training_service.follow", "engine.run_folder"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "filelock", None)
+    with pytest.raises(ValueError, match=r"training needs the package filelock; pip install filelock"):
+        node("sys.exit('it ran')")
 
 
 # The real process
@@ -489,10 +501,10 @@ def test_the_process_finds_the_pack_wherever_it_lies(tmp_path, monkeypatch):
     monkeypatch.setattr(training_job, "CHILD", odd / "nodes" / "training_service" / "process.py")
     monkeypatch.setenv("PYTHONPATH", "")
     monkeypatch.chdir(tmp_path)
-    recipe = Recipe(images=str(tmp_path / "gone"), name="ink")
+    recipe = LoraRecipe(name="ink").changed(images=str(tmp_path / "gone"))
     place = Place(tmp_path / "loras", tmp_path / "run", {}, torch.device("cpu"), torch.float32)
     with pytest.raises(ValueError, match=r"training folder .*gone' does not exist"):
-        list(run_apart(Job(recipe, place)))
+        list(run_apart(TrainingJob(recipe, place)))
 
 
 def test_the_workflow_trains_without_a_host_and_goes_on(tmp_path, monkeypatch, capsys):

@@ -18,8 +18,8 @@ from comfyui_anisora.anisora_core.families.wan.config import DEBUG
 from comfyui_anisora.anisora_core.lora.apply import LoraUse, changes_to, live
 from comfyui_anisora.anisora_core.lora.trainable import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.releases import RELEASES
-from comfyui_anisora.anisora_core.training.lora.outputs import save_lora
-from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
+from comfyui_anisora.anisora_core.training.lora.lora_file import save_lora
+from comfyui_anisora.anisora_core.training.lora.recipe import LoraRecipe
 from comfyui_anisora.cli import main
 from comfyui_anisora.cli.train_lora import planned
 from PIL import Image
@@ -90,12 +90,19 @@ def test_a_folder_is_checked_and_gets_captions(images, tmp_path, capsys):
 
 def test_a_plan_is_of_the_largest_step():
     def gigabytes(**changes) -> float:
-        recipe = Recipe(release="V3.1", batch=8, length=9, move_share=0.3, given_share=0.3)
-        return planned(replace(recipe, **changes)).device
+        recipe = LoraRecipe(release="V3.1").changed(batch_size=8, length=9, move_share=0.3, given_share=0.3)
+        return planned(recipe.changed(**changes)).device
 
-    assert gigabytes(clip_batch=1) < gigabytes(clip_batch=3) < gigabytes() == gigabytes(clip_batch=8)
-    assert gigabytes(clip_batch=1) == gigabytes(clip_batch=1, move_share=0.0, given_share=0.0)  # 8 stills
-    assert gigabytes(clip_batch=3) > gigabytes(move_share=0.0, given_share=0.0)  # 3 clips of 3 latents
+    assert (
+        gigabytes(clip_batch_size=1)
+        < gigabytes(clip_batch_size=3)
+        < gigabytes()
+        == gigabytes(clip_batch_size=8)
+    )
+    assert gigabytes(clip_batch_size=1) == gigabytes(
+        clip_batch_size=1, move_share=0.0, given_share=0.0
+    )  # 8 stills
+    assert gigabytes(clip_batch_size=3) > gigabytes(move_share=0.0, given_share=0.0)  # 3 clips of 3 latents
 
 
 def run_on(count: int, batch: int, images: Path, folder: Path) -> list[float]:

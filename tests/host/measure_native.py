@@ -403,7 +403,7 @@ def write_trained(scene, path):
     rng = torch.Generator().manual_seed(6)
     for one in made.each:
         one.up.data.copy_(torch.randn(one.up.shape, generator=rng) * 0.05)
-    module("anisora_core.training.lora.outputs").save_lora(path, made.changes(), scene.release, {})
+    module("anisora_core.training.lora.lora_file").save_lora(path, made.changes(), scene.release, {})
 
 
 @torch.inference_mode()

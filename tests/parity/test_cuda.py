@@ -15,8 +15,8 @@ from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.generation.pipeline import Frames
 from comfyui_anisora.anisora_core.lora.apply import live, merge_for_good
 from comfyui_anisora.anisora_core.lora.changes import Change, Dora, Full, Hadamard, Kronecker, LowRank
-from comfyui_anisora.anisora_core.training.lora.events import Stepped
-from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
+from comfyui_anisora.anisora_core.training.engine.events import Stepped
+from comfyui_anisora.anisora_core.training.lora.recipe import LoraRecipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
 
@@ -77,14 +77,14 @@ def test_a_lora_learns_the_same(tmp_path):
     images = tmp_path / "images"
     images.mkdir()
     draw_noise(images)
-    recipe = Recipe(
+    recipe = LoraRecipe().changed(
         images=str(images),
         steps=8,
-        batch=2,
+        batch_size=2,
         warmup=1,
         rank=4,
         dropout=0.25,
-        area=1024,
+        max_pixels=1024,
         length=5,
         variants=1,
         sample_every=8,

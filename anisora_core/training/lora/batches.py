@@ -13,52 +13,21 @@ from torch.utils.data import Dataset
 from ...conditioning.prompt import compose_prompt
 from ...data.captions import compose_caption, without_trigger
 from ...domain.release import Release
-from .examples import Example, ExampleCache, TextCache, Told
-
-
-@dataclass(frozen=True)
-class Words:
-    """How captions become prompts. `dropout`: share of examples without words, which classifier-free guidance needs.
-
-    `has_captions`: else the trigger stands alone.
-    """
-
-    trigger: str = ""
-    has_captions: bool = True
-    shuffle: bool = False
-    keep: int = 1
-    dropout: float = 0.1
-
-    @property
-    def orders(self) -> int:
-        """Text is encoded before training, so shuffling is among a few orders."""
-        return 6 if self.shuffle else 1
-
-
-@dataclass(frozen=True)
-class Shares:
-    """Of the steps: on stills, on moving examples without and with what they are given; `prior`: of the latter, those that keep
-    the network as it was."""
-
-    still: float = 0.0
-    move: float = 0.0
-    given: float = 0.0
-    prior: float = 0.0
-
-    @property
-    def are_moving(self) -> bool:
-        """Whether any step is on moving examples."""
-        return self.move > 0.0 or self.given > 0.0
+from .cache import ExampleCache, TextCache
+from .examples import Example, Motion
+from .options import CaptionOptions, StepShares
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Examples of one shape, drawn by their items' repeats, `batch` a step and process; `share` of the steps. `is_given`: with
-    their keyframes."""
+    """Examples of one shape, drawn by their items' repeats, `batch_size` a step and process; `share` of the steps.
+
+    `is_given`: with their keyframes. `is_prior`: the answer wanted is the model's own.
+    """
 
     examples: Sequence[Example]
     share: float
-    batch: int
+    batch_size: int
     is_given: bool = False
     is_prior: bool = False
     weights: np.ndarray = field(init=False)
@@ -78,7 +47,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
     pools: Sequence[Pool]
     cache: ExampleCache
     texts: TextCache
-    words: Words
+    captions: CaptionOptions
     release: Release
     seed: int
     rank: int = 0
@@ -88,7 +57,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, step))
         shares = np.array([pool.share for pool in self.pools])
         pool = self.pools[int(rng.choice(len(self.pools), p=shares / shares.sum()))]
-        total = pool.batch * self.world
+        total = pool.batch_size * self.world
         rows = [self.row(pool, step, index, total) for index in range(self.rank, total, self.world)]
         return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 
@@ -96,90 +65,95 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
         # a resumed training draws what it would have: what is drawn, and in which order, must not change
         rng = np.random.default_rng((self.seed, step, index))
         example = pool.examples[int(rng.choice(len(pool.examples), p=pool.weights))]
-        made = self.cache.read(example)
-        told = self.told(pool, made.told)
-        is_dropped, order = rng.random() < self.words.dropout, int(rng.integers(self.words.orders))
-        prompt = "" if is_dropped else prompt_of(example, told, self.words, self.release, order)
-        plain = None
-        if pool.is_prior:
-            plain = "" if is_dropped else self.plain(example, told)
+        encoded = self.cache.read(example)
+        motion = self.motion_in_prompt(pool, encoded.motion)
+        is_dropped = rng.random() < self.captions.caption_dropout
+        order = int(rng.integers(self.captions.orders))
+        prompt = "" if is_dropped else prompt_of(example, motion, self.captions, self.release, order)
         key = torch.tensor(int(rng.integers(1 << 62)))
         level = torch.tensor((index + float(rng.random())) / total)
-        is_shown = pool.is_given or example.self_guided
-        blank_mask = made.latent.new_zeros(self.mask_channels, *made.latent.shape[1:])
-        return {
-            "latent": made.latent,
-            "guide": made.guide if is_shown else made.blank,
-            "mask": made.mask if is_shown else blank_mask,
+        row = {
+            "latent": encoded.latent,
+            "guide": encoded.blank,
+            "mask": encoded.latent.new_zeros(self.mask_channels, *encoded.latent.shape[1:]),
             "text": self.texts.read(prompt),
             "key": key,
             "level": level,
-            **({"plain": self.texts.read(plain)} if plain is not None else {}),
-            **({"image": made.image} if is_shown and made.image is not None else {}),
         }
+        if pool.is_prior:
+            row["prior_text"] = self.texts.read("" if is_dropped else self.prior_prompt(example, motion))
+        if pool.is_given or example.self_guided:
+            row |= {"guide": encoded.guide, "mask": encoded.mask}
+            if encoded.image is not None:
+                row["image"] = encoded.image
+        return row
 
     @property
     def mask_channels(self) -> int:
         return 0 if self.release.guide_way == "slots" else self.release.grid.frames_per_latent
 
-    def told(self, pool: Pool, told: Told) -> Told:
-        """What the prompt says of an example: in a plain step what artists say, nothing, since the answer is not the example."""
-        return Told(self.release.motion_score) if pool.is_prior else told
+    def motion_in_prompt(self, pool: Pool, motion: Motion) -> Motion:
+        """In a prior step what artists ask for, the release's usual score, since the answer is not the example."""
+        return Motion(self.release.motion_score) if pool.is_prior else motion
 
-    def plain(self, example: Example, told: Told) -> str:
-        """What the model as it was is told: no trigger."""
-        item = replace(example.item, caption=without_trigger(example.item.caption, self.words.trigger))
-        words = replace(self.words, trigger="", shuffle=False)
-        return prompt_of(replace(example, item=item), told, words, self.release, 0)
+    def prior_prompt(self, example: Example, motion: Motion) -> str:
+        """The prompt without the trigger, for the model's own answer."""
+        item = replace(example.item, caption=without_trigger(example.item.caption, self.captions.trigger))
+        captions = replace(self.captions, trigger="", shuffle=False)
+        return prompt_of(replace(example, item=item), motion, captions, self.release, 0)
 
     def prompts(self) -> list[str]:
         """All that steps may ask for."""
-        said = [""]
+        found = [""]
         for pool in self.pools:
             for example in pool.examples:
-                told = self.told(pool, self.cache.told(example))
-                orders = range(self.words.orders)
-                said += [prompt_of(example, told, self.words, self.release, order) for order in orders]
+                motion = self.motion_in_prompt(pool, self.cache.motion(example))
+                orders = range(self.captions.orders)
+                found += [prompt_of(example, motion, self.captions, self.release, order) for order in orders]
                 if pool.is_prior:
-                    said.append(self.plain(example, told))
-        return list(dict.fromkeys(said))
+                    found.append(self.prior_prompt(example, motion))
+        return list(dict.fromkeys(found))
 
 
-def prompt_of(example: Example, told: Told, words: Words, release: Release, order: int) -> str:
+def prompt_of(
+    example: Example, motion: Motion, captions: CaptionOptions, release: Release, order: int
+) -> str:
     """`order`: which of the caption's shuffled orders, 0 for its own."""
     rng = np.random.default_rng((order, int(example.item.content[:8], 16)))
     caption = compose_caption(
-        example.item.caption if words.has_captions else "",
-        words.trigger,
-        shuffle=words.shuffle and order > 0,
-        keep=words.keep,
+        example.item.caption if captions.use_captions else "",
+        captions.trigger,
+        shuffle=captions.shuffle and order > 0,
+        keep=captions.keep_tokens,
         rng=rng,
     )
-    caption = ". ".join(part for part in (caption.rstrip(". "), told.words) if part)
-    return compose_prompt(caption, release.prompt_tail, told.motion_score)
+    caption = ". ".join(part for part in (caption.rstrip(". "), motion.words) if part)
+    return compose_prompt(caption, release.prompt_tail, motion.score)
 
 
-def pools_of(examples: Sequence[Example], shares: Shares, *, batch: int, moving_batch: int) -> list[Pool]:
+def pools_of(
+    examples: Sequence[Example], shares: StepShares, *, batch_size: int, clip_batch_size: int
+) -> list[Pool]:
     """Pools of one shape each."""
     groups: dict[object, list[Example]] = {}
     for example in examples:
         groups.setdefault(example.shape, []).append(example)
     stills = [group for group in groups.values() if group[0].kind == "still"]
     clips = [group for group in groups.values() if group[0].kind != "still"]
-    learned, kept = shares.given * (1.0 - shares.prior), shares.given * shares.prior
+    given, prior = shares.given_share, shares.prior_preservation
     return [
-        *_shared(stills, shares.still, batch),
-        *_shared(clips, shares.move, moving_batch),
-        *_shared(clips, learned, moving_batch, is_given=True),
-        *_shared(clips, kept, moving_batch, is_given=True, is_prior=True),
+        *_shared(stills, shares.still_share, batch_size),
+        *_shared(clips, shares.move_share, clip_batch_size),
+        *_shared(clips, given * (1.0 - prior), clip_batch_size, is_given=True),
+        *_shared(clips, given * prior, clip_batch_size, is_given=True, is_prior=True),
     ]
 
 
-def _shared(groups: Sequence[Sequence[Example]], share: float, batch: int, **kind: bool) -> list[Pool]:
+def _shared(groups: Sequence[Sequence[Example]], share: float, batch_size: int, **kind: bool) -> list[Pool]:
     """By how often an epoch shows them."""
     shown = [sum(example.item.repeats for example in group) for group in groups]
     return [
-        Pool(group, share * count / sum(shown), batch, **kind)
+        Pool(group, share * count / sum(shown), batch_size, **kind)
         for group, count in zip(groups, shown, strict=True)
         if share
     ]

@@ -1,4 +1,4 @@
-"""Trainings in several phases, each going on from the LoRA of the one before: the paper's fine-tuning recipes."""
+"""Trainings in several phases, each continuing from the LoRA of the one before: the paper's fine-tuning recipes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .events import Event, Finished, Sampled, Saved, Stepped
-from .recipe import Recipe, check
+from ..engine.events import Event, Finished, Sampled, Saved, Stepped
+from .option import check
+from .recipe import LoraRecipe, find_option
 from .stages import Place
 from .trainer import train_lora
 
@@ -19,62 +20,72 @@ FOLDER = Path(__file__).with_name("curricula")
 
 
 @dataclass(frozen=True)
-class Phase:
-    """`share` of the recipe's steps; `area` and `fps` as shares of the recipe's; `seconds`: shortest and longest moving example,
-    else they last as long as the recipe's; `options`: others of the recipe's.
+class CurriculumPhase:
+    """`share` of the recipe's steps; `max_pixels` and `fps` as shares of the recipe's; `seconds`: shortest and longest moving
+    example, else they last as long as the recipe's; `options`: others of the recipe's.
     """
 
     name: str
     share: float = 1.0
-    area: float = 1.0
+    max_pixels: float = 1.0
     fps: float = 1.0
     seconds: tuple[float, float] | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
 
-    def recipe(self, whole: Recipe, steps: int) -> Recipe:
-        grid, rate = whole.model.grid, whole.rate * self.fps
-        shortest, longest = self.seconds or (0.0, whole.num_frames / whole.rate)
-        return replace(
-            whole,
-            steps=steps,
-            area=round(whole.pixels * self.area),
-            fps=rate,
-            length=grid.nearest_length(round(longest * rate)),
-            shortest=grid.nearest_length(round(shortest * rate)) if shortest else 0,
-            **self.options,
-        )
+    def recipe(self, whole: LoraRecipe, steps: int) -> LoraRecipe:
+        grid, fps = whole.model.grid, whole.fps * self.fps
+        shortest, longest = self.seconds or (0.0, whole.num_frames / whole.fps)
+        values = {
+            "steps": steps,
+            "max_pixels": round(whole.pixels * self.max_pixels),
+            "fps": fps,
+            "length": grid.nearest_length(round(longest * fps)),
+            "shortest": grid.nearest_length(round(shortest * fps)) if shortest else 0,
+        }
+        return whole.changed(**values, **self.options)
+
+
+#: Names of a phase's fields in files of earlier versions.
+_ALIASES = {"area": "max_pixels"}
 
 
 def curricula() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
-def read_curriculum(name: str) -> list[Phase]:
-    """By name, or a file of one's own; ValueError for what is none."""
+def read_curriculum(name: str) -> list[CurriculumPhase]:
+    """By name, or a file of one's own; ValueError for what is not a curriculum."""
     path = FOLDER / f"{name}.json" if name in curricula() else Path(name)
     try:
         said = json.loads(path.read_text("utf-8"))
         phases = [_phase(each, path) for each in said["phases"]]
     except (OSError, KeyError, TypeError, json.JSONDecodeError):
         raise ValueError(
-            f"curriculum {name!r} is none of {', '.join(curricula())} and no file with phases"
+            f"curriculum {name!r} is none of {', '.join(curricula())}, nor a file with phases"
         ) from None
     if not phases:
         raise ValueError(f"curriculum {name!r} has no phases; give it one")
     return phases
 
 
-def _phase(said: Mapping[str, Any], path: Path) -> Phase:
-    known, options = {one.name for one in fields(Phase)}, {one.name: one for one in fields(Recipe)}
-    unknown = (said.keys() - known) | (said.get("options", {}).keys() - options.keys())
+def _phase(said: Mapping[str, Any], path: Path) -> CurriculumPhase:
+    values: dict[str, Any] = {_ALIASES.get(name, name): value for name, value in said.items()}
+    unknown = values.keys() - {one.name for one in fields(CurriculumPhase)}
     if unknown:
-        raise ValueError(f"curriculum {path}: {min(unknown)} is no option of a phase; remove it")
-    for name, value in said.get("options", {}).items():
-        check(options[name], value)
-    phase = Phase(**said)
-    if min(phase.share, phase.area, phase.fps) <= 0.0:
+        raise ValueError(f"curriculum {path}: {min(unknown)} is not an option of a phase; remove it")
+    options: dict[str, Any] = {}
+    for name, value in values.get("options", {}).items():
+        try:
+            one = find_option(name)
+        except ValueError as error:
+            raise ValueError(f"curriculum {path}: {error}") from None
+        check(one, value)
+        options[one.name] = value
+    values["options"] = options
+    phase = CurriculumPhase(**values)
+    if min(phase.share, phase.max_pixels, phase.fps) <= 0.0:
         raise ValueError(
-            f"curriculum {path}: phase {phase.name!r} needs share, area and fps above 0; give it more"
+            f"curriculum {path}: phase {phase.name!r} needs share, max_pixels and fps above 0; raise them"
         )
     if phase.seconds and not 0.0 <= phase.seconds[0] <= phase.seconds[1]:
         raise ValueError(
@@ -83,14 +94,15 @@ def _phase(said: Mapping[str, Any], path: Path) -> Phase:
     return phase
 
 
-def recipes_of(whole: Recipe, phases: Sequence[Phase]) -> list[Recipe]:
-    """One for each phase; their steps add up to the whole's, which without phases is all there is."""
+def recipes_of(whole: LoraRecipe, phases: Sequence[CurriculumPhase]) -> list[LoraRecipe]:
+    """One for each phase; their steps add up to the whole's. Without phases, the whole alone."""
     if not phases:
         return [whole]
-    total, done, before, found = sum(phase.share for phase in phases), 0.0, 0, list[Recipe]()
+    steps = whole.optimization.steps
+    total, done, before, found = sum(phase.share for phase in phases), 0.0, 0, list[LoraRecipe]()
     for phase in phases:
         done += phase.share
-        until = round(whole.steps * done / total)
+        until = round(steps * done / total)
         if until > before:
             found.append(phase.recipe(whole, until - before))
         before = until
@@ -98,27 +110,30 @@ def recipes_of(whole: Recipe, phases: Sequence[Phase]) -> list[Recipe]:
 
 
 def train_curriculum(
-    whole: Recipe, phases: Sequence[Phase], place: Place, should_stop: Callable[[], bool] = lambda: False
+    whole: LoraRecipe,
+    phases: Sequence[CurriculumPhase],
+    place: Place,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     """As `train_lora`, which it is without phases; else one after the other, each in a folder of the run.
 
     The last one's file goes where LoRAs are.
     """
-    began, before, start = time.monotonic(), 0, whole.start
+    began, before, resumed = time.monotonic(), 0, whole.adapter.resume_from_lora
     recipes = recipes_of(whole, phases)
     last = Finished((), 0, False, 0.0)
     for number, recipe in enumerate(recipes, start=1):
         run = place.run / f"phase_{number}" if phases else place.run
         here = replace(place, run=run, loras=place.loras if number == len(recipes) else run)
-        for event in train_lora(replace(recipe, start=start), here, should_stop):
+        for event in train_lora(recipe.changed(resume_from_lora=resumed), here, should_stop):
             if isinstance(event, Finished):
                 last = event
             else:
-                yield _of_the_whole(event, before, whole.steps)
+                yield _of_the_whole(event, before, whole.optimization.steps)
         before += last.step
         if not last.is_whole:
             break
-        start = str(run / f"{whole.name}.safetensors")
+        resumed = str(run / f"{whole.name}.safetensors")
     yield Finished(last.paths, before, last.is_whole, time.monotonic() - began)
 
 

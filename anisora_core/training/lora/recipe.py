@@ -1,263 +1,201 @@
-"""Everything that decides what a LoRA training gives, as one value: presets, options of the shell and of the node."""
+"""Everything that decides what a LoRA training gives, as one value of nested option groups."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...domain.atomic import write_beside
 from ...domain.release import Release
-from ...generation.plan import SamplingPlan as Sampling
-from ...generation.plan import plan_sampling
-from ...lora.trainable import BLOCK_LINEARS, AdapterSettings
+from ...generation.plan import SamplingPlan, plan_sampling
+from ...lora.trainable import AdapterSettings
 from ...releases import DEFAULT_RELEASE, find_release
-from ..loop import Settings
-from ..optimizers import LORA_OPTIMIZERS
-from .batches import Shares
-from .objective import TIMESTEPS, NoiseLevels
+from ..engine.settings import TrainingSettings
+from ..noise_levels import NoiseLevels
+from ..strategies import STRATEGIES, strategy_of
+from .option import Option, check, named_options, option, options_of
+from .options import (
+    AdapterOptions,
+    CaptionOptions,
+    CheckpointOptions,
+    DataOptions,
+    MemoryOptions,
+    NoiseOptions,
+    OptimizationOptions,
+    SampleOptions,
+    StepShares,
+)
+from .presets import PRESETS
 
+if TYPE_CHECKING:
+    from ..strategies import Strategy
 
-def option(default: Any, tip: str, **limits: Any) -> Any:
-    """A field with what the shell and the node say about it. `limits`: low, high, choices."""
-    return field(default=default, metadata={"tip": tip, **limits})
-
-
-#: What some system does not take in the name of a file, or as one.
+#: Characters and names that some system does not allow for files.
 _FORBIDDEN = set('<>:"/\\|?*')
 _RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)\d) *(\..*)?", re.IGNORECASE)
 _LONGEST_NAME = 50
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Defaults are the preset `normal`. 0 in `area`, `length`, `shift` and `learning_rate` means the release's own."""
+class LoraRecipe:
+    """The defaults are the preset `normal`. Where 0 means the release's own, the properties below resolve it."""
 
-    images: str = option("", "Folder of drawings, and clips if there are any, with captions beside them.")
-    name: str = option("my_style", "Name of the LoRA.")
-    release: str = option(DEFAULT_RELEASE, "What it is for.")
-    trigger: str = option("", "Words that call the style; they go before every caption.")
+    name: str = option("my_style", "Name of the LoRA in models/loras.")
+    release: str = option(DEFAULT_RELEASE, "Which release the LoRA is for.")
     task: str = option(
         "style",
-        "motion area: learn the paper's masks from clips, not a style.",
-        choices=("style", "motion area"),
+        "What is trained. style: the look of the drawings. motion area: the paper's masks, from clips. keyframes: following "
+        "keyframes. video: clips, with drawings as stills among them.",
+        choices=STRATEGIES,
     )
-    detector: str = option(
-        "", "Motion area: folder of a segmentation model of transformers; none: what moves."
-    )
-    steps: int = option(1500, "Steps of training.", low=1, high=100_000)
-    batch: int = option(4, "Drawings or clips per step and process.", low=1, high=256)
-    clip_batch: int = option(
-        0, "The same for moving examples, which cost as much as they have latents; 0: batch.", low=0, high=256
-    )
-    accumulate: int = option(1, "Parts a batch is computed in; more need less memory.", low=1, high=256)
-    learning_rate: float = option(
-        0.0, "Size of a step; 0: the release's, and 1 for Prodigy, which finds its own.", low=0.0, high=10.0
-    )
-    schedule: str = option("cosine", "How the learning rate goes on.", choices=("cosine", "constant"))
-    warmup: int = option(50, "Steps over which the learning rate rises.", low=0, high=10_000)
-    optimizer: str = option(
-        "adamw", "adamw8bit and prodigy are packages of their own.", choices=LORA_OPTIMIZERS
-    )
-    weight_decay: float = option(0.01, "Pull of the weights to zero.", low=0.0, high=1.0)
-    clip_norm: float = option(1.0, "Gradients are cut to this norm.", low=0.0, high=1000.0)
-    ema_decay: float = option(
-        0.99, "The file has the running average of the weights; 0: the last ones.", low=0.0, high=0.9999
-    )
-    rank: int = option(32, "Size of the LoRA: more hold more, of your drawings too.", low=1, high=1024)
-    alpha: float = option(0.0, "Scale is alpha / rank; 0: alpha is the rank.", low=0.0, high=4096.0)
-    dropout: float = option(0.0, "Share of ranks that a clip does without.", low=0.0, high=0.95)
-    targets: str = option(BLOCK_LINEARS, "Pattern of the names of layers to change.")
-    dora: bool = option(False, "Train magnitudes apart from directions (DoRA).")
-    start: str = option(
-        "", "LoRA file to go on from, of the same rank; of V3.2's two the name without _high_noise."
-    )
-    area: int = option(
-        0,
-        "Pixels of a frame; 0: the release's. Drawings keep their shape and are never enlarged.",
-        low=0,
-        high=8_000_000,
-    )
-    fps: float = option(0.0, "Frames a second that clips are read at; 0: the release's.", low=0.0, high=120.0)
-    length: int = option(0, "Frames of moving examples; 0: the release's.", low=0, high=1000)
-    shortest: int = option(
-        0, "Moving examples have from so many frames to `length`; 0: all have `length`.", low=0, high=1000
-    )
-    cut: float = option(
-        0.0,
-        "Share of a clip's height cut off below, where subtitles are; the sides lose as much.",
-        low=0.0,
-        high=0.9,
-    )
-    variants: int = option(4, "Random crops and moves per drawing.", low=1, high=64)
-    moves: bool = option(True, "Make moving examples out of drawings, too.")
-    num_moves: int = option(
-        0, "Moving examples made of all drawings together; 0: `variants` of each.", low=0, high=100_000
-    )
-    still_share: float = option(
-        0.4, "Share of steps on drawings as stills, with nothing given.", low=0.0, high=1.0
-    )
-    move_share: float = option(
-        0.3, "Share on drawings that pan, zoom or sway, with nothing given.", low=0.0, high=1.0
-    )
-    given_share: float = option(0.3, "Share on such clips with keyframes.", low=0.0, high=1.0)
-    prior: float = option(
-        0.5, "Of the steps with keyframes, the share that keeps the model as it was.", low=0.0, high=1.0
-    )
-    captions: bool = option(True, "Use the captions beside the drawings; else the trigger stands alone.")
-    caption_dropout: float = option(0.1, "Share of clips without their caption.", low=0.0, high=1.0)
-    shuffle: bool = option(False, "Shuffle the comma-separated parts of captions.")
-    keep_words: int = option(1, "Parts of a caption that stay in front when shuffling.", low=0, high=100)
-    timesteps: str = option(
-        "shift",
-        "How noise levels are drawn. sampler: those alone that the release samples at, which is learned soonest. "
-        "V1's are even whatever this says.",
-        choices=TIMESTEPS,
-    )
-    shift: float = option(0.0, "Of noise levels drawn by shift; 0: the release's.", low=0.0, high=100.0)
-    high_share: float = option(
-        0.4,
-        "V3.2: share of the steps for the high noise expert, which overfits stills first.",
-        low=0.0,
-        high=1.0,
-    )
-    base: str = option(
-        "as loaded", "The frozen model's weights; fp8 halves them.", choices=("as loaded", "fp8")
-    )
-    swap_blocks: int = option(
-        0, "Blocks that wait in the computer's memory and come when needed.", low=0, high=1000
-    )
-    checkpointing: bool = option(
-        False, "Compute blocks again when going back: slower, with much less memory. Swapping does it anyway."
-    )
-    save_every: int = option(250, "Steps between checkpoints.", low=1, high=100_000)
-    keep: int = option(4, "Checkpoints kept; the last is always.", low=1, high=1000)
-    sample_every: int = option(
-        250,
-        "Steps between sample clips; 0: none. V3.2: once, when both experts are trained.",
-        low=0,
-        high=100_000,
-    )
-    first_sample: int = option(
-        0, "Step of samples before that, to see early where it goes; 0: none.", low=0, high=100_000
-    )
-    sample_cfg: float = option(
-        0.0,
-        "Guidance of samples, with and without the LoRA; 0: the release's. 1 takes half the time, and is kinder to "
-        "words that the model does not know.",
-        low=0.0,
-        high=100.0,
-    )
-    sample_prompts: str = option(
-        "", "One prompt a line for the samples; empty: of two captions, one with its drawing."
-    )
-    self_guide: bool = option(
-        False, "Show each still its own picture as its guide, as other trainers do. For comparisons only."
-    )
-    seed: int = option(0, "Same seed, same LoRA.", low=0, high=(1 << 32) - 1)
+    seed: int = option(0, "The same seed gives the same LoRA.", low=0, high=(1 << 32) - 1)
+    data: DataOptions = DataOptions()
+    captions: CaptionOptions = CaptionOptions()
+    shares: StepShares = StepShares()
+    optimization: OptimizationOptions = OptimizationOptions()
+    adapter: AdapterOptions = AdapterOptions()
+    noise: NoiseOptions = NoiseOptions()
+    memory: MemoryOptions = MemoryOptions()
+    checkpoints: CheckpointOptions = CheckpointOptions()
+    samples: SampleOptions = SampleOptions()
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            check(one, getattr(self, one.name))
+        values = self.flat()
+        for one in OPTIONS.values():
+            check(one, values[one.name])
         check_name(self.name)
-        if not any((self.still_share, self.move_share, self.given_share)):
+        shares = self.shares
+        if not any((shares.still_share, shares.move_share, shares.given_share)):
             raise ValueError(
                 "still_share, move_share and given_share are all 0; give one a share of the steps"
             )
-        if self.shortest > self.num_frames:
-            raise ValueError(f"shortest {self.shortest} is more than length {self.num_frames}; lower it")
-        if self.task == "motion area" and self.model.guide_way == "slots":
-            raise ValueError(
-                f"task motion area needs a mask that release {self.release} does not have; use style"
-            )
-        if self.dora and self.base == "fp8":
+        if self.data.shortest > self.num_frames:
+            raise ValueError(f"shortest {self.data.shortest} is more than length {self.num_frames}; lower it")
+        if self.adapter.dora and self.memory.base == "fp8":
             raise ValueError("dora needs the weights' own norms, which fp8 rounds; use base as loaded")
+        self.strategy.require_fit(self)
+
+    def flat(self) -> dict[str, Any]:
+        """Option name -> value."""
+        return {
+            one.name: getattr(getattr(self, one.group) if one.group else self, one.name)
+            for one in OPTIONS.values()
+        }
+
+    def changed(self, **values: Any) -> LoraRecipe:
+        """With other values, by the names of their options or those of earlier versions. ValueError for a name that is no option."""
+        groups: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            one = find_option(name)
+            groups.setdefault(one.group, {})[one.name] = value
+        own = groups.pop("", {})
+        inner = {group: replace(getattr(self, group), **values) for group, values in groups.items()}
+        return replace(self, **own, **inner)
 
     @property
     def model(self) -> Release:
         return find_release(self.release)
 
     @property
-    def pixels(self) -> int:
-        width, height = self.model.size
-        return self.area or width * height
+    def strategy(self) -> Strategy:
+        return strategy_of(self.task)
 
     @property
-    def rate(self) -> float:
-        """Frames a second."""
-        return self.fps or self.model.fps
+    def pixels(self) -> int:
+        width, height = self.model.size
+        return self.data.max_pixels or width * height
+
+    @property
+    def fps(self) -> float:
+        return self.data.fps or self.model.fps
 
     @property
     def num_frames(self) -> int:
-        return self.length or self.model.num_frames
+        return self.data.length or self.model.num_frames
 
     @property
     def lengths(self) -> list[int]:
         """Of moving examples, in turn: legal ones, evenly spread."""
-        steps = max(1, self.variants - 1)
-        spread = (self.num_frames - self.shortest) / steps if self.shortest else 0.0
+        shortest = self.data.shortest
+        steps = max(1, self.data.variants - 1)
+        spread = (self.num_frames - shortest) / steps if shortest else 0.0
         found = (self.num_frames - round(spread * step) for step in range(steps + 1))
         return list(dict.fromkeys(self.model.grid.longest_within(length) for length in found))
 
     @property
-    def shares(self) -> Shares:
-        """The paper's motion areas are learned from clips with their area given, and nothing else."""
-        if self.task == "motion area":
-            return Shares(given=1.0)
-        return Shares(self.still_share, self.move_share, self.given_share, self.prior)
+    def step_shares(self) -> StepShares:
+        return self.strategy.step_shares(self)
 
     @property
-    def moving_batch(self) -> int:
-        return self.clip_batch or self.batch
+    def clip_batch_size(self) -> int:
+        return self.optimization.clip_batch_size or self.optimization.batch_size
 
     @property
-    def adapters(self) -> AdapterSettings:
-        return AdapterSettings(self.rank, self.alpha or None, self.dropout, self.targets, self.dora)
+    def adapter_settings(self) -> AdapterSettings:
+        said = self.adapter
+        return AdapterSettings(said.rank, said.alpha or None, said.dropout, said.targets, said.dora)
 
     @property
     def peak_learning_rate(self) -> float:
-        own = 1.0 if self.optimizer == "prodigy" else self.model.lora_learning_rate
-        return self.learning_rate or own
+        own = 1.0 if self.optimization.optimizer == "prodigy" else self.model.lora_learning_rate
+        return self.optimization.learning_rate or own
 
     @property
-    def loop(self) -> Settings:
+    def training_settings(self) -> TrainingSettings:
         """One report a step; the caller decides what is shown."""
-        return Settings(
-            steps=self.steps,
+        said = self.optimization
+        return TrainingSettings(
+            steps=said.steps,
             learning_rate=self.peak_learning_rate,
-            schedule=self.schedule,  # type: ignore[arg-type]
-            warmup=self.warmup,
-            ema_decay=self.ema_decay,
-            clip_norm=self.clip_norm,
-            weight_decay=self.weight_decay,
-            save_every=self.save_every,
+            schedule=said.schedule,  # type: ignore[arg-type]
+            warmup=said.warmup,
+            ema_decay=said.ema_decay,
+            max_grad_norm=said.max_grad_norm,
+            weight_decay=said.weight_decay,
+            save_every=self.checkpoints.save_every,
             log_every=1,
             num_workers=0,
-            optimizer=self.optimizer,  # type: ignore[arg-type]
-            accumulate=self.accumulate,
+            optimizer=said.optimizer,  # type: ignore[arg-type]
+            gradient_accumulation=said.gradient_accumulation,
             seed=self.seed,
         )
 
     def levels(self, low: float = 0.0, high: float = 1.0) -> NoiseLevels:
-        shift = self.shift or self.model.shift
+        shift = self.noise.shift or self.model.shift
         sigmas = sorted(plan_sampling(self.model, shift=shift).sigmas)
-        return NoiseLevels(self.timesteps, shift, low, high, sigmas)  # type: ignore[arg-type]
+        return NoiseLevels(self.noise.timestep_sampling, shift, low, high, sigmas)  # type: ignore[arg-type]
 
     @property
-    def sampling(self) -> Sampling:
+    def sampling(self) -> SamplingPlan:
         """Of the samples."""
-        return plan_sampling(self.model, cfg_scale=self.sample_cfg or None)
+        return plan_sampling(self.model, cfg_scale=self.samples.sample_cfg or None)
 
     def prompts(self) -> list[str]:
-        return [line.strip() for line in self.sample_prompts.splitlines() if line.strip()]
+        return [line.strip() for line in self.samples.sample_prompts.splitlines() if line.strip()]
 
     def save(self, path: Path) -> None:
         with write_beside(path) as part:
             part.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+#: By name, in the order of the groups.
+OPTIONS = options_of(LoraRecipe)
+
+
+def find_option(name: str) -> Option:
+    """By its name, or one of earlier versions. ValueError for a name that is no option."""
+    try:
+        return named_options(LoraRecipe)[name]
+    except KeyError:
+        raise ValueError(f"{name} is not an option of a LoRA training; remove it") from None
+
+
+def preset(name: str) -> LoraRecipe:
+    return LoraRecipe().changed(**PRESETS[name].values)
 
 
 def check_name(name: str) -> None:
@@ -269,68 +207,27 @@ def check_name(name: str) -> None:
         )
 
 
-def check(one: Field[Any], value: Any) -> None:
-    """ValueError naming the option, for a value of another kind or outside its limits."""
-    kind = type(one.default)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(f"{one.name} {value!r} must be a {kind.__name__}")
-    said = one.metadata
-    if "choices" in said and value not in said["choices"]:
-        raise ValueError(f"{one.name} {value!r} is unknown; use one of {', '.join(said['choices'])}")
-    if "low" in said and not (math.isfinite(value) and said["low"] <= value <= said["high"]):
-        raise ValueError(f"{one.name} {value} must be {said['low']} to {said['high']}")
+def options_in(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recipe's file says, without its groups; earlier versions wrote none. A group is an object, and no option is."""
+    found: dict[str, Any] = {}
+    for name, value in said.items():
+        found |= cast(dict[str, Any], value) if isinstance(value, dict) else {name: value}
+    return found
 
 
-def recipe_from(said: Mapping[str, Any]) -> Recipe:
-    """ValueError for an option that is none."""
-    unknown = said.keys() - {one.name for one in fields(Recipe)}
-    if unknown:
-        raise ValueError(f"{min(unknown)} is no option of a LoRA training; remove it")
-    return Recipe(**said)
+def recipe_from(said: Mapping[str, Any]) -> LoraRecipe:
+    """ValueError for an option that is unknown, or a value that does not fit."""
+    return LoraRecipe().changed(**options_in(said))
 
 
-def read_recipe(path: Path) -> Recipe:
-    """ValueError for a file that is none."""
+def read_recipe(path: Path) -> LoraRecipe:
+    """ValueError for a file that is not a recipe."""
     try:
         said = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} is no recipe ({error}); use a recipe.json of a training") from None
+        raise ValueError(
+            f"{path} cannot be read as a recipe ({error}); use a recipe.json of a training"
+        ) from None
     if not isinstance(said, dict):
-        raise ValueError(f"{path} is no recipe; use a recipe.json of a training")
-    return recipe_from(said)
-
-
-NORMAL = Recipe()
-#: The paper's: rank 256 on the attention projections is 0.27 B parameters of a 5 B model (section 4.2.2).
-MOTION_AREA = replace(
-    NORMAL,
-    task="motion area",
-    rank=256,
-    targets=r"blocks\.\d+\.(self|cross)_attn\.[qkvo]",
-    steps=4000,
-    learning_rate=1e-4,
-    prior=0.0,
-)
-#: For mini on two cores, minutes; for a 14 B model, a look whether the style takes.
-QUICK = replace(
-    NORMAL,
-    caption_dropout=0.2,  # strong guidance multiplies what only one of its two passes has learned
-    steps=480,
-    batch=8,
-    clip_batch=2,
-    warmup=20,
-    length=33,  # trained on shorter ones, long clips tremble and leave their keyframes
-    variants=2,
-    num_moves=80,  # each is a second of encoding on two cores
-    still_share=0.45,
-    move_share=0.2,
-    given_share=0.35,
-    save_every=160,
-    sample_every=160,
-    first_sample=10,
-    sample_cfg=1.0,
-)
-THOROUGH = replace(NORMAL, steps=4000, batch=8, variants=12, save_every=500, sample_every=500)
-PRESETS = {"quick look": QUICK, "normal": NORMAL, "thorough": THOROUGH, "motion area": MOTION_AREA}
+        raise ValueError(f"{path} is not a recipe; use a recipe.json of a training")
+    return recipe_from(cast(dict[str, Any], said))

@@ -1,38 +1,47 @@
-"""Clips with fixed seeds on the way, the base model's beside them, and whether they still move."""
+"""Sample clips with fixed seeds during training, the base model's beside them, and whether they still move."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ...conditioning.guide import Encoder, encode_guide
+from ...conditioning.guide import encode_guide
 from ...conditioning.prompt import compose_prompt
 from ...conditioning.timeline import place
+from ...data.captions import compose_caption
+from ...data.training_folder import TrainingFolder
 from ...domain.conditions import Guide, Keyframe, TextFeatures, Timeline
-from ...domain.release import Release
 from ...evaluation.metrics.motion_amount import motion_amount
-from ...families import VideoTransformer, VideoVAE
+from ...families import VideoTransformer, VideoVAE, family_of
 from ...generation.components import Experts
+from ...generation.loading import load_vae
 from ...generation.pipeline import decode_frames
-from ...generation.plan import SamplingPlan
 from ...generation.sampling import sample
 from ...lora.apply import LoraUse
+from ...lora.changes import Change
+from ...lora.read import Lora
 from ...media.contact_sheet import contact_sheet
-from ...media.tensors import to_bytes
+from ...media.frames import read_frames
+from ...media.resize import cover_crop_pixels
+from ...media.tensors import to_bytes, to_floats
 from ...media.video import write_webp
-from .recipe import Recipe
+from ..engine.events import Event, Sampled, Warned
+from .cache import TextCache
+from .examples import ExampleEncoders
+from .recipe import LoraRecipe
+from .stages import Place
 
-#: Outside, samples have lost motion, or shake.
+#: Outside of this range, samples have lost motion, or shake.
 MOTION_KEPT = (0.8, 1.25)
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A sample to make: what it is told, and the drawing it starts from, if any."""
+class SampleShot:
+    """A sample to make: its prompt, its guide, and image features of the drawing it starts from, if any."""
 
     prompt: str
     guide: Guide
@@ -41,52 +50,109 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A shot as the artist says it. `picture_HWC`: 0..1, the first frame; None: words alone."""
+class SampleRequest:
+    """A shot before it is encoded. `picture_HWC`: 0..1, the first frame; None: from the prompt alone."""
 
-    words: str
+    caption: str
     picture_HWC: torch.Tensor | None
     size: tuple[int, int]
 
 
-def shots_of(wishes: Sequence[Wish], recipe: Recipe, encode: Encoder, see: Encoder | None) -> list[Shot]:
-    release, shots = recipe.model, list[Shot]()
-    for number, wish in enumerate(wishes):
-        keyframes = () if wish.picture_HWC is None else (Keyframe(wish.picture_HWC),)
-        timeline = Timeline(recipe.num_frames, recipe.rate, *wish.size, keyframes)
-        guide = encode_guide(place(timeline, release.key_multiple), release.guide_rules, encode)
-        image = see(wish.picture_HWC[None]) if see and wish.picture_HWC is not None else None
-        prompt = compose_prompt(wish.words, release.prompt_tail, release.motion_score)
-        shots.append(Shot(prompt, guide, image, recipe.seed + number))
+def requests_of(recipe: LoraRecipe, drawings: TrainingFolder) -> list[SampleRequest]:
+    """One from a caption alone, and one that starts from a drawing; with the artist's prompts, those alone."""
+    width, height = recipe.model.size
+    size = recipe.model.grid.fit_area(recipe.pixels, height, width)
+    if recipe.prompts():
+        return [SampleRequest(prompt, None, size) for prompt in recipe.prompts()]
+    items = [item for item in drawings.items if item.num_frames == 1] or list(drawings.items)
+    chosen = items[0], items[-1]
+    captions = [item.caption if recipe.captions.use_captions else "" for item in chosen]
+    rng = np.random.default_rng(0)  # not used without shuffling
+    trigger = recipe.captions.trigger
+    said = [compose_caption(text, trigger, shuffle=False, keep=0, rng=rng) for text in captions]
+    drawing = read_frames(chosen[1].path, recipe.fps, 1)[0]
+    return [
+        SampleRequest(said[0], None, size),
+        SampleRequest(said[1], to_floats(cover_crop_pixels(drawing, size)), size),
+    ]
+
+
+def shots_of(
+    requests: Sequence[SampleRequest], recipe: LoraRecipe, encoders: ExampleEncoders
+) -> list[SampleShot]:
+    release, shots = recipe.model, list[SampleShot]()
+    encode_image = encoders.encode_image
+    for number, request in enumerate(requests):
+        picture = request.picture_HWC
+        keyframes = () if picture is None else (Keyframe(picture),)
+        timeline = Timeline(recipe.num_frames, recipe.fps, *request.size, keyframes)
+        guide = encode_guide(place(timeline, release.key_multiple), release.guide_rules, encoders.encode)
+        image = encode_image(picture[None]) if encode_image and picture is not None else None
+        prompt = compose_prompt(request.caption, release.prompt_tail, release.motion_score)
+        shots.append(SampleShot(prompt, guide, image, recipe.seed + number))
     return shots
 
 
-def make_samples(
-    transformer: VideoTransformer | Experts,
-    vae: VideoVAE,
-    release: Release,
-    settings: SamplingPlan,
-    shots: Sequence[Shot],
-    text_of: Callable[[str], torch.Tensor],
-    should_stop: Callable[[], bool],
-    loras: Sequence[LoraUse] = (),
-) -> list[np.ndarray]:
-    """uint8 FHWC clips. [] when `should_stop` says so."""
-    device = next(vae.parameters()).device
-    clips: list[np.ndarray] = []
-    for shot in shots:
-        text, negative = text_of(shot.prompt)[None], text_of(release.negative_prompt)[None]
+@dataclass(frozen=True)
+class SampleMaker:
+    """Makes the samples of a training."""
+
+    recipe: LoraRecipe
+    place: Place
+    shots: Sequence[SampleShot]
+    texts: TextCache
+    should_stop: Callable[[], bool]
+
+    def load_vae(self) -> VideoVAE:
+        return load_vae(self.recipe.model, self.place.files, self.place.dtype, self.place.device)
+
+    def make(
+        self, transformer: VideoTransformer | Experts, vae: VideoVAE, loras: Sequence[LoraUse] = ()
+    ) -> list[np.ndarray]:
+        """uint8 FHWC clips. [] when `should_stop` returns True."""
+        clips: list[np.ndarray] = []
+        for shot in self.shots:
+            latent = self.latent_of(shot, transformer, loras)
+            if latent is None:
+                return []
+            clips.append(to_bytes(torch.cat(list(decode_frames(vae, latent)))))
+        return clips
+
+    def latent_of(
+        self, shot: SampleShot, transformer: VideoTransformer | Experts, loras: Sequence[LoraUse]
+    ) -> torch.Tensor | None:
+        release, device = self.recipe.model, self.place.device
+        text, negative = (self.texts.read(prompt)[None] for prompt in (shot.prompt, release.negative_prompt))
         no_text = torch.zeros_like(text) if release.zero_negative else negative
         guide = Guide(shot.guide.latent_BCTHW.to(device), shot.guide.mask_BMTHW.to(device))
         latent = guide.latent_BCTHW
-        for step in sample(
-            transformer, guide, TextFeatures(text, no_text, shot.image_BLD), settings, shot.seed, loras
-        ):
+        features = TextFeatures(text, no_text, shot.image_BLD)
+        for step in sample(transformer, guide, features, self.recipe.sampling, shot.seed, loras):
             latent = step.x
-            if should_stop():
-                return []
-        clips.append(to_bytes(torch.cat(list(decode_frames(vae, latent)))))
-    return clips
+            if self.should_stop():
+                return None
+        return latent
+
+    def styled(self, changes: Mapping[str, Change]) -> LoraUse:
+        """What was learned so far, for use in a sample."""
+        return LoraUse(Lora(Path("sample"), family_of(self.recipe.model), dict(changes)))
+
+    def compare(
+        self, base: Sequence[np.ndarray], styled: Sequence[np.ndarray], run: Path, step: int
+    ) -> Iterator[Event]:
+        """Writes the samples, and warns when they lost motion or shake."""
+        sheet, clips = write_samples(base, styled, run / "samples", step, self.recipe.fps)
+        ratio = motion_ratio(base, styled)
+        yield Sampled(step, sheet, clips, ratio)
+        low, high = MOTION_KEPT
+        if ratio < low or ratio > high:
+            rate = self.recipe.peak_learning_rate
+            advice = (
+                "raise prior_preservation or move_share, or stop earlier"
+                if ratio < low
+                else f"raise length, or lower learning_rate, now {rate:g}"
+            )
+            yield Warned(f"step {step}: samples move {ratio:.2f} times as much as the base model's; {advice}")
 
 
 def write_samples(
@@ -104,3 +170,7 @@ def write_samples(
 def motion_ratio(base: Sequence[np.ndarray], styled: Sequence[np.ndarray]) -> float:
     """Motion of the LoRA's clips over that of the base model's."""
     return sum(map(motion_amount, styled)) / max(1e-6, sum(map(motion_amount, base)))
+
+
+def thumbnail_of(clips: Sequence[np.ndarray]) -> np.ndarray:
+    return clips[0][len(clips[0]) // 2]

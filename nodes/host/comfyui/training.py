@@ -1,4 +1,4 @@
-"""Training in ComfyUI: its folders and device, room for the training, and what its pages are told."""
+"""Training in ComfyUI: its folders and device, room for the training, and what its pages show."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import torch
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
-from ....anisora_core.training.lora.events import Event, Stepped
+from ....anisora_core.training.engine.events import Event, Stepped
 from .networks import tokenizer_folder
 
 if TYPE_CHECKING:
-    from ...training_service.follow import Course, Tell
+    from ...training_service.follow import Listener, TrainingProgress
 
 __all__ = ["device", "listener", "loras_folder", "make_room", "tokenizer_folder"]
 
@@ -39,31 +39,31 @@ def make_room() -> None:
     comfy.model_management.soft_empty_cache()
 
 
-def listener() -> Tell:
-    """Tells the page and moves the bar of the node that runs now; raises the user's interrupt."""
+def listener() -> Listener:
+    """Informs the page and moves the progress bar of the node that runs; raises the user's interrupt."""
     context = get_executing_context()
     node = context.node_id if context else ""
     bar = comfy.utils.ProgressBar(1)
     sent = 0.0
 
-    def send(course: Course, phase: str) -> None:
+    def send(progress: TrainingProgress, phase: str) -> None:
         nonlocal sent
         sent = time.monotonic()
         PromptServer.instance.send_sync(
-            "anisora.training", {"node": node, **course.message(), "phase": phase}
+            "anisora.training", {"node": node, **progress.message(), "phase": phase}
         )
 
-    def tell(event: Event | None, course: Course) -> None:
-        is_running = course.phase not in ("finished", "stopped", "failed")
+    def update(event: Event | None, progress: TrainingProgress) -> None:
+        is_running = progress.phase not in ("finished", "stopped", "failed")
         if is_running:
             try:
                 comfy.model_management.throw_exception_if_processing_interrupted()
             except BaseException:
-                send(course, "stopping")
+                send(progress, "stopping")
                 raise
         wait = SOON if isinstance(event, Stepped) else LATE if event is None and is_running else 0.0
         if time.monotonic() - sent >= wait:
-            send(course, course.phase)
-            bar.update_absolute(course.done, course.total)
+            send(progress, progress.phase)
+            bar.update_absolute(progress.done, progress.total)
 
-    return tell
+    return update

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ....anisora_core.training.lora.events import Event
+from ....anisora_core.training.engine.events import Event
 from ....cli.train_lora import show
 from . import device, models_folder
 
 if TYPE_CHECKING:
-    from ...training_service.follow import Course, Tell
+    from ...training_service.follow import Listener, TrainingProgress
 
 __all__ = ["device", "listener", "loras_folder", "make_room", "tokenizer_folder"]
 
@@ -27,9 +27,9 @@ def make_room() -> None:
     """Nothing else holds memory."""
 
 
-def listener() -> Tell:
-    def tell(event: Event | None, _course: Course) -> None:
+def listener() -> Listener:
+    def update(event: Event | None, _progress: TrainingProgress) -> None:
         if event is not None:
             show(event)
 
-    return tell
+    return update

@@ -7,11 +7,11 @@ from comfyui_anisora.anisora_core.checkpoints.detect import read_card
 from comfyui_anisora.anisora_core.checkpoints.load import read_preview_decoder
 from comfyui_anisora.anisora_core.generation.loading import ASSETS, load_mini
 from comfyui_anisora.anisora_core.layers.preview_decoder import PreviewDecoder
-from comfyui_anisora.anisora_core.training.autoencoder import (
-    CartoonBatches,
+from comfyui_anisora.anisora_core.training.latent_space import (
     fit_preview_decoder,
     latents_and_frames,
 )
+from comfyui_anisora.anisora_core.training.strategies.autoencoder import CartoonBatches
 
 
 def test_frames_are_half_as_large_as_the_clips():

@@ -13,10 +13,16 @@ from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.generation.pipeline import vae_encoder
 from comfyui_anisora.anisora_core.media.video import write_mp4
 from comfyui_anisora.anisora_core.releases import RELEASES
-from comfyui_anisora.anisora_core.training.lora.areas import area_example, area_of, detector, moving
-from comfyui_anisora.anisora_core.training.lora.recipe import PRESETS, Recipe
+from comfyui_anisora.anisora_core.training.lora.presets import PRESETS
+from comfyui_anisora.anisora_core.training.lora.recipe import LoraRecipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
+from comfyui_anisora.anisora_core.training.strategies.motion_area import (
+    area_example,
+    area_of,
+    detector,
+    moving,
+)
 
 MINI = RELEASES["mini"]
 
@@ -63,9 +69,9 @@ def test_a_motion_area_lora_is_trained_on_clips_and_refused_without(tmp_path):
     folder = tmp_path / "clips"
     folder.mkdir()
     write_mp4(walking_square(), folder / "a.mp4", 12.0)
-    recipe = Recipe(
-        images=str(folder), name="area", task="motion area", steps=2, batch=1, rank=4, area=1024, length=9,
-        variants=1, sample_every=0, targets=PRESETS["motion area"].targets,
+    recipe = LoraRecipe(name="area").changed(
+        images=str(folder), task="motion area", steps=2, batch_size=1, rank=4, max_pixels=1024, length=9,
+        variants=1, sample_every=0, targets=PRESETS["motion area"].values["targets"],
     )  # fmt: skip
     where = Place(tmp_path, tmp_path / "run", {}, torch.device("cpu"), torch.float32)
     events = list(train_lora(recipe, where))
@@ -76,15 +82,15 @@ def test_a_motion_area_lora_is_trained_on_clips_and_refused_without(tmp_path):
     from PIL import Image
 
     Image.fromarray(walking_square()[0]).save(tmp_path / "stills" / "a.png")
-    stills = replace(recipe, images=str(tmp_path / "stills"))
+    stills = recipe.changed(images=str(tmp_path / "stills"))
     with pytest.raises(ValueError, match=r"^images: .* has no clips"):
         list(train_lora(stills, replace(where, run=tmp_path / "other")))
     with pytest.raises(ValueError, match="release V1 does not have"):
-        replace(recipe, release="V1")
-    with pytest.raises(ValueError, match=r"^detector .* is no segmentation model"):
+        recipe.changed(release="V1")
+    with pytest.raises(ValueError, match=r"^detector .* is not a transformers segmentation model"):
         detector(tmp_path / "stills")
     with pytest.raises(
-        ValueError, match=r"^detector nvidia/segformer-b0 is no folder"
+        ValueError, match=r"^detector nvidia/segformer-b0 is not a folder"
     ):  # nothing is downloaded
         detector(Path("nvidia/segformer-b0"))
 

@@ -13,17 +13,17 @@ from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.data.training_folder import read_training_folder
 from comfyui_anisora.anisora_core.media.video import write_mp4
 from comfyui_anisora.anisora_core.releases import RELEASES
+from comfyui_anisora.anisora_core.training.engine.events import Event, Finished, Stepped
 from comfyui_anisora.anisora_core.training.lora.curriculum import (
-    Phase,
+    CurriculumPhase,
     curricula,
     read_curriculum,
     recipes_of,
     train_curriculum,
 )
 from comfyui_anisora.anisora_core.training.lora.dataset import examples_of
-from comfyui_anisora.anisora_core.training.lora.events import Event, Finished, Stepped
 from comfyui_anisora.anisora_core.training.lora.examples import frames_of
-from comfyui_anisora.anisora_core.training.lora.recipe import Recipe
+from comfyui_anisora.anisora_core.training.lora.recipe import LoraRecipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
 from PIL import Image
@@ -43,10 +43,10 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def small(folder: Path, **changes: object) -> Recipe:
-    given = {"images": str(folder), "name": "phases", "steps": 2, "batch": 1, "rank": 2, "warmup": 1, "area": 1024, "length": 9,
+def small(folder: Path, **changes: object) -> LoraRecipe:
+    given = {"images": str(folder), "name": "phases", "steps": 2, "batch_size": 1, "rank": 2, "warmup": 1, "max_pixels": 1024, "length": 9,
              "variants": 2, "sample_every": 0}  # fmt: skip
-    return Recipe(**(given | changes))  # type: ignore[arg-type]
+    return LoraRecipe().changed(**(given | changes))
 
 
 def place(tmp_path: Path) -> Place:
@@ -61,7 +61,7 @@ def test_a_clip_has_as_many_frames_as_its_seconds_give(folder):
         examples[fps] = next(example for example in found if example.kind == "clip")
     assert {fps: example.num_frames for fps, example in examples.items()} == {24.0: 65, 0.0: 33, 6.0: 17}
     for example in examples.values():
-        frames, _, _ = frames_of(example, MINI, np.random.default_rng(0))
+        frames, _ = frames_of(example, MINI, np.random.default_rng(0))
         assert len(frames) == example.num_frames
 
 
@@ -107,7 +107,7 @@ def test_a_training_goes_on_from_a_lora(folder, tmp_path):
     list(train_lora(small(folder, learning_rate=1e-2), where))
     first = where.loras / "phases.safetensors"
     still = replace(where, run=tmp_path / "more", loras=tmp_path / "more")
-    list(train_lora(small(folder, learning_rate=1e-12, start=str(first), alpha=1.0), still))
+    list(train_lora(small(folder, learning_rate=1e-12, resume_from_lora=str(first), alpha=1.0), still))
     before, after = (read_lora(path).changes for path in (first, tmp_path / "more" / "phases.safetensors"))
     for name, change in before.items():
         same = after[name].scale * after[name].up @ after[name].down
@@ -115,9 +115,9 @@ def test_a_training_goes_on_from_a_lora(folder, tmp_path):
     assert any(change.up.abs().max() > 0 for change in before.values())
     other = replace(where, run=tmp_path / "other")
     for changes, said in (
-        ({"start": str(first), "rank": 4}, "has rank 2; use rank 2"),
-        ({"start": str(first), "dora": True}, "is no DoRA"),
-        ({"start": str(tmp_path / "none.safetensors")}, r"^start: .* is no file"),
+        ({"resume_from_lora": str(first), "rank": 4}, "has rank 2; use rank 2"),
+        ({"resume_from_lora": str(first), "dora": True}, "is no DoRA"),
+        ({"resume_from_lora": str(tmp_path / "none.safetensors")}, r"^resume_from_lora: .* is not a file"),
     ):
         with pytest.raises(ValueError, match=said):
             list(train_lora(small(folder, **changes), other))
@@ -125,33 +125,35 @@ def test_a_training_goes_on_from_a_lora(folder, tmp_path):
 
 def test_phases_take_their_shares_and_the_papers_are_there():
     assert curricula() == ["image_video_mix", "paper", "subtitle_free", "variable_length", "weak_to_strong"]
-    whole = Recipe(steps=720, release="V3.1")
+    whole = LoraRecipe(release="V3.1").changed(steps=720)
     weak, faster, strong = recipes_of(whole, read_curriculum("weak_to_strong"))
-    assert [weak.steps, faster.steps, strong.steps] == [300, 190, 230]
-    assert weak.rate == strong.rate / 2
-    assert weak.lengths[0] / weak.rate == pytest.approx(strong.lengths[0] / strong.rate, rel=0.1)
+    assert [part.optimization.steps for part in (weak, faster, strong)] == [300, 190, 230]
+    assert weak.fps == strong.fps / 2
+    assert weak.lengths[0] / weak.fps == pytest.approx(strong.lengths[0] / strong.fps, rel=0.1)
     assert weak.pixels / strong.pixels == pytest.approx((480 / 720) ** 2, rel=1e-3)
-    assert (strong.pixels, faster.rate) == (whole.pixels, whole.rate)
+    assert (strong.pixels, faster.fps) == (whole.pixels, whole.fps)
     (variable,) = recipes_of(whole, read_curriculum("variable_length"))
     assert (variable.lengths[0], variable.lengths[-1]) == (129, 33)  # 8 and 2 seconds at 16
     (mixed,) = recipes_of(whole, read_curriculum("image_video_mix"))
-    assert (mixed.moves, mixed.still_share) == (False, 0.25)
-    assert recipes_of(whole, read_curriculum("subtitle_free"))[0].cut == 0.2
-    assert [r.cut for r in recipes_of(whole, read_curriculum("paper"))] == [0.0, 0.0, 0.0, 0.2]
-    assert sum(r.steps for r in recipes_of(replace(whole, steps=2), read_curriculum("paper"))) == 2
+    assert (mixed.data.moves, mixed.shares.still_share) == (False, 0.25)
+    assert recipes_of(whole, read_curriculum("subtitle_free"))[0].data.cut == 0.2
+    assert [r.data.cut for r in recipes_of(whole, read_curriculum("paper"))] == [0.0, 0.0, 0.0, 0.2]
+    assert (
+        sum(r.optimization.steps for r in recipes_of(whole.changed(steps=2), read_curriculum("paper"))) == 2
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[", "is none of .* and no file with phases"),
+        ("[", "is none of .* nor a file with phases"),
         ('{"phases": []}', "has no phases"),
-        ('{"phases": [{"name": "a", "speed": 1}]}', "speed is no option of a phase"),
-        ('{"phases": [{"name": "a", "options": {"fast": 1}}]}', "fast is no option"),
+        ('{"phases": [{"name": "a", "speed": 1}]}', "speed is not an option of a phase"),
+        ('{"phases": [{"name": "a", "options": {"fast": 1}}]}', "fast is not an option"),
         ('{"phases": [{"name": "a", "options": {"cut": 2.0}}]}', "cut 2.0 must be"),
-        ('{"phases": [{"name": "a", "share": 0}]}', "needs share, area and fps above 0"),
+        ('{"phases": [{"name": "a", "share": 0}]}', "needs share, max_pixels and fps above 0"),
         ('{"phases": [{"name": "a", "seconds": [8, 2]}]}', "must be shortest, longest"),
-        ('{"phases": [{"share": 1}]}', "no file with phases"),
+        ('{"phases": [{"share": 1}]}', "nor a file with phases"),
     ],
 )
 def test_a_wrong_curriculum_is_told(text, said, tmp_path):
@@ -165,7 +167,7 @@ def test_a_wrong_curriculum_is_told(text, said, tmp_path):
 
 def test_phases_follow_each_other_and_a_stopped_one_goes_on(folder, tmp_path):
     where, whole = place(tmp_path), small(folder, steps=6, fps=12.0)
-    phases = [Phase("weak", fps=0.5, area=0.5), Phase("strong", seconds=(0.4, 0.7))]
+    phases = [CurriculumPhase("weak", fps=0.5, max_pixels=0.5), CurriculumPhase("strong", seconds=(0.4, 0.7))]
     late: list[Event] = []
     for last in train_curriculum(whole, phases, where, lambda: bool(late)):
         if isinstance(last, Stepped) and last.step == 4:
@@ -180,8 +182,8 @@ def test_phases_follow_each_other_and_a_stopped_one_goes_on(folder, tmp_path):
     assert done.paths == (where.loras / "phases.safetensors",)
     assert [(e.step, e.total) for e in events if isinstance(e, Stepped)] == [(6, 6)]
     said = json.loads((where.run / "phase_2" / "recipe.json").read_text())
-    assert said["start"] == str(where.run / "phase_1" / "phases.safetensors")
-    assert (said["shortest"], said["length"]) == (5, 9)
+    assert said["adapter"]["resume_from_lora"] == str(where.run / "phase_1" / "phases.safetensors")
+    assert (said["data"]["shortest"], said["data"]["length"]) == (5, 9)
     again = list(
         train_curriculum(whole, phases, replace(where, run=tmp_path / "again", loras=tmp_path / "again"))
     )

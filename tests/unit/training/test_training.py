@@ -19,19 +19,22 @@ from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.layers.preview_decoder import PreviewDecoder
-from comfyui_anisora.anisora_core.training.autoencoder import pixel_metric
 from comfyui_anisora.anisora_core.training.conditions import ConditionMix, random_area, random_canvas
+from comfyui_anisora.anisora_core.training.engine.ema import Ema
+from comfyui_anisora.anisora_core.training.engine.loop import descend, train
+from comfyui_anisora.anisora_core.training.engine.settings import TrainingSettings, learning_rate
 from comfyui_anisora.anisora_core.training.export import export_mini
-from comfyui_anisora.anisora_core.training.latents import Bucket, LatentBatches
-from comfyui_anisora.anisora_core.training.loop import Ema, Settings, descend, learning_rate, train
-from comfyui_anisora.anisora_core.training.recipes import mini as recipe_module
-from comfyui_anisora.anisora_core.training.recipes.mini import CPU
-from comfyui_anisora.anisora_core.training.text_to_video import FlowMatching, TextToVideo
+from comfyui_anisora.anisora_core.training.latent_space import pixel_metric
+from comfyui_anisora.anisora_core.training.objectives import PretrainingMatching
+from comfyui_anisora.anisora_core.training.recipes import mini, mini_stages
+from comfyui_anisora.anisora_core.training.recipes.mini_recipe import CPU, RECIPES
+from comfyui_anisora.anisora_core.training.strategies.pretraining import Bucket, LatentBatches
+from comfyui_anisora.anisora_core.training.text_to_video import TextToVideo
 from safetensors.torch import save_file
 
 TINY_VAE = replace(MINI_VAE, encoder_dim=8, decoder_dim=8)
 TINY_TEXT = TextConfig(dim=24, ffn_dim=32, num_layers=1, num_heads=2, head_dim=12, max_length=16)
-SETTINGS = Settings(
+SETTINGS = TrainingSettings(
     steps=12, learning_rate=5e-3, warmup=1, save_every=6, log_every=3, num_workers=0, optimizer="muon"
 )
 
@@ -57,9 +60,9 @@ class OneBatch(torch.utils.data.Dataset):
         }
 
 
-def objective() -> FlowMatching:
+def objective() -> PretrainingMatching:
     ids, mask = ByteTextEncoder(TINY_TEXT).tokenize([""])
-    return FlowMatching(ids[0], mask[0], torch.eye(16))
+    return PretrainingMatching(ids[0], mask[0], torch.eye(16))
 
 
 def loss_of(model: TextToVideo) -> float:
@@ -83,8 +86,8 @@ def test_loss_falls_and_a_resumed_run_continues_where_it_stopped(tmp_path):
         assert torch.equal(value, states[1]["model"][key]), key
 
 
-def test_a_slope_that_is_no_number_leaves_the_weights(tmp_path):
-    """Of a root at 0: the loss is 0, its slope is not a number."""
+def test_a_gradient_that_is_not_finite_leaves_the_weights(tmp_path):
+    """Of a root at 0: the loss is 0, its gradient is not finite."""
     model = torch.nn.Linear(2, 2)
     torch.nn.init.zeros_(model.weight)
 
@@ -92,7 +95,7 @@ def test_a_slope_that_is_no_number_leaves_the_weights(tmp_path):
         return network.weight.square().sum().sqrt(), {}
 
     settings = replace(SETTINGS, save_every=1, optimizer="adamw")
-    with pytest.raises(ValueError, match=r"slope is no number at step 1; lower learning_rate"):
+    with pytest.raises(ValueError, match=r"gradient norm is not finite at step 1; lower learning_rate"):
         list(train(model, OneBatch(), root, settings, tmp_path, torch.device("cpu")))
     assert not (tmp_path / "state.pt").exists()
     assert torch.all(model.weight == 0)
@@ -105,15 +108,17 @@ def test_the_learning_rate_rises_and_falls_and_gradients_are_clipped(tmp_path):
     constant = replace(SETTINGS, steps=100, warmup=10, schedule="constant")
     assert {learning_rate(step, constant) for step in range(10, 100)} == {SETTINGS.learning_rate}
 
-    def slope(clip_norm: float) -> float:
+    def slope(max_grad_norm: float) -> float:
         model, seen = torch.nn.Linear(1, 1, bias=False), []
 
         def steep(network, batch, rng):
             network.weight.register_post_accumulate_grad_hook(lambda weight: seen.append(weight.grad))
             return 100.0 * network.weight.sum(), {}
 
-        settings = replace(SETTINGS, steps=1, clip_norm=clip_norm, optimizer="adamw", precision="float32")
-        list(train(model, OneBatch(), steep, settings, tmp_path / str(clip_norm), torch.device("cpu")))
+        settings = replace(
+            SETTINGS, steps=1, max_grad_norm=max_grad_norm, optimizer="adamw", precision="float32"
+        )
+        list(train(model, OneBatch(), steep, settings, tmp_path / str(max_grad_norm), torch.device("cpu")))
         return float(seen[0])  # clipped in place
 
     assert slope(0.5) == pytest.approx(0.5, rel=1e-4)
@@ -141,7 +146,7 @@ def test_gradients_do_not_depend_on_the_parts_a_batch_is_computed_in(parts):
         def squares(network, batch, rng):
             return network(batch["x"]).square().mean(), {}
 
-        settings = replace(SETTINGS, accumulate=count, precision="float32")
+        settings = replace(SETTINGS, gradient_accumulation=count, precision="float32")
         loss, _ = descend(model, squares, rows, 0, settings, torch.device("cpu"))
         return loss, model.weight.grad
 
@@ -159,7 +164,7 @@ def test_what_is_given_counts_more():
 
 
 def test_a_share_of_clips_is_shown_without_what_is_given(tmp_path):
-    bucket = Bucket(5, (32, 32), 1.0, batch=400)
+    bucket = Bucket(5, (32, 32), 1.0, batch_size=400)
     ones = torch.ones(3, 1, 16, 2, 4, 4)
     kept = {"latent": ones[:, 0].clone(), "guide": ones, "mask": ones[:, :, :4].clone()}
     kept |= {"ids": torch.zeros(3, 8, dtype=torch.int16), "text_mask": torch.ones(3, 8, dtype=torch.bool)}
@@ -221,7 +226,7 @@ def test_shards_hold_every_tensor_once():
     assert [name for shard in shards for name in shard] == list(tensors)
 
 
-@pytest.mark.parametrize("recipe", recipe_module.RECIPES.values(), ids=recipe_module.RECIPES.keys())
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
 def test_what_a_recipe_ships_fits_40_megabytes(recipe):
     with torch.device("meta"):
         transformer, vae = WanTransformer(recipe.transformer), WanVAE(recipe.vae)
@@ -232,8 +237,8 @@ def test_what_a_recipe_ships_fits_40_megabytes(recipe):
 def test_a_recipes_seed_decides_its_first_weights(tmp_path):
     def weights(seed):
         recipe = replace(CPU, transformer=replace(DEBUG, text_dim=24), text=TINY_TEXT, seed=seed)
-        job = recipe_module.Job(recipe, tmp_path, torch.device("cpu"), ["weak"])
-        return recipe_module.new_text_to_video(job).state_dict()
+        run = mini_stages.MiniRun(recipe, tmp_path, torch.device("cpu"), ["weak"])
+        return mini_stages.new_text_to_video(run).state_dict()
 
     first, again, other = weights(1), weights(1), weights(2)
     assert all(torch.equal(value, again[name]) for name, value in first.items())
@@ -277,10 +282,10 @@ def test_the_recipe_runs_every_stage_and_resumes(tmp_path, monkeypatch):
         strong_buckets=(Bucket(9, (32, 48), 1.0, 2),),
         cached_clips=2, weak=few, strong=few, decoder=few,
     )  # fmt: skip
-    monkeypatch.setattr(recipe_module, "RECIPES", {"cpu": tiny})
-    monkeypatch.setattr(recipe_module, "SIZES", ((32, 32),))
+    monkeypatch.setattr(mini, "RECIPES", {"cpu": tiny})
+    monkeypatch.setattr(mini_stages, "SIZES", ((32, 32),))
     arguments = ["--recipe", "cpu", "--run", str(tmp_path), "--seed", "5"]
-    assert recipe_module.main(arguments) == 0
+    assert mini.main(arguments) == 0
     made = load_mini(tmp_path / "mini")
     assert made.transformer.config.dim == DEBUG.dim
     alone, _ = load_network(tmp_path / "mini" / "transformer.safetensors", torch.float32)
@@ -295,5 +300,5 @@ def test_the_recipe_runs_every_stage_and_resumes(tmp_path, monkeypatch):
     assert {key for key in clips if key.startswith(("encoder.", "conv1."))} <= kept < set(clips)
     assert (tmp_path / "vae-clips" / "samples.png").stat().st_size > 10_000
     assert (tmp_path / "strong" / "samples.png").stat().st_size > 10_000
-    recipe_module.main(arguments)  # nothing left to do: resumed, not trained again
+    mini.main(arguments)  # nothing left to do: resumed, not trained again
     assert len((tmp_path / "strong" / "loss.jsonl").read_text().splitlines()) == 2

@@ -1,4 +1,4 @@
-"""What a LoRA training tells while it runs; each is a line of JSON between processes."""
+"""What a training reports while it runs; each event is a line of JSON between processes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 
 @dataclass(frozen=True)
-class Said:
-    """What the folder holds, in lines."""
+class DatasetDescribed:
+    """What the training folder holds, in lines."""
 
     lines: tuple[str, ...]
 
@@ -22,7 +22,7 @@ class Warned:
 
 @dataclass(frozen=True)
 class Encoding:
-    """Of the examples, `done` of `total` are on disk."""
+    """`done` of `total` examples are on disk."""
 
     done: int
     total: int
@@ -58,7 +58,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Finished:
-    """`paths`: the file, or that of each of two experts. `is_whole`: all steps are done; else running it again goes on."""
+    """`paths`: the file, or that of each of two experts. `is_whole`: all steps are done; otherwise running it again continues."""
 
     paths: tuple[Path, ...]
     step: int
@@ -66,7 +66,7 @@ class Finished:
     seconds: float
 
 
-Event = Said | Warned | Encoding | Stepped | Sampled | Saved | Finished
+Event = DatasetDescribed | Warned | Encoding | Stepped | Sampled | Saved | Finished
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
 
 
@@ -80,7 +80,7 @@ def from_json(line: str) -> Event:
         said = json.loads(line)
         kind = _KINDS[said.pop("event")]
     except (KeyError, TypeError, AttributeError):
-        raise ValueError(f"{line[:80]!r} is no event") from None
+        raise ValueError(f"{line[:80]!r} is not an event") from None
     for name in ("path", "sheet"):
         if name in said:
             said[name] = Path(said[name])

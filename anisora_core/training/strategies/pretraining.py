@@ -1,9 +1,9 @@
-"""Clips encoded once: latents, several random guides each, token ids; read back as batches for the transformer."""
+"""mini's pretraining: rendered clips encoded once (latents, several random guides each, token ids), read back as batches for the
+transformer and text encoder, which learn together."""
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..conditioning.masks import pack_mask
-from ..conditioning.prompt import compose_prompt
-from ..data.cartoons import make_shot, render
-from ..domain.atomic import write_beside
-from ..domain.release import Release
-from ..encoders.byte_t5 import ByteTextEncoder
-from ..families.wan.vae import WanVAE
-from ..media.tensors import to_video
-from .autoencoder import Size
-from .conditions import ConditionMix, random_canvas
-
-log = logging.getLogger(__name__)
+from ...conditioning.masks import pack_mask
+from ...conditioning.prompt import compose_prompt
+from ...data.cartoons import make_shot, render
+from ...domain.atomic import write_beside
+from ...domain.release import Release
+from ...encoders.byte_t5 import ByteTextEncoder
+from ...families.wan.vae import WanVAE
+from ...media.tensors import to_video
+from ..conditions import ConditionMix, random_canvas
+from ..latent_space import Size, pixel_metric
+from ..objectives import PretrainingMatching
+from ..text_to_video import TextToVideo
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Bucket:
     num_frames: int
     size: Size
     share: float
-    batch: int = 16
+    batch_size: int = 16
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class RenderedClips(Dataset[dict[str, Any]]):
-    """Item i: a true clip and `conditions` canvases for it, made in the worker; encoding is the caller's."""
+    """Item i: a true clip and `conditions` canvases for it, made in the worker; the caller encodes them."""
 
     bucket: Bucket
     conditions: int
@@ -106,9 +106,9 @@ def encode_bucket(
 
 
 class LatentBatches(Dataset[dict[str, Tensor]]):
-    """Item i is a batch of one bucket, drawn by share; everything is held in memory.
+    """Item i is a batch of one bucket, drawn by share; everything is kept in memory.
 
-    `undrawn`: share of clips shown without what is given, with the guide of an empty canvas instead: `blank` makes it,
+    `undrawn`: share of clips shown with nothing given, with the guide of an empty canvas instead: `blank` makes it,
     [C, T, h, w].
     """
 
@@ -142,11 +142,11 @@ class LatentBatches(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, index))
         which = int(rng.choice(len(self.buckets), p=self.shares))
         bucket, tensors = self.buckets[which], self.tensors[which]
-        rows = torch.from_numpy(rng.integers(len(tensors["latent"]), size=bucket.batch))
-        draw = torch.from_numpy(rng.integers(tensors["guide"].shape[1], size=bucket.batch))
+        rows = torch.from_numpy(rng.integers(len(tensors["latent"]), size=bucket.batch_size))
+        draw = torch.from_numpy(rng.integers(tensors["guide"].shape[1], size=bucket.batch_size))
         ids, text_mask = tensors["ids"][rows].long(), tensors["text_mask"][rows].long()
         guide, mask = tensors["guide"][rows, draw].float(), tensors["mask"][rows, draw].float()
-        hidden = torch.from_numpy(rng.random(bucket.batch) < self.undrawn)
+        hidden = torch.from_numpy(rng.random(bucket.batch_size) < self.undrawn)
         guide[hidden], mask[hidden] = self.blanks[which].float(), 0.0
         return {
             "latent": tensors["latent"][rows].float(),
@@ -155,3 +155,11 @@ class LatentBatches(Dataset[dict[str, Tensor]]):
             "ids": ids,
             "text_mask": text_mask,
         }
+
+
+def pretraining_objective(
+    model: TextToVideo, vae: WanVAE, latents_BCTHW: Tensor, rng: torch.Generator
+) -> PretrainingMatching:
+    """Errors are measured in the pixels that they decode to, near these latents."""
+    ids, mask = model.text_encoder.tokenize([""])
+    return PretrainingMatching(ids[0], mask[0], pixel_metric(vae, latents_BCTHW, rng))

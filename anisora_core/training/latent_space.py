@@ -1,84 +1,16 @@
-"""Training the causal VAE on rendered clips: single frames first, then short clips."""
+"""What a trained VAE's latents are like: statistics, the pixels they decode to, colours and a small decoder for previews."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
-from ..data.cartoons import make_shot, render
 from ..families.wan.init import frame_conv_
 from ..families.wan.vae import WanVAE
 from ..layers.preview_decoder import PreviewDecoder
-from ..media.tensors import to_video
 
 Size = tuple[int, int]  # height, width
-
-
-@lru_cache(maxsize=64)
-def rendered(seed: int, number: int, size: Size) -> np.ndarray:
-    """Frames of training clip `number`; neighbours in time share clips, so each is drawn once in a worker."""
-    torch.set_num_threads(1)  # beside a trainer that wants the cores
-    rng = np.random.default_rng((seed, number))
-    shot = make_shot(int(rng.integers(1 << 31)), split="train")
-    return render(shot, num_frames=33, height=size[0], width=size[1]).frames_FHWC
-
-
-@dataclass(frozen=True)
-class CartoonBatches(Dataset[Tensor]):
-    """Item i is video_BCFHW: `batch` runs of `num_frames`, from clips that stay in use for some steps.
-
-    A new clip comes every `steps_per_clip` items; an item draws from the last `batch` clips of its size.
-    """
-
-    batch: int
-    num_frames: int
-    sizes: tuple[Size, ...]
-    seed: int
-    steps_per_clip: int = 2
-    crop: int | None = None  # side of a random square, for more steps in the same time
-
-    def __getitem__(self, index: int) -> Tensor:
-        rng = np.random.default_rng((self.seed, index))
-        which = index % len(self.sizes)
-        newest = index // (self.steps_per_clip * len(self.sizes)) + self.batch
-        crops: list[Tensor] = []
-        for number in range(newest - self.batch, newest):
-            frames = rendered(self.seed, number * len(self.sizes) + which, self.sizes[which])
-            start = int(rng.integers(33 - self.num_frames + 1))
-            run = frames[start : start + self.num_frames]
-            if self.crop is not None:
-                top, left = (int(rng.integers(side - self.crop + 1)) for side in run.shape[1:3])
-                run = run[:, top : top + self.crop, left : left + self.crop]
-            crops.append(to_video(run[:, :, ::-1] if rng.random() < 0.5 else run))
-        return torch.stack(crops)
-
-
-@dataclass(frozen=True)
-class Reconstruction:
-    """MSE with a little L1; latents pulled to unit variance and jittered, so that small errors decode to small errors."""
-
-    l1_weight: float = 0.1
-    variance_weight: float = 0.01
-    jitter: float = 0.05
-
-    def __call__(
-        self, model: nn.Module, video_BCFHW: Tensor, rng: torch.Generator
-    ) -> tuple[Tensor, dict[str, float]]:
-        assert isinstance(model, WanVAE)
-        latent = model.encode(video_BCFHW).mode()
-        noise = torch.randn(latent.shape, generator=rng).to(latent)
-        decoded = model.decode(latent + self.jitter * noise).float()
-        error = decoded - video_BCFHW
-        mse = error.square().mean()
-        spread = latent.float().std(dim=(0, 2, 3, 4)) - 1.0
-        loss = mse + self.l1_weight * error.abs().mean() + self.variance_weight * spread.square().mean()
-        return loss, {"psnr": float(10 * torch.log10(4.0 / mse.detach()))}
 
 
 def latent_statistics(vae: WanVAE, videos: list[Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]]:
