@@ -35,7 +35,7 @@ from ..anisora_core.training.lora.curriculum import (
     train_curriculum,
 )
 from ..anisora_core.training.lora.option import Option
-from ..anisora_core.training.lora.presets import PRESETS
+from ..anisora_core.training.lora.presets import PRESETS, PRESETS_TIP
 from ..anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, preset, read_recipe
 from ..anisora_core.training.lora.stages import Place
 from ..nodes.host.standalone import device, model_file, models_folder
@@ -49,7 +49,10 @@ def parser() -> argparse.ArgumentParser:
         description="A style LoRA from a folder of drawings. Ctrl-C saves; the same command continues.",
     )
     root.add_argument(
-        "--preset", choices=PRESETS, default="normal", help="starting point of all other options"
+        "--preset",
+        choices=PRESETS,
+        default="normal",
+        help=f"where the options below start from. {PRESETS_TIP} [normal]",
     )
     root.add_argument(
         "--recipe",
@@ -72,14 +75,15 @@ def parser() -> argparse.ArgumentParser:
     groups: dict[str, Callable[..., Any]] = {"": root.add_argument}
     for one in OPTIONS.values():
         if one.group not in groups:
-            groups[one.group] = root.add_argument_group(one.group).add_argument
+            about = getattr(LoraRecipe(), one.group).__doc__
+            groups[one.group] = root.add_argument_group(one.group, about).add_argument
         add_flags(groups[one.group], one)
     return root
 
 
 def add_flags(add: Callable[..., Any], one: Option) -> None:
     """The flag of an option; flags of earlier versions are accepted, but not shown."""
-    said = f"{one.help} [{one.default}]".replace("%", "%%")
+    said = (one.help if one.default == "" else f"{one.help} [{one.default}]").replace("%", "%%")
     if one.kind is bool:
         more: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
     else:

@@ -103,10 +103,12 @@ class StepShares:
         low=0.0,
         high=1.0,
     )
-    given_share: float = option(0.3, "Share of steps on such clips with keyframes.", low=0.0, high=1.0)
+    given_share: float = option(
+        0.3, "Share of steps on such moving examples with keyframes given.", low=0.0, high=1.0
+    )
     prior_preservation: float = option(
         0.5,
-        "Share of the steps with keyframes that keep the model's own behaviour.",
+        "Share of the steps with keyframes whose target is the base model's own answer, so that its motion and keyframes stay.",
         low=0.0,
         high=1.0,
         aliases=("prior",),

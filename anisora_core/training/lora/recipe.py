@@ -48,8 +48,8 @@ class LoraRecipe:
     release: str = option(DEFAULT_RELEASE, "Which release the LoRA is for.")
     task: str = option(
         "style",
-        "What is trained. style: the look of the drawings. motion area: the paper's masks, from clips. keyframes: following "
-        "keyframes. video: clips, with drawings as stills among them.",
+        "What is trained. style: the look of the drawings. motion area: motion masks as in the paper, from clips. keyframes: to follow "
+        "keyframes. video: on clips, with drawings as stills among them.",
         choices=STRATEGIES,
     )
     seed: int = option(0, "The same seed gives the same LoRA.", low=0, high=(1 << 32) - 1)

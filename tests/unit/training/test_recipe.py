@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,3 +111,14 @@ def test_what_is_not_a_recipe_is_told(said, tmp_path):
     (tmp_path / "recipe.json").write_text(said)
     with pytest.raises(ValueError, match=r"recipe\.json|^speed is not an option"):
         read_recipe(tmp_path / "recipe.json")
+
+
+def test_torchrun_can_start_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "comfyui_anisora.cli", "train", "lora", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--gradient-accumulation" in done.stdout
+    assert "--accumulate" not in done.stdout
