@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
+from comfyui_anisora.anisora_core.families.wan.config import DEBUG
+from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.generation.pipeline import Event, Request, make_clip
+from comfyui_anisora.anisora_core.lora.trainable import Adapters
 from comfyui_anisora.anisora_core.media.images import read_image
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.training.lora.recipe import LoraRecipe
@@ -51,3 +54,19 @@ def draw_noise(folder: Path, first: int = 0) -> None:
     for number in range(first, first + 3):
         noise = np.random.default_rng(number).integers(0, 255, (6, 6, 3), np.uint8)
         Image.fromarray(noise).resize((64, 64)).save(folder / f"{number}.png")
+
+
+def random_wan() -> WanTransformer:
+    torch.manual_seed(0)
+    model = WanTransformer(replace(DEBUG, text_dim=8, text_len=4))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn_like(parameter) * 0.1)
+    return model.eval()
+
+
+def learned(adapters: Adapters) -> Adapters:
+    with torch.no_grad():
+        for parameter in adapters.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    return adapters

@@ -40,7 +40,7 @@ class Strategy(ABC):
         """Kinds of examples that a drawing or clip gives."""
 
     def example_encoder(self, recipe: LoraRecipe) -> ExampleEncoder:
-        """How an example becomes tensors."""
+        """How an example becomes tensors. Encoded examples are cached by kind: another encoder needs kinds of its own."""
         return encode_example
 
     def step_shares(self, recipe: LoraRecipe) -> StepShares:

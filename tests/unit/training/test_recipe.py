@@ -122,3 +122,31 @@ def test_torchrun_can_start_the_command():
     )
     assert "--gradient-accumulation" in done.stdout
     assert "--accumulate" not in done.stdout
+
+
+def test_learning_rate_is_the_releases_own_unless_one_is_asked_for():
+    quick = preset("quick look")
+    large = quick.changed(release="V3.1")
+    assert quick.training_settings.learning_rate > 10 * large.training_settings.learning_rate > 0
+    assert large.changed(learning_rate=3e-5).training_settings.learning_rate == 3e-5
+    assert large.changed(optimizer="prodigy").training_settings.learning_rate == 1.0
+
+
+def test_options_out_of_their_range_are_told_by_name(tmp_path):
+    for name, value in (
+        ("rank", 0),
+        ("steps", "many"),
+        ("schedule", "linear"),
+        ("dropout", float("nan")),
+        ("dora", 1),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} "):
+            LoraRecipe().changed(**{name: value})
+    with pytest.raises(ValueError, match="all 0"):
+        LoraRecipe().changed(still_share=0.0, move_share=0.0, given_share=0.0)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_recipes_that_read_back(name, tmp_path):
+    preset(name).save(tmp_path / "recipe.json")
+    assert read_recipe(tmp_path / "recipe.json") == preset(name)
