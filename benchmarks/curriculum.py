@@ -98,17 +98,17 @@ def uses(lora: Path | None) -> tuple[LoraUse, ...]:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--steps", type=int, default=150, help="of each curriculum")
-    options.add_argument("--clips", type=int, default=48, help="to train on")
-    options.add_argument("--test", type=int, default=6, help="held out")
-    options.add_argument("--work", type=Path, default=Path("runs/curriculum"))
-    add_options(options)
-    told = options.parse_args()
-    clips = [longer(clip) for clip in cartoons(TRAIN_SEED, told.clips)]
-    plain = write_folder(told.work / "plain", clips, with_subtitles=False, stills=told.clips // 4)
-    below = write_folder(told.work / "subtitled", clips, with_subtitles=True, stills=0)
-    unseen = cartoons(TEST_SEED, told.test)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=150, help="of each curriculum")
+    parser.add_argument("--clips", type=int, default=48, help="to train on")
+    parser.add_argument("--test", type=int, default=6, help="held out")
+    parser.add_argument("--work", type=Path, default=Path("runs/curriculum"))
+    add_options(parser)
+    options = parser.parse_args()
+    clips = [longer(clip) for clip in cartoons(TRAIN_SEED, options.clips)]
+    plain = write_folder(options.work / "plain", clips, with_subtitles=False, stills=options.clips // 4)
+    below = write_folder(options.work / "subtitled", clips, with_subtitles=True, stills=0)
+    unseen = cartoons(TEST_SEED, options.test)
     mini = load_mini()
     encoded = encode_clips(mini, RELEASE, unseen)
 
@@ -116,7 +116,7 @@ def main() -> None:
         return round(held_out_loss(mini.transformer, encoded, uses(lora)), 4)
 
     base = LoraRecipe().changed(
-        steps=told.steps,
+        steps=options.steps,
         batch_size=4,
         rank=16,
         learning_rate=5e-4,
@@ -128,19 +128,19 @@ def main() -> None:
 
     def train(name: str, recipe: LoraRecipe, curriculum: str | None) -> Path:
         since = time.monotonic()
-        place = Place(told.work / name, told.work / name / "run", {}, CPU, fast_dtype(CPU))
+        place = Place(options.work / name, options.work / name / "run", {}, CPU, fast_dtype(CPU))
         recipe = recipe.changed(name=name)
         phases = read_curriculum(curriculum) if curriculum else []
         for _ in train_curriculum(recipe, phases, place):
             pass
         figures["seconds"][name] = round(time.monotonic() - since, 1)
-        return told.work / name / f"{name}.safetensors"
+        return options.work / name / f"{name}.safetensors"
 
     for name in ("none", *curricula()):
         path = train(name, base.changed(images=str(plain)), None if name == "none" else name)
         figures["held_out_loss"][name] = loss(path)
     more = base.changed(
-        steps=told.steps * 2, images=str(below), still_share=0.0, move_share=0.8, given_share=0.2
+        steps=options.steps * 2, images=str(below), still_share=0.0, move_share=0.8, given_share=0.2
     )
     infected = train("with_subtitles", more, None)
     cured = train("without_again", more.changed(resume_from_lora=str(infected)), "subtitle_free")
@@ -150,9 +150,11 @@ def main() -> None:
     texts = [subtitled(frames, np.random.default_rng(n)) for n, frames in enumerate(truth)]
     figures["writing"] = {"true_clips": writing(truth), "true_clips_subtitled": writing(texts)}
     figures["writing"] |= {name: writing(frames) for name, frames in shown.items()}
-    contact_sheet([texts[0], *(row for rows in shown.values() for row in rows[:2])], told.work / "sheet.png")
-    figures |= {"steps": told.steps, "clips": told.clips, "test": told.test}
-    publish(figures, "curriculum", told)
+    contact_sheet(
+        [texts[0], *(row for rows in shown.values() for row in rows[:2])], options.work / "sheet.png"
+    )
+    figures |= {"steps": options.steps, "clips": options.clips, "test": options.test}
+    publish(figures, "curriculum", options)
 
 
 if __name__ == "__main__":

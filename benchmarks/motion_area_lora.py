@@ -1,9 +1,9 @@
 """The paper's motion areas, learned by a LoRA: `python benchmarks/motion_area_lora.py [--model DIR] [--json]`.
 
-A LoRA trained on rendered clips by the preset "motion area" is measured on held-out cartoons asked in the paper's way: motion inside
-the area of all motion (precision), and of the truth's (recall), without the LoRA and with it. The model is a small one that was
-never shown areas of any kind, made first if it is not there (`anisora train mini --recipe no_areas`); or another, as mini itself, which is told
-of areas in another way (`condition`).
+A LoRA is trained on rendered clips with the preset "motion area" and measured on held-out cartoons, with the area given as the
+keyframe mask (the paper's method): the share of motion that is inside the area (precision), and how much of the true motion is there
+(recall), without the LoRA and with it. The model is a small one that was trained without areas, made first if it is missing
+(`anisora train mini --recipe no_areas`); or another, such as mini itself, which takes areas as mask conditioning.
 """
 
 from __future__ import annotations
@@ -74,41 +74,41 @@ def figures_of(pooled: PooledAreaFigures) -> dict[str, float]:
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--model", type=Path, help="folder of another model, as anisora_core/assets/mini")
-    options.add_argument("--clips", type=int, default=120, help="to train on")
-    options.add_argument("--test", type=int, default=8, help="held-out clips to measure")
-    options.add_argument("--steps", type=int, default=400)
-    options.add_argument("--work", type=Path, default=Path("runs/motion_area_lora"))
-    add_options(options)
-    told = options.parse_args()
-    model = told.model or made_model(told.work / "model")
-    write_clips(told.work / "clips", told.clips)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, help="folder of another model, as anisora_core/assets/mini")
+    parser.add_argument("--clips", type=int, default=120, help="to train on")
+    parser.add_argument("--test", type=int, default=8, help="held-out clips to measure")
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--work", type=Path, default=Path("runs/motion_area_lora"))
+    add_options(parser)
+    options = parser.parse_args()
+    model = options.model or made_model(options.work / "model")
+    write_clips(options.work / "clips", options.clips)
     recipe = preset("motion area").changed(
-        images=str(told.work / "clips"), name="area", steps=told.steps, batch_size=8, rank=64,
+        images=str(options.work / "clips"), name="area", steps=options.steps, batch_size=8, rank=64,
         learning_rate=1e-3, max_pixels=SIDE * SIDE, length=FRAMES, variants=1, sample_every=0, save_every=100,
     )  # fmt: skip
-    place = Place(told.work, told.work / "run", {"transformer": model}, CPU, fast_dtype(CPU))
+    place = Place(options.work, options.work / "run", {"transformer": model}, CPU, fast_dtype(CPU))
     for _ in train_lora(recipe, place):
         pass
-    use = (LoraUse(read_lora(told.work / "area.safetensors")),)
-    clips = held_out(told.test)
+    use = (LoraUse(read_lora(options.work / "area.safetensors")),)
+    clips = held_out(options.test)
     mini = load_mini(model, fast_dtype(CPU))
     without = measure_method(mini, RELEASE, clips, None)
     before = measure_method(mini, RELEASE, clips, "paper")
     after = measure_method(mini, RELEASE, clips, "paper", use)
     truth = [clip.frames_FHWC for clip in clips[:4]]
     groups = zip(truth, without.made, before.made, after.made, strict=False)
-    contact_sheet([row for group in groups for row in group], told.work / "sheet.png")
+    contact_sheet([row for group in groups for row in group], options.work / "sheet.png")
     figures = {
         "without_area": figures_of(without),
         "paper_way_base": figures_of(before),
         "paper_way_lora": figures_of(after),
-        "clips": told.clips,
-        "test": told.test,
-        "steps": told.steps,
+        "clips": options.clips,
+        "test": options.test,
+        "steps": options.steps,
     }
-    publish(figures, "motion_area_lora", told)
+    publish(figures, "motion_area_lora", options)
 
 
 if __name__ == "__main__":

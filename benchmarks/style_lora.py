@@ -1,8 +1,8 @@
 """A style LoRA from a folder of drawings, measured: `python benchmarks/style_lora.py [--images DIR | --cartoons STYLE] [--json]`.
 
-Trains the preset "quick look" on four of five drawings and compares clips with those it never saw, asked for in their captions. The
-same is done in the way of other trainers, each still being its own guide. docs/style_lora.md says what the figures mean. What was
-trained is kept in `--work`.
+Trains the preset "quick look" on four of five drawings and compares clips with the drawings held out, using their captions. A second
+LoRA is trained as other trainers do, with each still as its own guide. docs/style_lora.md says what the figures mean. Trained LoRAs
+are kept in `--work`.
 """
 
 from __future__ import annotations
@@ -76,22 +76,22 @@ def draw_cartoons(style: str, folder: Path) -> Path:
 
 
 def trained(recipe: LoraRecipe, work: Path) -> dict[str, float]:
-    """Seconds in all and until the first sample, peak GB; kept, since training again would go on from the end."""
+    """Seconds in all and until the first sample, and peak GB. Kept in a file: a finished training would only be resumed."""
     facts = work / recipe.name / "facts.json"
     if facts.exists():
         return json.loads(facts.read_text())
     since = time.monotonic()
     place = Place(work, work / recipe.name, {}, CPU, fast_dtype(CPU))
-    told: dict[str, float] = {}
+    figures: dict[str, float] = {}
     for event in train_lora(recipe, place):
         if isinstance(event, Sampled):
-            told.setdefault("first_sample_seconds", round(time.monotonic() - since, 1))
+            figures.setdefault("first_sample_seconds", round(time.monotonic() - since, 1))
         if isinstance(event, Stepped):
-            told["peak_gb"] = round(event.gigabytes, 2)
-    told["seconds"] = round(time.monotonic() - since, 1)
+            figures["peak_gb"] = round(event.gigabytes, 2)
+    figures["seconds"] = round(time.monotonic() - since, 1)
     with write_beside(facts) as part:
-        part.write_text(json.dumps(told))
-    return told
+        part.write_text(json.dumps(figures))
+    return figures
 
 
 def measure(
@@ -125,37 +125,37 @@ def measure(
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument(
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
         "--images",
         type=Path,
         default=BUNDLED_FOLDER,
         help="a folder of drawings of one style; those of the pack",
     )
-    options.add_argument(
+    parser.add_argument(
         "--cartoons",
         metavar="LINE/PALETTE",
         help="instead, drawings of a style of mini's own cartoons that its training never saw, as pencil/sepia",
     )
-    options.add_argument(
+    parser.add_argument(
         "--guidance",
         type=float,
         default=preset("quick look").samples.sample_cfg,
         help="of all clips; the preset's own samples have 1",
     )
-    options.add_argument("--work", type=Path, default=Path("runs/style_lora"))
-    options.add_argument(
+    parser.add_argument("--work", type=Path, default=Path("runs/style_lora"))
+    parser.add_argument(
         "--set", action="append", default=[], metavar="OPTION=JSON", help="another option than the preset's"
     )
-    add_options(options)
-    told = options.parse_args()
-    name = told.cartoons.replace("/", "_") if told.cartoons else told.images.name
-    work = told.work / name
-    images = draw_cartoons(told.cartoons, work / "cartoons") if told.cartoons else told.images
-    changes = {name: json.loads(value) for name, _, value in (text.partition("=") for text in told.set)}
-    figures, rows = measure(images, work, told.guidance, changes)
+    add_options(parser)
+    options = parser.parse_args()
+    name = options.cartoons.replace("/", "_") if options.cartoons else options.images.name
+    work = options.work / name
+    images = draw_cartoons(options.cartoons, work / "cartoons") if options.cartoons else options.images
+    changes = {name: json.loads(value) for name, _, value in (text.partition("=") for text in options.set)}
+    figures, rows = measure(images, work, options.guidance, changes)
     contact_sheet(rows, work / "sheet.png")
-    publish({**figures, "style": name}, f"style_lora_{name}", told)
+    publish({**figures, "style": name}, f"style_lora_{name}", options)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,15 @@ def thumbnail(picture_HWC: np.ndarray, side: int) -> Image.Image:
     image = Image.fromarray(picture_HWC)
     image.thumbnail((side, side))
     return image
+
+
+def read_thumbnail(path: Path) -> np.ndarray | None:
+    """uint8 RGB; None when there is none that can be read."""
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except OSError:
+        return None
 
 
 def jpeg_url(picture_HWC: np.ndarray, side: int) -> str:

@@ -78,7 +78,6 @@ OPENERS = {
 }  # fmt: skip
 #: Files outside the media room that may, and why.
 MAY_OPEN = {
-    "anisora_core/training/lora/lora_file.py": "a thumbnail that an earlier run wrote; a damaged one is made again",
     "benchmarks/screenshots.py": "screenshots of a browser, never files",
 }
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import glob
 import hashlib
-import io
 import json
 import math
 from collections import Counter
@@ -15,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 
@@ -25,8 +22,11 @@ from ...domain.release import Release
 from ...families import family_of
 from ...lora.changes import Change
 from ...lora.write import write_changes
+from ...media.thumbnails import jpeg_url, thumbnail
 from .recipe import LoraRecipe, options_in
 
+#: Pixels of the longer side.
+THUMBNAIL_SIDE = 256
 #: Key of a LoRA's metadata: the recipe that made it, as JSON.
 _RECIPE_KEY = "anisora.recipe"
 
@@ -93,17 +93,7 @@ def images_named_in(lora: Path) -> str:
 
 
 def thumbnail_metadata(picture_HWC: np.ndarray) -> dict[str, str]:
-    picture = io.BytesIO()
-    small(picture_HWC).save(picture, "JPEG", quality=85)
-    data = base64.b64encode(picture.getvalue()).decode()
-    return {"modelspec.thumbnail": f"data:image/jpeg;base64,{data}"}
-
-
-def small(picture_HWC: np.ndarray) -> Image.Image:
-    """At most 256 pixels wide and high."""
-    image = Image.fromarray(picture_HWC)
-    image.thumbnail((256, 256))
-    return image
+    return {"modelspec.thumbnail": jpeg_url(picture_HWC, THUMBNAIL_SIDE)}
 
 
 def thumbnail_path(lora: Path) -> Path:
@@ -113,16 +103,7 @@ def thumbnail_path(lora: Path) -> Path:
 
 def save_thumbnail(lora: Path, picture_HWC: np.ndarray) -> None:
     with write_beside(thumbnail_path(lora)) as part:
-        small(picture_HWC).save(part)
-
-
-def read_thumbnail(lora: Path) -> np.ndarray | None:
-    """What an earlier run left; None for nothing that can be read."""
-    try:
-        with Image.open(thumbnail_path(lora)) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except OSError:
-        return None
+        thumbnail(picture_HWC, THUMBNAIL_SIDE).save(part)
 
 
 def add_thumbnail(lora: Path, picture_HWC: np.ndarray) -> None:

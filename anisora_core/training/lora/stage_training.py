@@ -14,6 +14,7 @@ from ...checkpoints.load import read_lora
 from ...data.training_folder import TrainingFolder
 from ...lora.changes import Change
 from ...lora.trainable import Adapters, acting
+from ...media.thumbnails import read_thumbnail
 from ..engine.events import Event, Saved, Stepped
 from ..engine.loop import StepReport, train
 from ..engine.loss_curve import LossCurve
@@ -24,10 +25,10 @@ from .batches import LoraBatches
 from .lora_file import (
     checkpoint_path,
     metadata_of,
-    read_thumbnail,
     remove_old_checkpoints,
     save_lora,
     save_thumbnail,
+    thumbnail_path,
 )
 from .samples import SampleMaker, thumbnail_of
 from .stages import Stage
@@ -48,7 +49,7 @@ class StageTraining:
         if resumed := stage.resumed_from(recipe):
             self.adapters.start_from(read_lora(resumed).changes, str(resumed))
         self.base: list[np.ndarray] = []
-        self.thumbnail = read_thumbnail(self.path)
+        self.thumbnail = read_thumbnail(thumbnail_path(self.path))
         self.done = saved_step(self.folder)
         self.curve = LossCurve(self.folder)
         self.curve.read(self.done)

@@ -14,7 +14,7 @@ from comfyui_anisora.anisora_core.media.tensors import (
     to_video,
     uncentred,
 )
-from comfyui_anisora.anisora_core.media.thumbnails import jpeg_url, thumbnail
+from comfyui_anisora.anisora_core.media.thumbnails import jpeg_url, read_thumbnail, thumbnail
 from PIL import Image
 
 EVERY = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
@@ -57,6 +57,17 @@ def test_nodes_read_transparency_apart_or_over_white(tmp_path):
         read_image(tmp_path / "b.png")
     with pytest.raises(ValueError, match="cannot be read"):
         read_as_stored(tmp_path / "b.png")
+
+
+def test_a_thumbnail_that_cannot_be_read_is_none(tmp_path):
+    path = tmp_path / "a.png"
+    assert read_thumbnail(path) is None
+    path.write_bytes(b"no picture")
+    assert read_thumbnail(path) is None
+    thumbnail(np.full((4, 8, 3), 7, np.uint8), 20).save(path)
+    found = read_thumbnail(path)
+    assert found is not None
+    assert found.tolist() == np.full((4, 8, 3), 7).tolist()
 
 
 def test_thumbnails_are_never_enlarged():
