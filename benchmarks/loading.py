@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfyui_anisora.anisora_core.checkpoints.convert import convert
+from comfyui_anisora.anisora_core.checkpoints.conversion import convert
 from comfyui_anisora.anisora_core.checkpoints.files import KINDS
 from comfyui_anisora.anisora_core.checkpoints.load import describe, load_network
 from comfyui_anisora.anisora_core.checkpoints.save import save_weights

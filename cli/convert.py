@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..anisora_core.checkpoints.convert import convert
+from ..anisora_core.checkpoints.conversion import convert
 from ..anisora_core.checkpoints.detect import file_kinds
 from ..anisora_core.checkpoints.renamed import DTYPES
 from ..anisora_core.lora.write import FORMS as LORA_FORMS

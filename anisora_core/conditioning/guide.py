@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -21,13 +22,14 @@ from ..domain.conditions import (
     Timeline,
 )
 from ..domain.grid import LatentGrid
+from ..domain.latents import Latent
 from ..media.optical_flow import warped
 from ..media.tensors import centred, to_bytes, to_video
 from .masks import fit_area, latent_area, pack_mask
 from .timeline import holding_keyframe, require_legal
 
-#: video_BCFHW in -1..1 -> normalised latent_BCTHW.
-Encoder = Callable[[Tensor], Tensor]
+#: video_BCFHW in -1..1 -> latent_BCTHW, raw or normalised.
+Encoder = Callable[[Tensor], Latent]
 
 
 def canvas_of_keyframes(
@@ -100,8 +102,12 @@ def disagreement(placed: Sequence[PlacedKeyframe], area_FHW: Tensor, *, threshol
 
 
 def encode_guide(
-    timeline: PlacedTimeline, rules: GuideRules, encode: Encoder, *, motion_area: MotionArea | None = None
-) -> Guide:
+    timeline: PlacedTimeline,
+    rules: GuideRules,
+    encode: Encoder[Latent],
+    *,
+    motion_area: MotionArea | None = None,
+) -> Guide[Latent]:
     """Timeline and motion area -> what the transformer sees. ValueError for what this release cannot be given."""
     rules.grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
     require_legal(timeline, rules.key_multiple)
@@ -118,7 +124,7 @@ def encode_guide(
                 f"keyframes disagree on {share:.0%} of the pixels outside the motion area; "
                 "the still part changes at each keyframe",
             )
-    lock: LatentLock | None = None
+    lock: LatentLock[Latent] | None = None
     if area is not None and way == "hold":
         lock = LatentLock(
             encode(held_video(placed, timeline)[None]), 1.0 - latent_area(area, rules.grid)[None]
@@ -151,8 +157,11 @@ def told_canvas(
 
 
 def encode_in_slots(
-    placed: Sequence[PlacedKeyframe], timeline: Timeline | PlacedTimeline, grid: LatentGrid, encode: Encoder
-) -> tuple[Tensor, Tensor]:
+    placed: Sequence[PlacedKeyframe],
+    timeline: Timeline | PlacedTimeline,
+    grid: LatentGrid,
+    encode: Encoder[Latent],
+) -> tuple[Latent, Tensor]:
     """(latent_BCTHW, mask of no channels): each keyframe encoded alone, in the latent its frame is part of; else zero.
 
     AniSora V1: that a latent is given shows in its not being zero. ValueError for two keyframes in one latent.
@@ -174,4 +183,4 @@ def encode_in_slots(
     latent = alone[0].new_zeros(1, alone[0].shape[1], *shape)
     for slot, one in zip(slots, alone, strict=False):
         latent[:, :, slot] = one[:, :, 0]
-    return latent, latent[:, :0]
+    return cast(Latent, latent), latent[:, :0]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..domain.conditions import LatentLock
+from ..domain.latents import NormalizedLatent
 from ..domain.protocols import Denoiser
 
 #: sigma -> scale.
@@ -94,7 +95,7 @@ def v1_reference(
     return scale
 
 
-def with_latent_lock(denoise: Denoiser, lock: LatentLock, noise: Tensor) -> Denoiser:
+def with_latent_lock(denoise: Denoiser, lock: LatentLock[NormalizedLatent], noise: Tensor) -> Denoiser:
     """Where kept, the model sees the locked latents at this noise level, and its estimate is theirs."""
 
     def held(x: Tensor, sigma: float) -> Tensor:

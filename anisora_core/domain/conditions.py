@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Generic, Literal
 
 import torch
 from torch import Tensor
 
 from .grid import LatentGrid
+from .latents import Latent
 
 MotionWay = Literal["auto", "condition", "paper", "hold"]
 #: How keyframes become latents: as one clip on a canvas (Wan), or each alone in the slot of its frame (CogVideoX).
@@ -125,24 +126,24 @@ class Canvas:
 
 
 @dataclass(frozen=True)
-class LatentLock:
+class LatentLock(Generic[Latent]):
     """Latents kept fixed while sampling: `latent_BCTHW` where `keep_BCTHW` (0..1, one channel) is 1."""
 
-    latent_BCTHW: Tensor
+    latent_BCTHW: Latent
     keep_BCTHW: Tensor
 
 
 @dataclass(frozen=True)
-class Guide:
+class Guide(Generic[Latent]):
     """What the transformer sees besides noise, and what was changed or is worth knowing, in sentences.
 
-    `latent_BCTHW`: the encoded keyframes, normalised. `mask_BMTHW`: the packed given mask, M = frames per latent, or 0
+    `latent_BCTHW`: the encoded keyframes, normalised for networks, raw on ComfyUI's wires. `mask_BMTHW`: the packed given mask, M = frames per latent, or 0
     for a model without a mask.
     """
 
-    latent_BCTHW: Tensor
+    latent_BCTHW: Latent
     mask_BMTHW: Tensor
-    lock: LatentLock | None = None
+    lock: LatentLock[Latent] | None = None
     report: tuple[str, ...] = field(default=())
 
 

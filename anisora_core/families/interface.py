@@ -15,6 +15,7 @@ from ..diffusion.prediction import Prediction
 from ..domain.file_kind import FileKind
 from ..domain.grid import LatentGrid
 from ..domain.keymap import Table
+from ..domain.latents import NormalizedLatent, RawLatent
 from ..domain.protocols import AttentionLayer
 from ..domain.release import Release
 from ..domain.text_rules import TextRules
@@ -57,11 +58,11 @@ class VideoVAE(nn.Module):
     def encode(self, video_BCFHW: Tensor) -> Posterior:
         raise NotImplementedError
 
-    def decode(self, latent_BCTHW: Tensor) -> Tensor:
+    def decode(self, latent_BCTHW: RawLatent) -> Tensor:
         """Raw latents -> video_BCFHW, not clamped."""
         raise NotImplementedError
 
-    def decode_chunks(self, latent_BCTHW: Tensor, *, latents_per_chunk: int) -> Iterator[Tensor]:
+    def decode_chunks(self, latent_BCTHW: RawLatent, *, latents_per_chunk: int) -> Iterator[Tensor]:
         """Raw latents -> runs of video_BCFHW, not clamped."""
         raise NotImplementedError
 
@@ -69,10 +70,10 @@ class VideoVAE(nn.Module):
         """Latents decoded at once of a clip of `num_latents`, when `wanted` are asked for."""
         raise NotImplementedError
 
-    def normalize(self, raw_latent: Tensor) -> Tensor:
+    def normalize(self, raw_latent: RawLatent) -> NormalizedLatent:
         raise NotImplementedError
 
-    def denormalize(self, latent: Tensor) -> Tensor:
+    def denormalize(self, latent: NormalizedLatent) -> RawLatent:
         raise NotImplementedError
 
 

@@ -20,7 +20,7 @@ from ..encoders.t5 import T5TextEncoder
 from ..families import VideoTransformer, VideoVAE, family_of
 from ..layers.preview_decoder import PreviewDecoder
 from ..lora.read import is_lora
-from ..releases import DEFAULT_RELEASE, RELEASES
+from ..releases import DEFAULT_RELEASE, RELEASES, find_release
 from ..runtime.placement import Placement
 from .components import Components, Experts
 
@@ -217,4 +217,4 @@ def latent_rgb(release: Release, files: Files) -> Tensor | None:
 def load_mini(folder: Path | None = None, dtype: torch.dtype = torch.float32) -> Components:
     """The model in the pack, or one of another folder made by `anisora train mini`, on the CPU."""
     files: Files = {} if folder is None else {"transformer": folder}
-    return load_release(RELEASES[DEFAULT_RELEASE], files, dtype, torch.device("cpu"))
+    return load_release(find_release(DEFAULT_RELEASE), files, dtype, torch.device("cpu"))

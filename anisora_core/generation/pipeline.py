@@ -12,6 +12,7 @@ from ..conditioning.guide import encode_guide
 from ..conditioning.prompt import compose_prompt
 from ..conditioning.timeline import flatten_alpha, place
 from ..domain.conditions import POSTERIOR_USES, MotionArea, PosteriorUse, TextFeatures, Timeline
+from ..domain.latents import NormalizedLatent, RawLatent
 from ..domain.protocols import Step
 from ..domain.release import Guidance, Release
 from ..families import VideoVAE
@@ -96,7 +97,7 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
     latent = guide.latent_BCTHW
     for step in sample(components.transformer, guide, features, plan, request.seed, request.loras):
         yield step
-        latent = step.x
+        latent = NormalizedLatent(step.x)
     yield PipelineStage("decode")
     start = 0
     for frames in decode_frames(components.vae, latent):
@@ -139,25 +140,25 @@ def posterior_rng(request: Request) -> torch.Generator | None:
     return torch.Generator("cpu").manual_seed((request.seed ^ 0x9E3779B9) % (1 << 64))
 
 
-def vae_encoder(vae: VideoVAE, rng: torch.Generator | None = None) -> Callable[[Tensor], Tensor]:
+def vae_encoder(vae: VideoVAE, rng: torch.Generator | None = None) -> Callable[[Tensor], NormalizedLatent]:
     """video_BCFHW on any device -> normalised float32 latents on the VAE's device: the posterior's mode, or samples by `rng`."""
 
-    def encode(video_BCFHW: Tensor) -> Tensor:
+    def encode(video_BCFHW: Tensor) -> NormalizedLatent:
         with torch.inference_mode():
             weight = next(vae.parameters())
             posterior = vae.encode(video_BCFHW.to(weight))
             latent = posterior.mode() if rng is None else posterior.sample(rng)
-            return vae.normalize(latent.float())
+            return vae.normalize(RawLatent(latent.float()))
 
     return encode
 
 
 def decode_frames(
-    vae: VideoVAE, latent_BCTHW: Tensor, *, latents_per_chunk: int | None = None
+    vae: VideoVAE, latent_BCTHW: NormalizedLatent, *, latents_per_chunk: int | None = None
 ) -> Iterator[Tensor]:
     """Normalised latents of one clip -> runs of frames_FHWC float 0..1 on the CPU."""
     chunk = vae.run_length(latent_BCTHW.shape[2], latents_per_chunk)
     with torch.inference_mode():
-        raw = vae.denormalize(latent_BCTHW).to(next(vae.parameters()))
+        raw = RawLatent(vae.denormalize(latent_BCTHW).to(next(vae.parameters())))
         for video in vae.decode_chunks(raw, latents_per_chunk=chunk):
             yield to_frames(video[0])

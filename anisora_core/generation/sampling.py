@@ -13,6 +13,7 @@ from ..diffusion.guidance import with_cfg, with_latent_lock
 from ..diffusion.prediction import denoiser
 from ..diffusion.samplers import SAMPLERS
 from ..domain.conditions import Guide, TextFeatures
+from ..domain.latents import NormalizedLatent
 from ..domain.noise import seeded_draws
 from ..domain.protocols import Denoiser, Step, VelocityModel
 from ..families import VideoTransformer, family_of_network
@@ -24,7 +25,7 @@ from .plan import SamplingPlan, require_finite
 
 def sample(
     transformer: VideoTransformer | Experts,
-    guide: Guide,
+    guide: Guide[NormalizedLatent],
     features: TextFeatures,
     plan: SamplingPlan,
     seed: int,
@@ -63,7 +64,7 @@ def cached_attention(
 
 def planned_denoiser(
     transformer: VideoTransformer | Experts,
-    guide: Guide,
+    guide: Guide[NormalizedLatent],
     features: TextFeatures,
     plan: SamplingPlan,
     cache: FasterCache | None = None,
@@ -96,7 +97,10 @@ def planned_denoiser(
 
 
 def conditioned(
-    transformer: VideoTransformer, guide: Guide, text_BLD: Tensor, image_BLD: Tensor | None = None
+    transformer: VideoTransformer,
+    guide: Guide[NormalizedLatent],
+    text_BLD: Tensor,
+    image_BLD: Tensor | None = None,
 ) -> VelocityModel:
     """The network with noise, packed mask and guide concatenated, in that order (AniSora paper, section 4.1; Wan2.1 I2V).
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..domain.latents import RawLatent
+
 
 @dataclass(frozen=True)
 class Posterior:
@@ -15,9 +17,9 @@ class Posterior:
     mean: Tensor
     logvar: Tensor
 
-    def mode(self) -> Tensor:
-        return self.mean
+    def mode(self) -> RawLatent:
+        return RawLatent(self.mean)
 
-    def sample(self, rng: torch.Generator) -> Tensor:
+    def sample(self, rng: torch.Generator) -> RawLatent:
         noise = torch.randn(self.mean.shape, generator=rng).to(self.mean)
-        return self.mean + noise * (0.5 * self.logvar.clamp(-30.0, 20.0)).exp()
+        return RawLatent(self.mean + noise * (0.5 * self.logvar.clamp(-30.0, 20.0)).exp())

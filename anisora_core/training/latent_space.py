@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..domain.latents import NormalizedLatent, RawLatent
 from ..families.wan.init import frame_conv_
 from ..families.wan.vae import WanVAE
 from ..layers.preview_decoder import PreviewDecoder
@@ -25,7 +26,7 @@ def latents_and_frames(vae: WanVAE, videos: list[Tensor]) -> list[tuple[Tensor, 
     pairs: list[tuple[Tensor, Tensor]] = []
     with torch.inference_mode():
         for video in videos:
-            latent = vae.normalize(vae.encode(video).mode().float())
+            latent = vae.normalize(RawLatent(vae.encode(video).mode().float()))
             last = video[:, :, :: vae.grid.frames_per_latent].float() * 0.5 + 0.5
             pairs.append(
                 (latent.transpose(1, 2).flatten(0, 1).cpu(), last.transpose(1, 2).flatten(0, 1).cpu())
@@ -46,9 +47,12 @@ def pixel_metric(vae: WanVAE, latents_BCTHW: Tensor, rng: torch.Generator) -> Te
             coarse = [-(-size // 3) for size in latent.shape[2:]]
             noise = torch.randn(1, 1, *coarse, generator=rng)
             change = 0.3 * F.interpolate(noise, latent.shape[2:], mode="trilinear").to(latent)
-            before = vae.decode(vae.denormalize(latent), latents_per_chunk=4).float()
+            before = vae.decode(vae.denormalize(NormalizedLatent(latent)), latents_per_chunk=4).float()
             answers = [
-                vae.decode(vae.denormalize(latent + change * along.view(1, -1, 1, 1, 1)), latents_per_chunk=4)
+                vae.decode(
+                    vae.denormalize(NormalizedLatent(latent + change * along.view(1, -1, 1, 1, 1))),
+                    latents_per_chunk=4,
+                )
                 for along in torch.eye(channels, device=latent.device)
             ]
             flat = torch.stack([(answer.float() - before).flatten() for answer in answers])

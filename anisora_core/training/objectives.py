@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..diffusion.prediction import Flow, per_clip
 from ..diffusion.schedules import TRAINED_STEPS, shift_sigma
 from ..domain.conditions import Guide
+from ..domain.latents import NormalizedLatent, RawLatent
 from ..domain.release import Release
 from ..families import VideoTransformer, family_of
 from ..families.wan.vae import WanVAE
@@ -46,7 +47,7 @@ class AdapterMatching:
         noise = torch.stack([keyed_noise(key, x0.shape[1:]) for key in keys]).to(x0)
         prediction = family_of(self.release).prediction(self.release, TRAINED_STEPS)
         x, timestep_B, target = prediction.training_point(x0, noise, batch["level"], self.levels)
-        guide = Guide(batch["guide"], batch["mask"])
+        guide = Guide(NormalizedLatent(batch["guide"]), batch["mask"])
         predict = partial(conditioned, self.network, guide, image_BLD=batch.get("image"))
         if "prior_text" in batch:
             with torch.no_grad(), adapters.off():
@@ -114,7 +115,7 @@ class Reconstruction:
         assert isinstance(model, WanVAE)
         latent = model.encode(video_BCFHW).mode()
         noise = torch.randn(latent.shape, generator=rng).to(latent)
-        decoded = model.decode(latent + self.jitter * noise).float()
+        decoded = model.decode(RawLatent(latent + self.jitter * noise)).float()
         error = decoded - video_BCFHW
         mse = error.square().mean()
         spread = latent.float().std(dim=(0, 2, 3, 4)) - 1.0

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ...anisora_core.domain.atomic import write_beside
+from ...anisora_core.domain.latents import RawLatent
 from ...anisora_core.domain.release import Release
 from ...anisora_core.generation.loading import Files
 from ...anisora_core.generation.plan import SamplingPlan
@@ -133,7 +134,7 @@ def decode(vae: Any, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[T
 
 
 @torch.inference_mode()
-def encode_video(vae: Any, video_BCFHW: Tensor) -> Tensor:
+def encode_video(vae: Any, video_BCFHW: Tensor) -> RawLatent:
     """video -1..1 -> raw latent_BCTHW through any VAE that takes frames as the host's do."""
     return vae.encode(uncentred(video_BCFHW[0]))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.convert import convert
+from comfyui_anisora.anisora_core.checkpoints.conversion import convert
 from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG
 from comfyui_anisora.anisora_core.lora.apply import LoraUse, changes_to, live

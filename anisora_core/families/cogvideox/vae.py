@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...domain.latents import NormalizedLatent, RawLatent
 from ...domain.protocols import Ops
 from ...layers.causal3d import Past, causal_conv, per_frame
 from ...layers.posterior import Posterior
@@ -219,7 +220,7 @@ class CogVideoXVAE(VideoVAE):
         return self.config.latents_per_run or max(2, (num_latents - 1) // 2 * 2)
 
     def decode_chunks(
-        self, latent_BCTHW: Tensor, *, latents_per_chunk: int | None = None
+        self, latent_BCTHW: RawLatent, *, latents_per_chunk: int | None = None
     ) -> Iterator[Tensor]:
         """Yield video_BCFHW run by run, not clamped, from raw latents: 1 + `latents_per_chunk` of them, then so many each.
 
@@ -241,12 +242,12 @@ class CogVideoXVAE(VideoVAE):
             frames, past = self.decoder(run, past)
             yield frames
 
-    def decode(self, latent_BCTHW: Tensor, *, latents_per_chunk: int | None = None) -> Tensor:
+    def decode(self, latent_BCTHW: RawLatent, *, latents_per_chunk: int | None = None) -> Tensor:
         """Raw latents -> video_BCFHW, not clamped."""
         return torch.cat(list(self.decode_chunks(latent_BCTHW, latents_per_chunk=latents_per_chunk)), dim=2)
 
-    def normalize(self, raw_latent: Tensor) -> Tensor:
-        return raw_latent * self.config.scale
+    def normalize(self, raw_latent: RawLatent) -> NormalizedLatent:
+        return NormalizedLatent(raw_latent * self.config.scale)
 
-    def denormalize(self, latent: Tensor) -> Tensor:
-        return latent / self.config.scale
+    def denormalize(self, latent: NormalizedLatent) -> RawLatent:
+        return RawLatent(latent / self.config.scale)

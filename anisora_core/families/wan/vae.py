@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...domain.latents import NormalizedLatent, RawLatent
 from ...domain.protocols import Ops
 from ...layers.causal3d import DirectConv3d, Past, causal_conv, per_frame, run
 from ...layers.posterior import Posterior
@@ -321,25 +322,25 @@ class WanVAE(VideoVAE):
     def run_length(self, num_latents: int, wanted: int | None = None) -> int:
         return wanted or 4
 
-    def decode_chunks(self, latent_BCTHW: Tensor, *, latents_per_chunk: int = 1) -> Iterator[Tensor]:
+    def decode_chunks(self, latent_BCTHW: RawLatent, *, latents_per_chunk: int = 1) -> Iterator[Tensor]:
         """Yield video_BCFHW chunk by chunk (1 frame, then 4 per latent), not clamped, from raw latents."""
         past: Past = None
         for chunk in latent_BCTHW.split(latents_per_chunk, dim=2):
             y, past = self.decoder(self.conv2(chunk), past)
             yield shuffle(y, self.config.front)
 
-    def decode(self, latent_BCTHW: Tensor, *, latents_per_chunk: int | None = None) -> Tensor:
+    def decode(self, latent_BCTHW: RawLatent, *, latents_per_chunk: int | None = None) -> Tensor:
         """Raw latents -> video_BCFHW, not clamped."""
         size = latents_per_chunk or latent_BCTHW.shape[2]
         return torch.cat(list(self.decode_chunks(latent_BCTHW, latents_per_chunk=size)), dim=2)
 
-    def normalize(self, raw_latent: Tensor) -> Tensor:
+    def normalize(self, raw_latent: RawLatent) -> NormalizedLatent:
         mean, std = self._statistics(raw_latent)
-        return (raw_latent - mean) / std
+        return NormalizedLatent((raw_latent - mean) / std)
 
-    def denormalize(self, latent: Tensor) -> Tensor:
+    def denormalize(self, latent: NormalizedLatent) -> RawLatent:
         mean, std = self._statistics(latent)
-        return latent * std + mean
+        return RawLatent(latent * std + mean)
 
     def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
         mean, std = (torch.tensor(v).to(like) for v in (self.config.latent_mean, self.config.latent_std))

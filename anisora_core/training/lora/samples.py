@@ -15,6 +15,7 @@ from ...conditioning.timeline import place as place_timeline
 from ...data.captions import compose_caption
 from ...data.training_folder import TrainingFolder
 from ...domain.conditions import Guide, Keyframe, TextFeatures, Timeline
+from ...domain.latents import NormalizedLatent
 from ...evaluation.metrics.motion_amount import motion_amount
 from ...families import VideoTransformer, VideoVAE, family_of
 from ...generation.components import Experts
@@ -122,7 +123,7 @@ class SampleMaker:
 
     def latent_of(
         self, shot: SampleShot, transformer: VideoTransformer | Experts, loras: Sequence[LoraUse]
-    ) -> torch.Tensor | None:
+    ) -> NormalizedLatent | None:
         release, device = self.recipe.model, self.place.device
         text, negative = (self.texts.read(prompt)[None] for prompt in (shot.prompt, release.negative_prompt))
         no_text = torch.zeros_like(text) if release.zero_negative else negative
@@ -130,7 +131,7 @@ class SampleMaker:
         latent = guide.latent_BCTHW
         features = TextFeatures(text, no_text, shot.image_BLD)
         for step in sample(transformer, guide, features, self.recipe.sampling, shot.seed, loras):
-            latent = step.x
+            latent = NormalizedLatent(step.x)
             if self.should_stop():
                 return None
         return latent

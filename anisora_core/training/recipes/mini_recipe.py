@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from ...data.cartoons import caption_words
 from ...encoders.byte_t5 import TextConfig
 from ...families.wan.config import MINI, MINI_VAE, WanConfig, WanVAEConfig
-from ..conditions import ConditionMix
 from ..engine.settings import TrainingSettings
+from ..random_conditions import ConditionMix
 from ..strategies.pretraining import Bucket
 
 SIZES = ((128, 128), (128, 160), (160, 128))

@@ -19,7 +19,7 @@ from ...generation.components import Components
 from ...generation.loading import load_mini
 from ...generation.pipeline import vae_encoder
 from ...layers.attention import explicit_attention, torch_attention
-from ...releases import DEFAULT_RELEASE, RELEASES
+from ...releases import DEFAULT_RELEASE, find_release
 from ..engine.loop import StepReport, mixed_precision, train
 from ..engine.run_folder import is_trained, load_average
 from ..engine.settings import TrainingSettings
@@ -145,7 +145,7 @@ def cache_latents(run: MiniRun) -> Iterator[StepReport]:
     for bucket in (*weak, *strong) or (*recipe.weak_buckets, *recipe.strong_buckets):
         count = max(1, round(recipe.cached_clips * bucket.share))
         conditions = recipe.conditions_per_clip if bucket.num_frames > 1 else 1
-        clips = RenderedClips(bucket, conditions, recipe.mix, recipe.seed, RELEASES[DEFAULT_RELEASE])
+        clips = RenderedClips(bucket, conditions, recipe.mix, recipe.seed, find_release(DEFAULT_RELEASE))
         since = time.monotonic()
         for done in encode_bucket(vae, text_encoder, clips, count, run.folder / "latents"):
             yield StepReport(done, count, 0.0, (time.monotonic() - since) / done, {})
@@ -175,7 +175,7 @@ def train_transformer(run: MiniRun, *, strong: bool) -> Iterator[StepReport]:
     yield from train(model, data, objective, settings, folder, run.device, run.should_stop)
     with mixed_precision(run.device):
         made_by = Components(model.transformer, vae, model.text_encoder)
-        sample_sheet(made_by, RELEASES[DEFAULT_RELEASE], folder / "samples.png")
+        sample_sheet(made_by, find_release(DEFAULT_RELEASE), folder / "samples.png")
 
 
 def empty_guide(vae: WanVAE, bucket: Bucket) -> torch.Tensor:

@@ -16,8 +16,8 @@ from ...conditioning.masks import pack_mask
 from ...domain.conditions import Timeline
 from ...domain.release import Release
 from ...media.tensors import to_video
-from ..conditions import ConditionMix, random_keyframes
 from ..lora.examples import Example, ExampleEncoders, Motion, frames_of
+from ..random_conditions import ConditionMix, random_keyframes
 
 #: (example, release, encoders, seed) -> latent and, where something is given, guide and mask; and what the prompt says of its motion.
 ExampleEncoder = Callable[[Example, Release, ExampleEncoders, int], tuple[dict[str, Tensor], Motion]]

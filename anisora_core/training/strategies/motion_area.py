@@ -95,7 +95,7 @@ def area_example(
     }
 
 
-class MotionArea(Strategy):
+class MotionAreaStrategy(Strategy):
     """Every step is on a clip with its area given."""
 
     needs = "motion area"
@@ -124,4 +124,4 @@ class MotionArea(Strategy):
         return StepShares(still_share=0.0, move_share=0.0, given_share=1.0, prior_preservation=0.0)
 
 
-STRATEGY = MotionArea()
+STRATEGY = MotionAreaStrategy()

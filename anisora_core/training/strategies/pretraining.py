@@ -19,13 +19,14 @@ from ...conditioning.masks import pack_mask
 from ...conditioning.prompt import compose_prompt
 from ...data.cartoons import make_shot, render
 from ...domain.atomic import write_beside
+from ...domain.latents import RawLatent
 from ...domain.release import Release
 from ...encoders.byte_t5 import ByteTextEncoder
 from ...families.wan.vae import WanVAE
 from ...media.tensors import to_video
-from ..conditions import ConditionMix, random_canvas
 from ..latent_space import Size, pixel_metric
 from ..objectives import PretrainingMatching
+from ..random_conditions import ConditionMix, random_canvas
 from ..text_to_video import TextToVideo
 
 
@@ -92,7 +93,9 @@ def encode_bucket(
         prompts: list[str] = []
         for item in loader:
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
-                latents = vae.normalize(vae.encode(item["videos"].float().to(device)).mode().float())
+                latents = vae.normalize(
+                    RawLatent(vae.encode(item["videos"].float().to(device)).mode().float())
+                )
             masks = torch.stack([pack_mask(given.float(), vae.grid) for given in item["given"]])
             row = {"latent": latents[0], "guide": latents[1:], "mask": masks}
             rows.append({key: value.half().cpu() for key, value in row.items()})

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from ....anisora_core.diffusion.prediction import Flow, Prediction, Velocity, to_vp
 from ....anisora_core.diffusion.schedules import TRAINED_STEPS, cogvideox_sigmas
+from ....anisora_core.domain.latents import NormalizedLatent, RawLatent
 from ....anisora_core.domain.release import Release
 from ....anisora_core.families import Family, VideoTransformer, VideoVAE, family_of
 
@@ -58,7 +59,9 @@ class Latents(comfy.latent_formats.LatentFormat):
             self.latent_rgb_factors_bias = (2.0 * latent_rgb[:, -1] - 1.0).tolist()
 
 
-def statistics_of(vae: VideoVAE) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+def statistics_of(
+    vae: VideoVAE,
+) -> tuple[Callable[[RawLatent], NormalizedLatent], Callable[[NormalizedLatent], RawLatent]]:
     """The VAE's normalize and denormalize, holding its configuration but none of its weights."""
     with torch.device("meta"):
         bare = type(vae)(vae.config)

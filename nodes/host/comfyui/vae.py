@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ....anisora_core.domain.grid import LatentGrid
+from ....anisora_core.domain.latents import RawLatent
 from ....anisora_core.families import VideoVAE
 from ....anisora_core.media.tensors import to_frames
 
@@ -26,7 +27,7 @@ def host_kind(kind: type[VideoVAE]) -> type[VideoVAE]:
         def encode(self, video_BCFHW: Tensor) -> Tensor:  # type: ignore[override]
             return super().encode(video_BCFHW, **kind.streaming).mode()
 
-        def decode(self, latent_BCTHW: Tensor) -> Tensor:
+        def decode(self, latent_BCTHW: RawLatent) -> Tensor:
             return super().decode(latent_BCTHW, **kind.streaming)
 
     return HostNetwork

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....anisora_core.domain.latents import RawLatent
 from ....anisora_core.domain.protocols import ImageEncoder, TextEncoder
 from ....anisora_core.families import VideoTransformer, VideoVAE
 from ....anisora_core.generation.components import Experts
@@ -63,7 +64,8 @@ class VaeHandle:
         """Raw latent -> frames_BFHWC 0..1."""
         latents = latent_BCTHW.to(self._weight.device)
         clips = [
-            torch.cat(list(decode_frames(self.vae, self.vae.normalize(one)))) for one in latents.split(1)
+            torch.cat(list(decode_frames(self.vae, self.vae.normalize(RawLatent(one)))))
+            for one in latents.split(1)
         ]
         return torch.stack(clips)
 

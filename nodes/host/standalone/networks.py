@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ....anisora_core.domain.conditions import Guide, LatentLock, TextFeatures
+from ....anisora_core.domain.latents import NormalizedLatent, RawLatent
 from ....anisora_core.domain.release import Release
 from ....anisora_core.generation.loading import Files, load_release
 from ....anisora_core.generation.pipeline import decode_frames
@@ -56,7 +57,7 @@ def sample(
         for step in sample_latents(model.transformer, guide, features, plan, seed, model.loras):
             progress.update(step.index + 1)
             x = step.x
-    return model.vae.denormalize(x).cpu()
+    return model.vae.denormalize(NormalizedLatent(x)).cpu()
 
 
 def text_of(conditioning: list[list[Any]]) -> Tensor:
@@ -73,7 +74,9 @@ def image_of(conditioning: list[list[Any]]) -> Tensor | None:
     return None if found is None else found.penultimate_hidden_states
 
 
-def guide_of(conditioning: list[list[Any]], latent: dict[str, Any], model: ModelHandle) -> Guide:
+def guide_of(
+    conditioning: list[list[Any]], latent: dict[str, Any], model: ModelHandle
+) -> Guide[NormalizedLatent]:
     """Read the guide back from the host's conditioning keys (raw latents) and a masked latent."""
     values = conditioning[0][1]
     normalize, place = model.vae.normalize, device()
@@ -97,4 +100,6 @@ def guide_of(conditioning: list[list[Any]], latent: dict[str, Any], model: Model
 def decode(vae: VaeHandle, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[Tensor]:
     """Runs of frames_FHWC 0..1."""
     for clip in latent_BCTHW.split(1):
-        yield from decode_frames(vae.vae, vae.vae.normalize(clip), latents_per_chunk=latents_per_chunk)
+        yield from decode_frames(
+            vae.vae, vae.vae.normalize(RawLatent(clip)), latents_per_chunk=latents_per_chunk
+        )

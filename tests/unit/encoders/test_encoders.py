@@ -17,7 +17,7 @@ import sentencepiece
 import tokenizers
 import torch
 import transformers
-from comfyui_anisora.anisora_core.checkpoints.convert import convert
+from comfyui_anisora.anisora_core.checkpoints.conversion import convert
 from comfyui_anisora.anisora_core.checkpoints.gguf_metadata import read_gguf_metadata
 from comfyui_anisora.anisora_core.checkpoints.load import describe
 from comfyui_anisora.anisora_core.checkpoints.load_encoders import load_image_encoder, load_text_encoder

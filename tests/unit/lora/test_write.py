@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.convert import convert
+from comfyui_anisora.anisora_core.checkpoints.conversion import convert
 from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG as COG
 from comfyui_anisora.anisora_core.families.cogvideox.transformer import CogVideoXTransformer

@@ -12,10 +12,10 @@ import pytest
 import torch
 from comfyui_anisora.anisora_core.data.training_folder import Item
 from comfyui_anisora.anisora_core.releases import RELEASES
-from comfyui_anisora.anisora_core.training.conditions import random_keyframes
 from comfyui_anisora.anisora_core.training.lora.batches import LoraBatches, Pool, pools_of, prompt_of
 from comfyui_anisora.anisora_core.training.lora.examples import EncodedExample, Example, Motion
 from comfyui_anisora.anisora_core.training.lora.options import CaptionOptions, StepShares
+from comfyui_anisora.anisora_core.training.random_conditions import random_keyframes
 from comfyui_anisora.anisora_core.training.strategies.encoding import KEYFRAMES
 
 sys.path.insert(0, str(Path(__file__).parents[2]))

@@ -19,12 +19,12 @@ from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.layers.preview_decoder import PreviewDecoder
-from comfyui_anisora.anisora_core.training.conditions import ConditionMix, random_area, random_canvas
 from comfyui_anisora.anisora_core.training.engine.loop import train
 from comfyui_anisora.anisora_core.training.engine.settings import TrainingSettings
 from comfyui_anisora.anisora_core.training.export import export_mini
 from comfyui_anisora.anisora_core.training.latent_space import pixel_metric
 from comfyui_anisora.anisora_core.training.objectives import PretrainingMatching
+from comfyui_anisora.anisora_core.training.random_conditions import ConditionMix, random_area, random_canvas
 from comfyui_anisora.anisora_core.training.recipes import mini, mini_stages
 from comfyui_anisora.anisora_core.training.recipes.mini_recipe import CPU, RECIPES
 from comfyui_anisora.anisora_core.training.strategies.pretraining import Bucket, LatentBatches

@@ -8,7 +8,7 @@ from dataclasses import replace
 import gguf
 import pytest
 import torch
-from comfyui_anisora.anisora_core.checkpoints.convert import convert
+from comfyui_anisora.anisora_core.checkpoints.conversion import convert
 from comfyui_anisora.anisora_core.checkpoints.detect import identify
 from comfyui_anisora.anisora_core.checkpoints.files import open_weights
 from comfyui_anisora.anisora_core.checkpoints.load import load_network

@@ -11,7 +11,7 @@ from ..lora.recipe import LoraRecipe
 from .strategy import Strategy
 
 
-class Video(Strategy):
+class VideoFinetuning(Strategy):
     """All of the model may change: no step keeps its own behaviour."""
 
     needs = "video with still_share 0"
@@ -26,4 +26,4 @@ class Video(Strategy):
         return replace(recipe.shares, prior_preservation=0.0)
 
 
-STRATEGY = Video()
+STRATEGY = VideoFinetuning()
