@@ -73,7 +73,7 @@ _V2 = replace(
 )
 _MINI = Release(
     name="mini",
-    title="mini (in the box, runs on a CPU)",
+    title="mini (comes with the pack, runs on a CPU)",
     family="wan",
     folder="mini",
     float32_parts=("text_encoder",),

@@ -31,7 +31,7 @@ class DataOptions:
     fps: float = option(
         0.0, "Frames per second at which clips are read.", low=0.0, high=120.0, zero="the release's"
     )
-    length: int = option(0, "Frames of moving examples.", low=0, high=1000, zero="the release's")
+    length: int = option(0, "Number of frames of moving examples.", low=0, high=1000, zero="the release's")
     shortest: int = option(
         0,
         "Moving examples have between this many frames and `length`.",
@@ -41,7 +41,7 @@ class DataOptions:
     )
     cut: float = option(
         0.0,
-        "Share of a clip's height cut off at the bottom, where subtitles are; the sides lose as much.",
+        "Share of a clip's height cut off at the bottom, where subtitles are; the same share is cut off its width.",
         low=0.0,
         high=0.9,
     )
@@ -55,7 +55,7 @@ class DataOptions:
         zero="`variants` of each",
     )
     self_guide: bool = option(
-        False, "Show each still its own picture as its guide, as other trainers do. For comparisons only."
+        False, "Give each still its own picture as first frame, as other trainers do. For comparisons only."
     )
     detector: str = option(
         "",
@@ -95,16 +95,16 @@ class StepShares:
     """How many of the steps are of each kind."""
 
     still_share: float = option(
-        0.4, "Share of steps on drawings as stills, with nothing given.", low=0.0, high=1.0
+        0.4, "Share of steps on drawings as one-frame clips, without keyframes.", low=0.0, high=1.0
     )
     move_share: float = option(
         0.3,
-        "Share of steps on clips and on drawings that pan, zoom or sway, with nothing given.",
+        "Share of steps on clips and on drawings that pan, zoom or sway, without keyframes.",
         low=0.0,
         high=1.0,
     )
     given_share: float = option(
-        0.3, "Share of steps on such moving examples with keyframes given.", low=0.0, high=1.0
+        0.3, "Share of steps on such moving examples with keyframes.", low=0.0, high=1.0
     )
     prior_preservation: float = option(
         0.5,
@@ -231,7 +231,7 @@ class MemoryOptions:
     )
     gradient_checkpointing: bool = option(
         False,
-        "Compute blocks again in the backward pass: slower, with much less memory. Always on with blocks_to_swap.",
+        "Recompute blocks in the backward pass: slower, with much less memory. Always on with blocks_to_swap.",
         aliases=("checkpointing",),
         is_free=True,
     )

@@ -60,9 +60,11 @@ def main(arguments: Sequence[str]) -> int:
         help="compile the transformer's blocks; needs a C++ compiler on a CPU",
     )
     parser.add_argument(
-        "--seed", type=int, help="of weights and clips; a warm run wants another to see new clips"
+        "--seed",
+        type=int,
+        help="seed of weights and clips; with --warm use another one, to train on new clips",
     )
-    parser.add_argument("--minutes", type=float, help="stop each stage, saved, after this long")
+    parser.add_argument("--minutes", type=float, help="save and stop each stage after this many minutes")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
