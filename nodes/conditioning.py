@@ -22,6 +22,7 @@ from ..anisora_core.domain.conditions import (
 )
 from ..anisora_core.domain.release import Release
 from . import host
+from .inputs import choice, decimal, socket, switch, text
 from .types import MOTION_AREA, RELEASE, TIMELINE
 
 log = logging.getLogger(__name__)
@@ -40,33 +41,17 @@ class AniSoraMotionMask:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "mask": ("MASK", {"tooltip": "White may move. One mask, or one per frame of the clip."}),
-                "way": (
-                    list(MOTION_WAYS),
-                    {
-                        "default": "auto",
-                        "tooltip": (
-                            "How the rest is kept still. auto: the release's own method. condition: mask conditioning, the "
-                            "mask is an input of the model. hold: latent lock, latents outside the mask are put back at "
-                            "every step; works with every model. paper: keyframe mask, as in the AniSora paper; for models "
-                            "trained with it."
-                        ),
-                    },
+                "mask": socket("MASK", "White may move. One mask, or one per frame of the clip."),
+                "way": choice(
+                    MOTION_WAYS,
+                    "auto",
+                    "How the rest is kept still. auto: the release's own method. condition: mask conditioning, the "
+                    "mask is an input of the model. hold: latent lock, latents outside the mask are put back at "
+                    "every step; works with every model. paper: keyframe mask, as in the AniSora paper; for models "
+                    "trained with it.",
                 ),
-                "feather": (
-                    "FLOAT",
-                    {
-                        "default": 2.0,
-                        "min": 0.0,
-                        "max": 64.0,
-                        "step": 0.5,
-                        "tooltip": "Width of the soft edge in pixels.",
-                    },
-                ),
-                "invert": (
-                    "BOOLEAN",
-                    {"default": False, "tooltip": "Invert the mask: black may move, white stays still."},
-                ),
+                "feather": decimal(2.0, 0.0, 64.0, 0.5, "Width of the soft edge in pixels."),
+                "invert": switch(False, "Invert the mask: black may move, white stays still."),
             }
         }
 
@@ -97,24 +82,10 @@ class AniSoraPrompt:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "release": (RELEASE, {"tooltip": "From the loader."}),
-                "text": (
-                    "STRING",
-                    {
-                        "default": "",
-                        "multiline": True,
-                        "tooltip": "What happens in the clip, in plain words.",
-                    },
-                ),
-                "motion_score": (
-                    "FLOAT",
-                    {
-                        "default": -1.0,
-                        "min": -1.0,
-                        "max": 10.0,
-                        "step": 0.1,
-                        "tooltip": "How much motion the clip has. -1: the release's default.",
-                    },
+                "release": socket(RELEASE, "From the loader."),
+                "text": text("", "What happens in the clip, in plain words.", multiline=True),
+                "motion_score": decimal(
+                    -1.0, -1.0, 10.0, 0.1, "How much motion the clip has. -1: the release's default."
                 ),
             }
         }
@@ -144,40 +115,30 @@ class AniSoraGuide:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "positive": ("CONDITIONING", {"tooltip": "Encoded prompt."}),
-                "negative": ("CONDITIONING", {"tooltip": "Encoded negative prompt."}),
-                "vae": ("VAE", {"tooltip": "The release's VAE."}),
-                "timeline": (TIMELINE, {"tooltip": "From AniSora Timeline."}),
-                "release": (RELEASE, {"tooltip": "From the loader."}),
+                "positive": socket("CONDITIONING", "Encoded prompt."),
+                "negative": socket("CONDITIONING", "Encoded negative prompt."),
+                "vae": socket("VAE", "The release's VAE."),
+                "timeline": socket(TIMELINE, "From AniSora Timeline."),
+                "release": socket(RELEASE, "From the loader."),
             },
             "optional": {
-                "motion_area": (
+                "motion_area": socket(
                     MOTION_AREA,
-                    {
-                        "tooltip": "From AniSora Motion Mask or Motion Painter. Not connected: everything may move."
-                    },
+                    "From AniSora Motion Mask or Motion Painter. Not connected: everything may move.",
                 ),
-                "clip_vision_output": (
+                "clip_vision_output": socket(
                     "CLIP_VISION_OUTPUT",
-                    {
-                        "tooltip": "For releases with an image encoder (V2, V3, anymask), when clip_vision is not connected."
-                    },
+                    "For releases with an image encoder (V2, V3, anymask), when clip_vision is not connected.",
                 ),
-                "clip_vision": (
+                "clip_vision": socket(
                     "CLIP_VISION",
-                    {
-                        "tooltip": "For releases with an image encoder (V2, V3, anymask): it encodes the first drawing."
-                    },
+                    "For releases with an image encoder (V2, V3, anymask): it encodes the first drawing.",
                 ),
-                "mask_resize": (
-                    list(MASK_RESIZES),
-                    {
-                        "default": "average",
-                        "tooltip": (
-                            "How masks are resized to the latent size. average: area average. nearest, bicubic: as in "
-                            "AniSora anymask's own programs."
-                        ),
-                    },
+                "mask_resize": choice(
+                    MASK_RESIZES,
+                    "average",
+                    "How masks are resized to the latent size. average: area average. nearest, bicubic: as in "
+                    "AniSora anymask's own programs.",
                 ),
             },
         }

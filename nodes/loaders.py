@@ -12,6 +12,7 @@ from ..anisora_core.domain.release import Part, Release
 from ..anisora_core.generation.loading import find_files
 from ..anisora_core.releases import DEFAULT_RELEASE, RELEASES, find_release
 from . import host
+from .inputs import choice, text
 from .types import RELEASE
 
 #: Where the browser gets them too.
@@ -32,23 +33,19 @@ class AniSoraModelLoader:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         def file(part: str, folder: str, more: str = "") -> tuple[str, dict[str, Any]]:
             tip = f"{part} in models/{folder}. Empty: the release's default file, if it has one.{more}"
-            return ("STRING", {"default": "", "tooltip": tip})
+            return text("", tip)
 
         return {
             "required": {
-                "release": (
-                    list(RELEASES),
-                    {
-                        "default": DEFAULT_RELEASE,
-                        "tooltip": "The version of AniSora to load. mini comes with the pack and runs on a CPU.",
-                    },
+                "release": choice(
+                    RELEASES,
+                    DEFAULT_RELEASE,
+                    "The version of AniSora to load. mini comes with the pack and runs on a CPU.",
                 ),
-                "precision": (
+                "precision": choice(
                     ["auto", *_PRECISIONS],
-                    {
-                        "default": "auto",
-                        "tooltip": "auto: bfloat16 where the device computes it in hardware (half the memory), else float32.",
-                    },
+                    "auto",
+                    "auto: bfloat16 where the device computes it in hardware (half the memory), else float32.",
                 ),
             },
             "optional": {
@@ -148,12 +145,8 @@ class AniSoraDrawing:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "drawing": (
-                    drawing_names(),
-                    {
-                        "default": "wave",
-                        "tooltip": "Drawings that come with the pack, for trying it at once.",
-                    },
+                "drawing": choice(
+                    drawing_names(), "wave", "Drawings that come with the pack, for trying it at once."
                 )
             }
         }

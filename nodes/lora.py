@@ -9,6 +9,7 @@ from typing import Any
 from ..anisora_core.checkpoints.load import read_lora
 from ..anisora_core.lora.apply import LoraUse, block_strengths
 from . import host
+from .inputs import socket, text
 
 log = logging.getLogger(__name__)
 
@@ -32,22 +33,17 @@ class AniSoraLora:
 
         return {
             "required": {
-                "model": ("MODEL", {"tooltip": "From AniSora Model Loader or another loader."}),
+                "model": socket("MODEL", "From AniSora Model Loader or another loader."),
                 "lora": (host.model_names("loras"), {"tooltip": "A file in models/loras."}),
                 "strength": strength("1: as trained. 0: no effect. Negative: the opposite effect."),
             },
             "optional": {
-                "low_noise_model": ("MODEL", {"tooltip": "V3.2's low noise model, from the loader."}),
+                "low_noise_model": socket("MODEL", "V3.2's low noise model, from the loader."),
                 "low_noise_strength": strength("Strength on the low noise model."),
-                "blocks": (
-                    "STRING",
-                    {
-                        "default": "",
-                        "tooltip": (
-                            "Strength factor per transformer block, for example 0-9=0.5,20=0. Blocks that are not listed "
-                            "have factor 1."
-                        ),
-                    },
+                "blocks": text(
+                    "",
+                    "Strength factor per transformer block, for example 0-9=0.5,20=0. Blocks that are not listed "
+                    "have factor 1.",
                 ),
             },
         }

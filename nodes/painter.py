@@ -17,6 +17,7 @@ from ..anisora_core.media.tensors import to_bytes
 from ..anisora_core.media.thumbnails import jpeg_url
 from . import host
 from .conditioning import AniSoraMotionMask
+from .inputs import socket, switch, text
 from .timeline import WIDGET_RELEASES
 from .types import MOTION_AREA, TIMELINE
 
@@ -59,35 +60,21 @@ class AniSoraMotionPainter:
         of_mask = AniSoraMotionMask.INPUT_TYPES()["required"]
         return {
             "required": {
-                "timeline": (TIMELINE, {"tooltip": "From AniSora Timeline: the keyframes to paint on."}),
-                "painting": (
-                    "STRING",
-                    {
-                        "default": "",
-                        "tooltip": f"The painted areas, as text: {EXAMPLE}",
-                        "releases": WIDGET_RELEASES,
-                    },
-                ),
+                "timeline": socket(TIMELINE, "From AniSora Timeline: the keyframes to paint on."),
+                "painting": text("", f"The painted areas, as text: {EXAMPLE}", releases=WIDGET_RELEASES),
                 "way": of_mask["way"],
                 "feather": of_mask["feather"],
                 "invert": of_mask["invert"],
             },
             "optional": {
-                "subject": (
+                "subject": socket(
                     "MASK",
-                    {
-                        "tooltip": "A mask to start from, for example of a character. One mask, or one per frame of the clip."
-                    },
+                    "A mask to start from, for example of a character. One mask, or one per frame of the clip.",
                 ),
-                "use_subject": (
-                    "BOOLEAN",
-                    {
-                        "default": True,
-                        "tooltip": (
-                            "Start from the subject mask: painted areas are added to it, and areas that stay still are cut "
-                            "out of it."
-                        ),
-                    },
+                "use_subject": switch(
+                    True,
+                    "Start from the subject mask: painted areas are added to it, and areas that stay still are cut "
+                    "out of it.",
                 ),
             },
         }

@@ -12,9 +12,38 @@ from ..anisora_core.domain.grid import LatentGrid
 from ..anisora_core.domain.release import GUIDANCE, Guidance, Release
 from ..anisora_core.generation.plan import SAMPLER_NAMES, plan_sampling
 from . import host
+from .inputs import InputSpec, choice, decimal, integer, socket, switch
 from .types import RELEASE
 
 log = logging.getLogger(__name__)
+
+
+def settings_inputs() -> dict[str, InputSpec]:
+    """What is the release's own unless it is set."""
+    return {
+        "steps": integer(
+            0,
+            0,
+            1000,
+            "Number of sampling steps; more are slower and finer. 0: the release's default.",
+        ),
+        "cfg": decimal(
+            0.0,
+            0.0,
+            30.0,
+            0.1,
+            "Classifier-free guidance scale: how closely the prompt is followed. 0: the release's default.",
+        ),
+        "shift": decimal(
+            0.0,
+            0.0,
+            100.0,
+            0.1,
+            "Timestep shift: a higher one spends more steps at high noise, on layout and motion. 0: the "
+            "release's default.",
+        ),
+        "sampler": choice(["auto", *SAMPLER_NAMES], "auto", "auto: the release's default."),
+    }
 
 
 class AniSoraSampler:
@@ -31,95 +60,42 @@ class AniSoraSampler:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "model": (
+                "model": socket(
                     "MODEL",
-                    {
-                        "tooltip": "From AniSora Model Loader, or another loader that loads a model of this release."
-                    },
+                    "From AniSora Model Loader, or another loader that loads a model of this release.",
                 ),
-                "positive": ("CONDITIONING", {"tooltip": "From AniSora Guide."}),
-                "negative": ("CONDITIONING", {"tooltip": "From AniSora Guide."}),
-                "latent": ("LATENT", {"tooltip": "From AniSora Guide."}),
-                "release": (RELEASE, {"tooltip": "From the loader."}),
-                "seed": (
-                    "INT",
-                    {
-                        "default": 0,
-                        "min": 0,
-                        "max": 0xFFFFFFFFFFFFFFFF,
-                        "control_after_generate": True,
-                        "tooltip": "The same seed gives the same clip.",
-                    },
+                "positive": socket("CONDITIONING", "From AniSora Guide."),
+                "negative": socket("CONDITIONING", "From AniSora Guide."),
+                "latent": socket("LATENT", "From AniSora Guide."),
+                "release": socket(RELEASE, "From the loader."),
+                "seed": integer(
+                    0,
+                    0,
+                    0xFFFFFFFFFFFFFFFF,
+                    "The same seed gives the same clip.",
+                    control_after_generate=True,
                 ),
-                "steps": (
-                    "INT",
-                    {
-                        "default": 0,
-                        "min": 0,
-                        "max": 1000,
-                        "tooltip": "Number of sampling steps; more are slower and finer. 0: the release's default.",
-                    },
-                ),
-                "cfg": (
-                    "FLOAT",
-                    {
-                        "default": 0.0,
-                        "min": 0.0,
-                        "max": 30.0,
-                        "step": 0.1,
-                        "tooltip": "Classifier-free guidance scale: how closely the prompt is followed. 0: the release's default.",
-                    },
-                ),
-                "shift": (
-                    "FLOAT",
-                    {
-                        "default": 0.0,
-                        "min": 0.0,
-                        "max": 100.0,
-                        "step": 0.1,
-                        "tooltip": (
-                            "Timestep shift: a higher one spends more steps at high noise, on layout and motion. 0: the "
-                            "release's default."
-                        ),
-                    },
-                ),
-                "sampler": (
-                    ["auto", *SAMPLER_NAMES],
-                    {"default": "auto", "tooltip": "auto: the release's default."},
-                ),
+                **settings_inputs(),
             },
             "optional": {
-                "guidance": (
+                "guidance": choice(
                     ["auto", *GUIDANCE],
-                    {
-                        "default": "auto",
-                        "tooltip": (
-                            "CFG schedule. auto: the release's default. constant: cfg at every step. rising: from 1 up to "
-                            "cfg. early: cfg at the noisiest steps only, then 1; fast. authors: V1 reference, the uneven "
-                            "curve of AniSora V1's own program. open: cfg at every step, but not between two keyframes or "
-                            "outside the motion area."
-                        ),
-                    },
+                    "auto",
+                    "CFG schedule. auto: the release's default. constant: cfg at every step. rising: from 1 up to "
+                    "cfg. early: cfg at the noisiest steps only, then 1; fast. authors: V1 reference, the uneven "
+                    "curve of AniSora V1's own program. open: cfg at every step, but not between two keyframes or "
+                    "outside the motion area.",
                 ),
-                "faster_cache": (
-                    "BOOLEAN",
-                    {
-                        "default": False,
-                        "tooltip": (
-                            "FasterCache, for V1 with 50 steps: from step 18 on, half of the model's passes and two of three "
-                            "attentions are extrapolated from earlier steps, as in AniSora V1's own program. Needs much "
-                            "memory."
-                        ),
-                    },
+                "faster_cache": switch(
+                    False,
+                    "FasterCache, for V1 with 50 steps: from step 18 on, half of the model's passes and two of three "
+                    "attentions are extrapolated from earlier steps, as in AniSora V1's own program. Needs much "
+                    "memory.",
                 ),
-                "low_noise_model": (
+                "low_noise_model": socket(
                     "MODEL",
-                    {
-                        "tooltip": (
-                            "V3.2's low noise model: connect it if the model was changed, for example by a LoRA. Not "
-                            "connected: the loader's is used."
-                        )
-                    },
+                    "V3.2's low noise model: connect it if the model was changed, for example by a LoRA. Not "
+                    "connected: the loader's is used.",
                 ),
             },
         }
@@ -177,7 +153,7 @@ class AniSoraSamplerSelect:
             "Defaults: unipc for V2 to V3.2 and anymask, euler for mini, sde_dpmpp_2m for V1. optimal: "
             "Euler, with the steps that AniSora Sigmas gives for optimal."
         )
-        return {"required": {"sampler": (list(SAMPLER_NAMES), {"default": "unipc", "tooltip": tip})}}
+        return {"required": {"sampler": choice(SAMPLER_NAMES, "unipc", tip)}}
 
     def pick(self, sampler: str) -> tuple[Any]:
         return (host.solver(sampler),)
@@ -221,31 +197,21 @@ class AniSoraDecode:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "samples": ("LATENT", {"tooltip": "From the sampler."}),
-                "vae": ("VAE", {"tooltip": "The release's VAE."}),
-                "latents_per_chunk": (
-                    "INT",
-                    {
-                        "default": 4,
-                        "min": 1,
-                        "max": 64,
-                        "tooltip": (
-                            "Latent frames decoded at once; fewer need less memory, with the same result. V1 and V1-RL "
-                            "ignore it: they are decoded as by their own programs."
-                        ),
-                    },
+                "samples": socket("LATENT", "From the sampler."),
+                "vae": socket("VAE", "The release's VAE."),
+                "latents_per_chunk": integer(
+                    4,
+                    1,
+                    64,
+                    "Latent frames decoded at once; fewer need less memory, with the same result. V1 and V1-RL "
+                    "ignore it: they are decoded as by their own programs.",
                 ),
             },
             "optional": {
-                "save_latents": (
-                    "BOOLEAN",
-                    {
-                        "default": False,
-                        "tooltip": (
-                            "Save the latents to output/latents before decoding, so that they are not lost if decoding "
-                            "fails. Load Latent reads them."
-                        ),
-                    },
+                "save_latents": switch(
+                    False,
+                    "Save the latents to output/latents before decoding, so that they are not lost if decoding "
+                    "fails. Load Latent reads them.",
                 ),
             },
         }

@@ -13,6 +13,7 @@ from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, PlacedTimeline
 from ..anisora_core.domain.release import Release
 from ..anisora_core.releases import RELEASES
 from . import host
+from .inputs import choice, decimal, integer, socket, text
 from .types import KEYFRAMES, RELEASE, TIMELINE
 
 #: `WIDTHxHEIGHT` -> (height, width), of all releases.
@@ -56,26 +57,17 @@ class AniSoraKeyframe:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "image": ("IMAGE", {"tooltip": "One drawing."}),
-                "position": (
-                    "STRING",
-                    {
-                        "default": "first",
-                        "tooltip": "A frame (12), seconds (0.5s), per cent (50%), first or last.",
-                    },
-                ),
-                "strength": (
-                    "FLOAT",
-                    {
-                        "default": 1.0,
-                        "min": 0.05,
-                        "max": 1.0,
-                        "step": 0.05,
-                        "tooltip": "1: the frame matches the drawing. Lower: the drawing is followed more loosely.",
-                    },
+                "image": socket("IMAGE", "One drawing."),
+                "position": text("first", "A frame (12), seconds (0.5s), per cent (50%), first or last."),
+                "strength": decimal(
+                    1.0,
+                    0.05,
+                    1.0,
+                    0.05,
+                    "1: the frame matches the drawing. Lower: the drawing is followed more loosely.",
                 ),
             },
-            "optional": {"keyframes": (KEYFRAMES, {"tooltip": "Keyframes before this one."})},
+            "optional": {"keyframes": socket(KEYFRAMES, "Keyframes before this one.")},
         }
 
     def add(
@@ -118,65 +110,29 @@ class AniSoraTimeline:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "release": (RELEASE, {"tooltip": "From the loader."}),
-                "length": (
-                    "INT",
-                    {
-                        "default": 0,
-                        "min": 0,
-                        "max": 4097,
-                        "tooltip": "Number of frames: 1 + a multiple of 4 (V1: of 8). 0: the release's default.",
-                    },
+                "release": socket(RELEASE, "From the loader."),
+                "length": integer(
+                    0, 0, 4097, "Number of frames: 1 + a multiple of 4 (V1: of 8). 0: the release's default."
                 ),
-                "fps": (
-                    "FLOAT",
-                    {
-                        "default": 0.0,
-                        "min": 0.0,
-                        "max": 120.0,
-                        "step": 1.0,
-                        "tooltip": "0: the release's default.",
-                    },
-                ),
-                "width": (
-                    "INT",
-                    {"default": 0, "min": 0, "max": 4096, "step": 16, "tooltip": "Pixels. 0: from shape."},
-                ),
-                "height": (
-                    "INT",
-                    {"default": 0, "min": 0, "max": 4096, "step": 16, "tooltip": "Pixels. 0: from shape."},
-                ),
+                "fps": decimal(0.0, 0.0, 120.0, 1.0, "0: the release's default."),
+                "width": integer(0, 0, 4096, "Pixels. 0: from shape.", step=16),
+                "height": integer(0, 0, 4096, "Pixels. 0: from shape.", step=16),
             },
             "optional": {
-                "keyframes": (KEYFRAMES, {"tooltip": "From AniSora Keyframe."}),
-                "timeline_json": (
-                    "STRING",
-                    {
-                        "default": "",
-                        "tooltip": f"Keyframes as text: {_EXAMPLE}",
-                        "releases": WIDGET_RELEASES,
-                    },
-                ),
-                "shape": (
+                "keyframes": socket(KEYFRAMES, "From AniSora Keyframe."),
+                "timeline_json": text("", f"Keyframes as text: {_EXAMPLE}", releases=WIDGET_RELEASES),
+                "shape": choice(
                     ["release", "first keyframe", *SIZES],
-                    {
-                        "default": "release",
-                        "tooltip": (
-                            "Size of the clip when width and height are 0. release: the default size. first keyframe: the "
-                            "aspect ratio of the first drawing, at as many pixels. Or one of the sizes the releases were "
-                            "trained for."
-                        ),
-                    },
+                    "release",
+                    "Size of the clip when width and height are 0. release: the default size. first keyframe: the "
+                    "aspect ratio of the first drawing, at as many pixels. Or one of the sizes the releases were "
+                    "trained for.",
                 ),
-                "fit": (
-                    list(FITS),
-                    {
-                        "default": "crop",
-                        "tooltip": (
-                            "For drawings whose aspect ratio is not the clip's. crop: cut to it. stretch: distorted to it, "
-                            "as AniSora's own programs do."
-                        ),
-                    },
+                "fit": choice(
+                    FITS,
+                    "crop",
+                    "For drawings whose aspect ratio is not the clip's. crop: cut to it. stretch: distorted to it, "
+                    "as AniSora's own programs do.",
                 ),
             },
         }

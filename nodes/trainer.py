@@ -18,6 +18,7 @@ from ..anisora_core.training.lora.option import check
 from ..anisora_core.training.lora.presets import PRESETS, PRESETS_TIP
 from ..anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, find_option, preset
 from . import host
+from .inputs import choice, text
 from .loaders import FILE_INPUTS, AniSoraModelLoader, files_of
 
 #: The value of `images` for the drawings that come with the pack.
@@ -54,25 +55,19 @@ class AniSoraLoraTrainer:
         rest = "All other options, one `name = value` per line, as in `anisora train lora --help`."
         return {
             "required": {
-                "images": ("STRING", {"default": BUNDLED, "tooltip": images}),
-                "name": ("STRING", {"default": name.default, "tooltip": name.tip}),
-                "release": (
-                    loader["required"]["release"][0],
-                    {"default": release.default, "tooltip": release.tip},
-                ),
+                "images": text(BUNDLED, images),
+                "name": text(name.default, name.tip),
+                "release": choice(loader["required"]["release"][0], release.default, release.tip),
                 "preset": (list(PRESETS), presets),
-                "trigger": ("STRING", {"default": "", "tooltip": OPTIONS["trigger"].tip}),
+                "trigger": text("", OPTIONS["trigger"].tip),
             },
             "optional": {
                 "steps": of_preset("steps"),
                 "rank": of_preset("rank"),
                 "learning_rate": of_preset("learning_rate", step=0.000001, round=False),
                 "seed": number("seed", OPTIONS["seed"].tip, control_after_generate=False),
-                "sample_prompts": (
-                    "STRING",
-                    {"default": "", "multiline": True, "tooltip": OPTIONS["sample_prompts"].tip},
-                ),
-                "options": ("STRING", {"default": "", "multiline": True, "tooltip": rest}),
+                "sample_prompts": text("", OPTIONS["sample_prompts"].tip, multiline=True),
+                "options": text("", rest, multiline=True),
                 **{name: loader["optional"][name] for name in FILE_INPUTS},
             },
         }
