@@ -71,7 +71,7 @@ def test_the_area_starts_from_the_subject_if_told_to():
     assert float(less[:, :12, :24].max()) == 0.0
     assert float(less[:, :12, 40:].min()) == 1.0
     assert float(build(subject=subject, use_subject=False)[1].min()) == 1.0
-    with pytest.raises(ValueError, match="subject: 3 masks came in; use one, or 9"):
+    with pytest.raises(ValueError, match="subject: 3 masks came in; connect one mask, or 9"):
         build(subject=torch.ones(3, 16, 32))
 
 
