@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..anisora_core.domain.conditions import FITS, MOTION_WAYS, POSTERIOR_USES, MotionArea, Timeline
+from ..anisora_core.domain.conditions import FITS, MOTION_METHODS, POSTERIOR_USES, MotionArea, Timeline
 from ..anisora_core.domain.protocols import Step
 from ..anisora_core.domain.release import GUIDANCE, Release
 from ..anisora_core.generation.loading import find_files, load_release
@@ -96,8 +96,8 @@ def add_drawing_options(root: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--motion-method",
         "--motion-way",
-        choices=MOTION_WAYS,
-        default=MOTION_WAYS[0],
+        choices=MOTION_METHODS,
+        default=MOTION_METHODS[0],
         help="how the rest is kept still. auto: the release's own method; condition: mask conditioning; hold: latent lock; "
         "paper: keyframe mask of the AniSora paper",
     )

@@ -14,10 +14,10 @@ from ..anisora_core.conditioning.prompt import compose_prompt
 from ..anisora_core.conditioning.timeline import flatten_alpha
 from ..anisora_core.domain.conditions import (
     MASK_RESIZES,
-    MOTION_WAYS,
+    MOTION_METHODS,
     MaskResize,
     MotionArea,
-    MotionWay,
+    MotionMethod,
     PlacedTimeline,
 )
 from ..anisora_core.domain.release import Release
@@ -43,7 +43,7 @@ class AniSoraMotionMask:
             "required": {
                 "mask": socket("MASK", "White may move. One mask, or one per frame of the clip."),
                 "way": choice(
-                    MOTION_WAYS,
+                    MOTION_METHODS,
                     "auto",
                     "How the rest is kept still. auto: the release's own method. condition: mask conditioning, the "
                     "mask is an input of the model. hold: latent lock, latents outside the mask are put back at "
@@ -55,7 +55,7 @@ class AniSoraMotionMask:
             }
         }
 
-    def build(self, mask: Tensor, way: MotionWay, feather: float, invert: bool) -> tuple[MotionArea]:
+    def build(self, mask: Tensor, way: MotionMethod, feather: float, invert: bool) -> tuple[MotionArea]:
         area = mask.float().cpu()
         return (MotionArea(1.0 - area if invert else area, way, feather),)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..anisora_core.conditioning.areas import PaintedArea, fit_mask, motion_over_time
 from ..anisora_core.conditioning.masks import fit_area
 from ..anisora_core.conditioning.timeline import flatten_alpha
-from ..anisora_core.domain.conditions import MotionArea, MotionWay, PlacedTimeline
+from ..anisora_core.domain.conditions import MotionArea, MotionMethod, PlacedTimeline
 from ..anisora_core.media.tensors import to_bytes
 from ..anisora_core.media.thumbnails import jpeg_url
 from . import host
@@ -83,7 +83,7 @@ class AniSoraMotionPainter:
         self,
         timeline: PlacedTimeline,
         painting: str,
-        way: MotionWay,
+        way: MotionMethod,
         feather: float,
         invert: bool,
         subject: Tensor | None = None,

@@ -16,7 +16,7 @@ from ..domain.conditions import (
     GuideRules,
     LatentLock,
     MotionArea,
-    MotionWay,
+    MotionMethod,
     PlacedKeyframe,
     PlacedTimeline,
     Timeline,
@@ -63,7 +63,7 @@ def flowing(earlier: PlacedKeyframe, later: PlacedKeyframe) -> Tensor:
     return (1.0 - u) * earlier.strength * from_earlier + u * later.strength * from_later
 
 
-def give_outside(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW: Tensor) -> Canvas:
+def mask_conditioning(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW: Tensor) -> Canvas:
     """Way `condition`: outside the area every frame is given, from the keyframe in force there."""
     video, mask = canvas.video_CFHW.clone(), canvas.given_mask_FHW.clone()
     keyed = {key.frame for key in placed}
@@ -77,7 +77,7 @@ def give_outside(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW: Ten
     return Canvas(video, mask)
 
 
-def area_on_keyframes(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW: Tensor) -> Canvas:
+def keyframe_mask(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW: Tensor) -> Canvas:
     """Way `paper`: a guide frame's mask is the area itself (M_F of the AniSora paper, section 4.2.2), not 1."""
     mask = canvas.given_mask_FHW.clone()
     for key in placed:
@@ -85,7 +85,7 @@ def area_on_keyframes(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW
     return Canvas(canvas.video_CFHW, mask)
 
 
-def held_video(placed: Sequence[PlacedKeyframe], timeline: Timeline | PlacedTimeline) -> Tensor:
+def locked_video(placed: Sequence[PlacedKeyframe], timeline: Timeline | PlacedTimeline) -> Tensor:
     """video_CFHW in which every frame shows the keyframe in force."""
     frames = [centred(holding_keyframe(placed, f).image_HWC) for f in range(timeline.num_frames)]
     return torch.stack(frames, dim=1)
@@ -112,11 +112,11 @@ def encode_guide(
     rules.grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
     require_legal(timeline, rules.key_multiple)
     placed, report = timeline.keyframes, timeline.report
-    area, way = None, rules.motion_way
+    area, method = None, rules.motion_method
     if motion_area is not None:
         if not placed:
             raise ValueError("motion_area: there is no keyframe for the part that stays still; add one")
-        way = rules.motion_way if motion_area.way == "auto" else motion_area.way
+        method = rules.motion_method if motion_area.method == "auto" else motion_area.method
         area = fit_area(motion_area, timeline.num_frames, timeline.height, timeline.width)
         share = disagreement(placed, area)
         if share > 0.01:
@@ -125,17 +125,17 @@ def encode_guide(
                 "the still part changes at each keyframe",
             )
     lock: LatentLock[Latent] | None = None
-    if area is not None and way == "hold":
+    if area is not None and method == "hold":
         lock = LatentLock(
-            encode(held_video(placed, timeline)[None]), 1.0 - latent_area(area, rules.grid)[None]
+            encode(locked_video(placed, timeline)[None]), 1.0 - latent_area(area, rules.grid)[None]
         )
-    told = None if way == "hold" else area
-    if rules.way == "slots":
+    told = None if method == "hold" else area
+    if rules.method == "per_keyframe":
         if told is not None:
-            raise ValueError(f"way {way!r}: this model has no mask channels; use 'hold' (latent lock)")
-        latent, mask = encode_in_slots(placed, timeline, rules.grid, encode)
+            raise ValueError(f"way {method!r}: this model has no mask channels; use 'hold' (latent lock)")
+        latent, mask = encode_per_keyframe(placed, timeline, rules.grid, encode)
     else:
-        canvas = told_canvas(placed, timeline, rules, told, way)
+        canvas = dense_canvas(placed, timeline, rules, told, method)
         latent = encode(canvas.video_CFHW[None])
         mask = pack_mask(canvas.given_mask_FHW, rules.grid, rules.mask_resize)[None]
     if not torch.isfinite(latent).all():
@@ -143,20 +143,20 @@ def encode_guide(
     return Guide(latent, mask, lock, report)
 
 
-def told_canvas(
+def dense_canvas(
     placed: Sequence[PlacedKeyframe],
     timeline: Timeline | PlacedTimeline,
     rules: GuideRules,
     area_FHW: Tensor | None,
-    way: MotionWay,
+    method: MotionMethod,
 ) -> Canvas:
     canvas = canvas_of_keyframes(placed, timeline, rules.between)
     if area_FHW is None:
         return canvas
-    return (give_outside if way == "condition" else area_on_keyframes)(canvas, placed, area_FHW)
+    return (mask_conditioning if method == "condition" else keyframe_mask)(canvas, placed, area_FHW)
 
 
-def encode_in_slots(
+def encode_per_keyframe(
     placed: Sequence[PlacedKeyframe],
     timeline: Timeline | PlacedTimeline,
     grid: LatentGrid,

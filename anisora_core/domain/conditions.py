@@ -15,9 +15,9 @@ from torch import Tensor
 from .grid import LatentGrid
 from .latents import Latent
 
-MotionWay = Literal["auto", "condition", "paper", "hold"]
+MotionMethod = Literal["auto", "condition", "paper", "hold"]
 #: How keyframes become latents: as one clip on a canvas (Wan), or each alone in the slot of its frame (CogVideoX).
-GuideWay = Literal["canvas", "slots"]
+GuideMethod = Literal["dense", "per_keyframe"]
 #: What of a VAE's posterior a guide is: its mode, or a sample of it, as AniSora V1's own program has it.
 PosteriorUse = Literal["mode", "sample"]
 POSTERIOR_USES: tuple[PosteriorUse, ...] = ("mode", "sample")
@@ -29,7 +29,7 @@ MaskResize = Literal["average", "nearest", "bicubic"]
 MASK_RESIZES: tuple[MaskResize, ...] = ("average", "nearest", "bicubic")
 #: What the canvas shows on frames without a keyframe: grey, as Wan and AniSora; or a mix of the neighbouring keyframes.
 Between = Literal["grey", "flow"]
-MOTION_WAYS: tuple[MotionWay, ...] = ("auto", "condition", "paper", "hold")
+MOTION_METHODS: tuple[MotionMethod, ...] = ("auto", "condition", "paper", "hold")
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class GuideRules:
     """How a release takes what the artist gives. `Release` says what the fields mean."""
 
     grid: LatentGrid = LatentGrid()
-    way: GuideWay = "canvas"
-    motion_way: MotionWay = "condition"
+    method: GuideMethod = "dense"
+    motion_method: MotionMethod = "condition"
     key_multiple: int | None = 1
     between: Between = "grey"
     mask_resize: MaskResize = "average"
@@ -109,7 +109,7 @@ class MotionArea:
     """Where motion may happen. One frame or one per clip frame; `feather` softens its edge by that many pixels."""
 
     area_FHW: Tensor
-    way: MotionWay = "auto"
+    method: MotionMethod = "auto"
     feather: float = 0.0
 
     def __post_init__(self) -> None:

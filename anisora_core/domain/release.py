@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .conditions import Between, GuideRules, GuideWay, MotionWay
+from .conditions import Between, GuideMethod, GuideRules, MotionMethod
 from .grid import LatentGrid
 
 Part = Literal["transformer", "high_noise", "low_noise", "vae", "text_encoder", "image_encoder", "preview"]
@@ -43,8 +43,8 @@ class WeightFile:
 class Release:
     """A row of the table. `family` is the name of a folder of `families`.
 
-    `key_multiple`: keyframes live on multiples of this frame (None: the first frame only). `guide_way`: how keyframes
-    become latents. `motion_way`: what `auto` means. `between`: what its canvas shows on frames without a keyframe.
+    `key_multiple`: keyframes live on multiples of this frame (None: the first frame only). `guide_method`: how keyframes
+    become latents. `motion_method`: what `auto` means. `between`: what its canvas shows on frames without a keyframe.
     `prompt_tail`: follows the artist's text; `{motion:.1f}` takes the motion score. `motion_range`: scores seen in
     training or recommended. `sizes` are (width, height), the first is the default. `cfg_scale`
     is the highest scale of a changing `guidance`. `zero_negative`: the pass without text sees zeros, not a negative
@@ -66,7 +66,7 @@ class Release:
     num_frames: int
     sizes: tuple[tuple[int, int], ...]
     key_multiple: int | None
-    motion_way: MotionWay
+    motion_method: MotionMethod
     prompt_tail: str
     motion_score: float
     motion_range: tuple[float, float]
@@ -75,7 +75,7 @@ class Release:
     folder: str = ""
     float32_parts: tuple[Part, ...] = ("vae",)
     has_preview_decoder: bool = False
-    guide_way: GuideWay = "canvas"
+    guide_method: GuideMethod = "dense"
     guidance: Guidance = "constant"
     zero_negative: bool = False
     has_clip_vision: bool = False
@@ -94,7 +94,7 @@ class Release:
 
     @property
     def guide_rules(self) -> GuideRules:
-        return GuideRules(self.grid, self.guide_way, self.motion_way, self.key_multiple, self.between)
+        return GuideRules(self.grid, self.guide_method, self.motion_method, self.key_multiple, self.between)
 
 
 def published(part: Part, where: str, gigabytes: float) -> WeightFile:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..conditioning.guide import canvas_of_keyframes, give_outside
+from ..conditioning.guide import canvas_of_keyframes, mask_conditioning
 from ..conditioning.masks import feather
 from ..domain.conditions import Between, Canvas, PlacedKeyframe, Timeline
 from ..media.tensors import to_floats
@@ -45,7 +45,7 @@ def random_canvas(
     placed = placed_keyframes(frames_FHWC, kind, mix, rng)
     canvas = canvas_of_keyframes(placed, timeline, between)
     if kind == "motion_area" and area is not None:
-        canvas = give_outside(canvas, placed, area.expand(num_frames, -1, -1))
+        canvas = mask_conditioning(canvas, placed, area.expand(num_frames, -1, -1))
     return canvas
 
 

@@ -272,7 +272,7 @@ def test_no_shipped_file_is_over_20_mb_and_mini_is_at_most_40():
 
 
 #: Owners of the repositories that texts may send a reader to; this project has no public address yet.
-OWNERS = {"bilibili", "bookdash", "ggml-org"}
+OWNERS = {"bilibili", "bookdash", "ggml-org", "Wan-Video"}
 
 
 def test_texts_name_no_repository_that_does_not_exist():

@@ -41,7 +41,7 @@ def masks(tmp_path, monkeypatch):
 
 def test_a_painting_becomes_an_area_with_one_mask_per_frame():
     area, mask = build(areas((8, "anisora/right.png [input]"), (0, "anisora/left.png [input]")), way="hold")
-    assert area.way == "hold"
+    assert area.method == "hold"
     assert mask.shape == area.area_FHW.shape == (9, 32, 64)
     assert float(mask[0, :, :24].min()) == float(mask[8, :, 40:].min()) == 1.0
     assert float(mask[0, :, 40:].max()) == float(mask[8, :, :24].max()) == 0.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from comfyui_anisora.anisora_core.domain.conditions import FITS, MOTION_WAYS, POSTERIOR_USES
+from comfyui_anisora.anisora_core.domain.conditions import FITS, MOTION_METHODS, POSTERIOR_USES
 from comfyui_anisora.anisora_core.domain.release import GUIDANCE
 from comfyui_anisora.anisora_core.generation.loading import ASSETS
 from comfyui_anisora.cli import COMMANDS, generate, main
@@ -175,7 +175,7 @@ def test_the_choices_are_those_of_the_nodes():
 
     assert choices("--guidance") == GUIDANCE
     assert choices("--fit") == FITS
-    assert choices("--motion-method") == choices("--motion-way") == MOTION_WAYS
+    assert choices("--motion-method") == choices("--motion-way") == MOTION_METHODS
     assert choices("--posterior") == POSTERIOR_USES
 
 

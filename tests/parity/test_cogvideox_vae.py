@@ -77,7 +77,9 @@ def test_runs_are_part_of_the_result(pair, monkeypatch):
 
 
 def test_lengths_that_do_not_come_out_even_are_named(pair):
-    with pytest.raises(ValueError, match=r"4 latent frames cannot be decoded 2 at a time .* 8 k \+ 1 frames long"):
+    with pytest.raises(
+        ValueError, match=r"4 latent frames cannot be decoded 2 at a time .* 8 k \+ 1 frames long"
+    ):
         pair[0].decode(torch.randn(1, 16, 4, 2, 2))
     with pytest.raises(ValueError, match="length 8"):
         pair[0].encode(torch.randn(1, 3, 8, 16, 16))

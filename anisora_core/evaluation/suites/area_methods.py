@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ...domain.conditions import MotionArea, MotionWay
+from ...domain.conditions import MotionArea, MotionMethod
 from ...domain.release import Release
 from ...generation.components import Components
 from ...lora.apply import LoraUse
@@ -18,7 +18,7 @@ from ..metrics.motion_amount import moving_pixels
 from ..reference_clips import MovingClip, generate, reconstruct, request_like
 
 #: What is compared; `without`: from the same first frame, without an area.
-METHODS: tuple[MotionWay, ...] = ("condition", "hold")
+METHODS: tuple[MotionMethod, ...] = ("condition", "hold")
 WITHOUT = "without"
 
 
@@ -42,7 +42,7 @@ class AreaComparison:
     methods: Mapping[str, AreaFigures]
 
 
-def mask_of(area_HW: np.ndarray, method: MotionWay, feather: float = 0.0) -> MotionArea:
+def mask_of(area_HW: np.ndarray, method: MotionMethod, feather: float = 0.0) -> MotionArea:
     return MotionArea(torch.from_numpy(area_HW)[None].float(), method, feather)
 
 
@@ -83,7 +83,7 @@ def measure_method(
     components: Components,
     release: Release,
     clips: Sequence[MovingClip],
-    method: MotionWay | None,
+    method: MotionMethod | None,
     loras: tuple[LoraUse, ...] = (),
 ) -> PooledAreaFigures:
     """One method over several clips, each from its first frame; None: without an area."""

@@ -85,7 +85,7 @@ def summarize(rows: Sequence[ClipFigures], release: Release) -> dict[str, float 
     """The acceptance keys, as results/control.json has them; `*_spread` beside them are over clips."""
     figures = {**_inbetweening(rows), **_scores_and_texts(rows), **_areas(rows)}
     for key in ("mask_precision", "mask_recall", "static_gap_db"):
-        figures[key] = figures[f"{key}_{release.motion_way}"]
+        figures[key] = figures[f"{key}_{release.motion_method}"]
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()}
 
 

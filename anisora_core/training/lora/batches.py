@@ -90,7 +90,7 @@ class LoraBatches(Dataset[dict[str, Tensor]]):
 
     @property
     def mask_channels(self) -> int:
-        return 0 if self.release.guide_way == "slots" else self.release.grid.frames_per_latent
+        return 0 if self.release.guide_method == "per_keyframe" else self.release.grid.frames_per_latent
 
     def motion_in_prompt(self, pool: Pool, motion: Motion) -> Motion:
         """In a prior step what artists ask for, the release's usual score, since the answer is not the example."""

@@ -22,7 +22,7 @@ STRATEGIES: dict[str, Callable[[], Strategy]] = {
     "style": _in("style"),
     "motion area": _in("motion_area"),
     "keyframes": _in("keyframes"),
-    "video": _in("video"),
+    "video": _in("video_finetuning"),
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...conditioning.guide import canvas_of_keyframes, encode_in_slots
+from ...conditioning.guide import canvas_of_keyframes, encode_per_keyframe
 from ...conditioning.masks import pack_mask
 from ...domain.conditions import Timeline
 from ...domain.release import Release
@@ -54,10 +54,10 @@ def encode_keyframes(
     placed = random_keyframes(frames_FHWC, KEYFRAMES, rng, release.key_multiple)
     image = {"image": encoders.encode_image(placed[0].image_HWC[None])[0]} if encoders.encode_image else {}
     timeline = Timeline(len(frames_FHWC), example.fps, *example.size)
-    if release.guide_way == "slots":
+    if release.guide_method == "per_keyframe":
         # of two in one latent the authors' training keeps the first
         alone = {release.grid.latent_of_frame(key.frame): key for key in reversed(placed)}
-        guide, mask = encode_in_slots(list(alone.values()), timeline, release.grid, encoders.encode)
+        guide, mask = encode_per_keyframe(list(alone.values()), timeline, release.grid, encoders.encode)
         return {"guide": guide[0], "mask": mask[0], **image}
     canvas = canvas_of_keyframes(placed, timeline, release.between)
     guide = encoders.encode(canvas.video_CFHW[None])[0]

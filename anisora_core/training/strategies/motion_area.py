@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from ...conditioning.guide import Encoder, area_on_keyframes, canvas_of_keyframes, held_video
+from ...conditioning.guide import Encoder, canvas_of_keyframes, keyframe_mask, locked_video
 from ...conditioning.masks import latent_area, pack_mask
 from ...data.training_folder import Item
 from ...domain.conditions import Between, PlacedKeyframe, Timeline
@@ -84,9 +84,9 @@ def area_example(
     timeline = Timeline(num_frames, fps, height, width)
     placed = [PlacedKeyframe(0, to_floats(frames_FHWC[0]), 1.0)]
     area_FHW = area_HW.expand(num_frames, -1, -1)
-    canvas = area_on_keyframes(canvas_of_keyframes(placed, timeline, between), placed, area_FHW)
+    canvas = keyframe_mask(canvas_of_keyframes(placed, timeline, between), placed, area_FHW)
     latent = encode(to_video(frames_FHWC)[None])[0]
-    held = encode(held_video(placed, timeline)[None])[0]
+    held = encode(locked_video(placed, timeline)[None])[0]
     moves = latent_area(area_FHW, grid).to(latent)
     return {
         "latent": torch.lerp(held, latent, moves),

@@ -30,7 +30,7 @@ class Strategy(ABC):
 
     def require_fit(self, recipe: LoraRecipe) -> None:
         """ValueError for a recipe that cannot be trained this way."""
-        if self.needs_mask and recipe.model.guide_way == "slots":
+        if self.needs_mask and recipe.model.guide_method == "per_keyframe":
             raise ValueError(
                 f"task {recipe.task} needs mask channels, which release {recipe.release} does not have; use style"
             )

@@ -74,7 +74,7 @@ class Pixels(Family):
             num_frames=9,
             sizes=((48, 48),),
             key_multiple=4,
-            motion_way="condition",
+            motion_method="condition",
             prompt_tail="motion score: {motion:.1f}.",
             motion_score=1.0,
             motion_range=(0.0, 2.0),

@@ -20,7 +20,7 @@ from comfyui_anisora.anisora_core.domain.grid import LatentGrid
 
 GRID = LatentGrid()
 RULES = GuideRules(GRID)
-SLOTS = GuideRules(LatentGrid(latents_per_run=2), way="slots", motion_way="hold")
+SLOTS = GuideRules(LatentGrid(latents_per_run=2), method="per_keyframe", motion_method="hold")
 RED = torch.tensor([1.0, 0.0, 0.0]).expand(32, 32, 3)
 BLUE = torch.tensor([0.0, 0.0, 1.0]).expand(32, 32, 3)
 LEFT = torch.zeros(1, 32, 32)
@@ -139,7 +139,7 @@ def test_hold_keeps_latents_outside_the_area():
 def test_auto_is_the_releases_way():
     area = MotionArea(LEFT, "auto")
     guide = encode_guide(
-        timeline(Keyframe(RED, "first")), replace(RULES, motion_way="hold"), Recorder(), motion_area=area
+        timeline(Keyframe(RED, "first")), replace(RULES, motion_method="hold"), Recorder(), motion_area=area
     )
     assert guide.lock is not None
 

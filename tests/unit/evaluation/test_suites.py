@@ -70,7 +70,7 @@ def test_control_figures_are_pooled_by_pixels():
     assert figures["inbetween_gain_db"] == pytest.approx(-10 * np.log10(errors) - 20.0, abs=1e-4)
     assert np.isnan(figures["inbetween_gain_free_db"])  # no clip was free
     assert np.isnan(figures["inbetween_gain_unseen_db"]) != np.isnan(figures["inbetween_gain_seen_db"])
-    assert figures["mask_recall"] == figures[f"mask_recall_{MINI.motion_way}"] == 0.25
+    assert figures["mask_recall"] == figures[f"mask_recall_{MINI.motion_method}"] == 0.25
 
 
 def test_a_clip_in_which_nothing_moves_has_no_precision():

@@ -71,6 +71,8 @@ def test_v1_decodes_two_latents_at_a_time_and_v1_rl_the_whole_clip(tmp_path):
         with torch.no_grad():
             video = vae.decode(vae.denormalize(latent), latents_per_chunk=latents_per_chunk)
         assert torch.equal(frames[name], (video[0].movedim(0, -1) / 2.0 + 0.5).clamp(0.0, 1.0))
-        with pytest.raises(ValueError, match=r"4 latent frames cannot be decoded . at a time .* 8 k \+ 1 frames long"):
+        with pytest.raises(
+            ValueError, match=r"4 latent frames cannot be decoded . at a time .* 8 k \+ 1 frames long"
+        ):
             list(decode_frames(vae, latent[:, :, :4]))
     assert (frames["V1"] - frames["V1-RL"]).abs().max() > 1e-3
