@@ -41,4 +41,9 @@ def pack_with_a_third_family(parent: Path) -> Path:
 
 def write_weights(pack: Path, models: Path) -> None:
     """Those of the third family, beside the text encoder that `tiny_models` wrote."""
-    subprocess.run([sys.executable, "-c", WRITE, models], cwd=pack.parent, check=True)
+    run_in_pack(pack, WRITE, models)
+
+
+def run_in_pack(pack: Path, code: str, *arguments: Path) -> None:
+    """Python code in a process of its own, which has the copy of the pack."""
+    subprocess.run([sys.executable, "-c", code, *arguments], cwd=pack.parent, check=True)
