@@ -99,9 +99,9 @@ def uses(lora: Path | None) -> tuple[LoraUse, ...]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=150, help="of each curriculum")
-    parser.add_argument("--clips", type=int, default=48, help="to train on")
-    parser.add_argument("--test", type=int, default=6, help="held out")
+    parser.add_argument("--steps", type=int, default=150, help="training steps of each curriculum")
+    parser.add_argument("--clips", type=int, default=48, help="number of clips to train on")
+    parser.add_argument("--test", type=int, default=6, help="number of held-out clips")
     parser.add_argument("--work", type=Path, default=Path("runs/curriculum"))
     add_options(parser)
     options = parser.parse_args()

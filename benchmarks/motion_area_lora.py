@@ -75,9 +75,11 @@ def figures_of(pooled: PooledAreaFigures) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, help="folder of another model, as anisora_core/assets/mini")
-    parser.add_argument("--clips", type=int, default=120, help="to train on")
-    parser.add_argument("--test", type=int, default=8, help="held-out clips to measure")
+    parser.add_argument(
+        "--model", type=Path, help="folder of another model, in the form of anisora_core/assets/mini"
+    )
+    parser.add_argument("--clips", type=int, default=120, help="number of clips to train on")
+    parser.add_argument("--test", type=int, default=8, help="number of held-out clips to measure")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--work", type=Path, default=Path("runs/motion_area_lora"))
     add_options(parser)

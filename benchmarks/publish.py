@@ -15,7 +15,7 @@ from provenance import RESULTS, depends_on, tracked_files
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--save", action="store_true", help="keep the figures in benchmarks/results")
+    parser.add_argument("--save", action="store_true", help="save the figures in benchmarks/results")
     parser.add_argument("--json", action="store_true")
 
 

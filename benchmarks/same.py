@@ -280,7 +280,7 @@ def main() -> int:
     )
     parser.add_argument("--against", metavar="COMMIT")
     parser.add_argument(
-        "--keep", type=Path, metavar="DIR", help="keep the other commit's arrays here for a next time"
+        "--keep", type=Path, metavar="DIR", help="keep the other commit's arrays here for later runs"
     )
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/same.json")
     parser.add_argument("--probe", type=Path, help=argparse.SUPPRESS)

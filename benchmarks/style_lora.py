@@ -130,22 +130,26 @@ def main() -> None:
         "--images",
         type=Path,
         default=BUNDLED_FOLDER,
-        help="a folder of drawings of one style; those of the pack",
+        help="a folder of drawings of one style; default: those of the pack",
     )
     parser.add_argument(
         "--cartoons",
         metavar="LINE/PALETTE",
-        help="instead, drawings of a style of mini's own cartoons that its training never saw, as pencil/sepia",
+        help="instead, rendered cartoons in a style that mini was not trained on, for example pencil/sepia",
     )
     parser.add_argument(
         "--guidance",
         type=float,
         default=preset("quick look").samples.sample_cfg,
-        help="of all clips; the preset's own samples have 1",
+        help="cfg of all clips; the preset's own samples have 1",
     )
     parser.add_argument("--work", type=Path, default=Path("runs/style_lora"))
     parser.add_argument(
-        "--set", action="append", default=[], metavar="OPTION=JSON", help="another option than the preset's"
+        "--set",
+        action="append",
+        default=[],
+        metavar="OPTION=JSON",
+        help="a training option that replaces the preset's",
     )
     add_options(parser)
     options = parser.parse_args()

@@ -97,7 +97,7 @@ def files_of(
 ) -> dict[Part, Path]:
     for name, file in (("vae_file", vae), ("text_encoder_file", text_encoder)):
         if release.folder and file:
-            raise ValueError(f"{name}: {release.name} is one folder; name it in transformer_file")
+            raise ValueError(f"{name}: {release.name} is one folder; enter it in transformer_file")
     named: dict[Part, str] = {
         "transformer": transformer,
         "high_noise": transformer,

@@ -190,7 +190,7 @@ def open_pickle(path: Path) -> Weights:
         if "unable to mmap" in line or "map view" in line:  # torch's words, on Linux and on Windows
             size = path.stat().st_size / 1e9
             raise ValueError(
-                f"{path} of {size:.1f} GB exceeds the memory, into which pickles are mapped whole; get it as .safetensors, "
+                f"{path} of {size:.1f} GB exceeds the memory, and pickle files are read as a whole; get it as .safetensors, "
                 "or convert it on a larger machine"
             ) from None
         raise ValueError(f"weights file {path} is damaged ({line}); download it again") from None

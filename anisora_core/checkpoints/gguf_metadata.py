@@ -52,6 +52,6 @@ def _value(file: BinaryIO, kind: int) -> Any:
 
 def _numbers(file: BinaryIO, kind: int, count: int) -> np.ndarray:
     if kind not in _NUMBERS:
-        raise ValueError(f"there is no type {kind} of numbers")
+        raise ValueError(f"unknown value type {kind}")
     dtype = np.dtype(_NUMBERS[kind])
     return np.frombuffer(_take(file, count * dtype.itemsize), dtype)

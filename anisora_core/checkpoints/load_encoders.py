@@ -35,7 +35,7 @@ def load_text_encoder(
     shape = found.config()
     rules = expected or (WAN_TEXT if shape.bias_in_every_block else V1_TEXT)
     if rules.is_umt5 != shape.bias_in_every_block:
-        names = {True: "a umT5, which Wan reads", False: "a T5, which V1 reads"}
+        names = {True: "a umT5 (for Wan)", False: "a T5 (for V1)"}
         raise ValueError(
             f"text encoder {path.name} is {names[not rules.is_umt5]}; pick {names[rules.is_umt5]}"
         )

@@ -110,7 +110,7 @@ def fit_picture(image_HWC: Tensor, height: int, width: int, fit: Fit = "crop") -
     if source == target:
         return image, ""
     if fit == "stretch":
-        return stretch(image[None], target)[0].clamp(0.0, 1.0), "stretched to the clip's shape"
+        return stretch(image[None], target)[0].clamp(0.0, 1.0), "stretched to the clip's aspect ratio"
     cropped = cover_crop(image.movedim(2, 0)[None], target, "bicubic")[0].movedim(0, 2)
     lost = 1.0 - height * width / math.prod(cover(source, target).scaled)
     return cropped, f"cropped: {lost:.0%} of the picture lies outside {width}x{height}" if lost > 0.02 else ""

@@ -90,8 +90,8 @@ def file_of(release: Release, files: Files, part: Part) -> Path:
     if part not in files:
         wanted = next(file for file in release.files if file.part == part)
         raise ValueError(
-            f"release {release.name} needs its {wanted.part.replace('_', ' ')}: put a file of {wanted.url} "
-            f"({wanted.gigabytes:g} GB, {wanted.licence}) into the folder {wanted.folder} and name it"
+            f"release {release.name} needs its {wanted.part.replace('_', ' ')} file: download it from {wanted.url} "
+            f"({wanted.gigabytes:g} GB, {wanted.licence}), put it into the folder {wanted.folder} and enter its name"
         )
     return files[part]
 

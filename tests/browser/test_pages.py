@@ -216,7 +216,7 @@ def test_the_help_of_a_node_opens(frontend: Frontend):
     frontend.show("AniSoraTimeline")
     frontend.page.evaluate(f"app.canvas.selectNode({NODES}.find(({{ type }}) => type === 'AniSoraTimeline'))")
     frontend.page.locator("[data-testid=info-button]").click()
-    frontend.page.get_by_role("heading", name="The strip").wait_for()
+    frontend.page.get_by_role("heading", name="The timeline editor").wait_for()
     frontend.picture("help")
 
 

@@ -65,6 +65,7 @@ RETIRED = (
 #: The glossary names what terms were called; the changelog is history.
 PAGES = [
     PACK / "README.md",
+    PACK / "CONTRIBUTING.md",
     *(path for path in sorted((PACK / "docs").glob("*.md")) if path.name != "glossary.md"),
     *sorted((PACK / "web" / "docs").glob("*.md")),
 ]

@@ -181,5 +181,5 @@ def test_a_missing_part_is_asked_for_with_its_place_size_and_licence(models, tmp
     monkeypatch.setenv("ANISORA_MODELS", str(models))
     assert main(["generate", "--model", "V3.2", "--out", str(tmp_path / "clip.png")]) == 2
     line = capsys.readouterr().err
-    assert "release V3.2 needs its high noise: put a file of https://" in line
+    assert "release V3.2 needs its high noise file: download it from https://" in line
     assert "six-clause" in line

@@ -78,7 +78,7 @@ def test_the_vae_of_wan_2_2_is_refused_for_v3_2(tmp_path):
 
 @pytest.mark.parametrize(
     ("release", "is_umt5", "words"),
-    [("V1", True, "is a umT5, which Wan reads; pick a T5"), ("V3.1", False, "is a T5, which V1 reads; pick")],
+    [("V1", True, r"is a umT5 \(for Wan\); pick a T5"), ("V3.1", False, r"is a T5 \(for V1\); pick")],
 )
 def test_the_text_encoder_of_the_other_family_is_refused(tmp_path, release, is_umt5, words):
     encoder = random_weights(t5_encoder(replace(T5, bias_in_every_block=is_umt5)), 0)
