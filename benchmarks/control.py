@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from comfyui_anisora.anisora_core.domain.atomic import write_beside
+from comfyui_anisora.anisora_core.domain.atomic_write import write_beside
 from comfyui_anisora.anisora_core.evaluation.suites.control import as_json, from_json, measure_clip, summarize
 from comfyui_anisora.anisora_core.evaluation.suites.text_control import train_judge
 from comfyui_anisora.anisora_core.evaluation.suites.unseen_art import (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from comfyui_anisora.anisora_core.domain.atomic import write_beside
+from comfyui_anisora.anisora_core.domain.atomic_write import write_beside
 from comfyui_anisora.anisora_core.evaluation.report import machine, table
 from comfyui_anisora.anisora_core.training.export import commit
 from provenance import RESULTS, depends_on, tracked_files

@@ -17,7 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "host"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from comfyui_anisora.anisora_core.domain.atomic import write_beside
+from comfyui_anisora.anisora_core.domain.atomic_write import write_beside
 from conftest import CHROMIUM, FLAGS
 from frontend import BOX, NODES, Frontend
 from hosts import PACK, find_hosts, running

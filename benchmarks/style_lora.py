@@ -22,7 +22,7 @@ import torch
 from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.data.cartoons import make_shot, render
 from comfyui_anisora.anisora_core.data.training_folder import Item, read_training_folder
-from comfyui_anisora.anisora_core.domain.atomic import write_beside
+from comfyui_anisora.anisora_core.domain.atomic_write import write_beside
 from comfyui_anisora.anisora_core.evaluation.suites.style_lora import SEED, StyleDrawings, measure_style
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.media.contact_sheet import contact_sheet

@@ -11,7 +11,7 @@ from ..anisora_core.checkpoints.conversion import convert
 from ..anisora_core.checkpoints.detect import file_kinds
 from ..anisora_core.checkpoints.renamed import DTYPES
 from ..anisora_core.lora.write import FORMS as LORA_FORMS
-from .facts import add_json_option, print_facts
+from .output import add_json_option, print_facts
 
 
 def parser() -> argparse.ArgumentParser:

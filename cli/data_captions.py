@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..anisora_core.data.captions import captions_by_model, captions_from_names, write_captions
 from ..anisora_core.data.training_folder import read_training_folder
-from .facts import add_json_option, print_facts
+from .output import add_json_option, print_facts
 
 
 def parser() -> argparse.ArgumentParser:

@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image
 
 from ..anisora_core.data.cartoons import CartoonClip, Split, make_shot, render
-from ..anisora_core.domain.atomic import write_beside
+from ..anisora_core.domain.atomic_write import write_beside
 from ..anisora_core.media.contact_sheet import contact_sheet
 from ..anisora_core.media.video import write_mp4
 from .arguments import parse_size
-from .facts import add_json_option, print_facts
+from .output import add_json_option, print_facts
 
 #: Clips on the contact sheet.
 SHEET_CLIPS = 24

@@ -10,7 +10,7 @@ from ..anisora_core.data.training_folder import read_training_folder
 from ..anisora_core.releases import DEFAULT_RELEASE, RELEASES, find_release
 from ..anisora_core.training.lora.dataset import report_of
 from ..anisora_core.training.lora.recipe import LoraRecipe
-from .facts import add_json_option, print_facts
+from .output import add_json_option, print_facts
 
 
 def parser() -> argparse.ArgumentParser:

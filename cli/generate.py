@@ -28,7 +28,7 @@ from ..anisora_core.runtime.placement import Placement
 from ..anisora_core.runtime.precision import fast_dtype
 from ..nodes.host.standalone import Progress, device, model_file
 from .arguments import named_files, parse_keyframe, parse_lora, parse_size
-from .facts import add_json_option, print_facts
+from .output import add_json_option, print_facts
 
 
 def parser() -> argparse.ArgumentParser:

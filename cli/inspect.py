@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..anisora_core.checkpoints.load import describe
 from ..anisora_core.generation.loading import releases_for
-from .facts import add_json_option, print_facts
+from .output import add_json_option, print_facts
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..nodes import NODE_CLASS_MAPPINGS
 from ..nodes.workflow import execute, override, read_workflow
-from .facts import add_json_option, print_facts
+from .output import add_json_option, print_facts
 
 
 def parser() -> argparse.ArgumentParser:

@@ -34,13 +34,13 @@ from ..anisora_core.training.lora.curriculum import (
     recipes_of,
     train_curriculum,
 )
-from ..anisora_core.training.lora.option import Option
+from ..anisora_core.training.lora.option_field import Option
 from ..anisora_core.training.lora.presets import PRESETS, PRESETS_TIP
 from ..anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, preset, read_recipe
 from ..anisora_core.training.lora.stages import Place
 from ..nodes.host.standalone import device, model_file, models_folder
 from .arguments import named_files
-from .facts import print_facts
+from .output import print_facts
 
 
 def parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..anisora_core.data.training_folder import files_under
 from ..anisora_core.releases import find_release
-from ..anisora_core.training.lora.option import check
+from ..anisora_core.training.lora.option_field import check
 from ..anisora_core.training.lora.presets import PRESETS, PRESETS_TIP
 from ..anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, find_option, preset
 from . import host

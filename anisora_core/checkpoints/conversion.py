@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domain.atomic import write_beside
+from ..domain.atomic_write import write_beside
 from ..domain.weights import Entry, Weights
 from ..encoders.t5 import T5Shape
 from ..encoders.tokenizers import EMBEDDED, places, read_tokenizer

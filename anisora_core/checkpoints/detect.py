@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..domain.file_kind import FileKind
 from ..domain.keymap import our_shapes
 from ..domain.weights import Weights
-from ..encoders.kinds import ENCODER_KINDS
+from ..encoders.encoder_files import ENCODER_KINDS
 from ..families import families
 
 if TYPE_CHECKING:

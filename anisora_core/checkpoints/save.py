@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import torch
 
-from ..domain.atomic import write_beside
+from ..domain.atomic_write import write_beside
 from ..domain.weights import Entry, Weights
 from .files import STORED_KINDS
 

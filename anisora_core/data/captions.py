@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from ..domain.atomic import write_beside
+from ..domain.atomic_write import write_beside
 from ..media.frames import read_frames
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..domain.atomic import write_beside
+from ..domain.atomic_write import write_beside
 
 
 def contact_sheet(clips: list[np.ndarray], path: Path, *, columns: int = 8) -> None:

@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from ..domain.atomic import write_beside
+from ..domain.atomic_write import write_beside
 from .unreadable import reading
 
 # fmt: off

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..domain.atomic import write_beside
+from ..domain.atomic_write import write_beside
 from .unreadable import Unreadable, reading
 
 if TYPE_CHECKING:

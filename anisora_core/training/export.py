@@ -16,7 +16,7 @@ from torch import nn
 from ..checkpoints.detect import CARD, CONFIG_KEY
 from ..checkpoints.renamed import held
 from ..checkpoints.save import shards_for
-from ..domain.atomic import write_beside
+from ..domain.atomic_write import write_beside
 from ..domain.weights import Weights
 from ..families.wan.vae import WanVAE
 from ..layers.preview_decoder import PreviewDecoder

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..domain.latents import NormalizedLatent, RawLatent
-from ..families.wan.init import frame_conv_
+from ..families.wan.initialization import frame_conv_
 from ..families.wan.vae import WanVAE
 from ..layers.preview_decoder import PreviewDecoder
 

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ...anisora_core.domain.atomic import write_beside
+from ...anisora_core.domain.atomic_write import write_beside
 from ...anisora_core.domain.latents import RawLatent
 from ...anisora_core.domain.release import Release
 from ...anisora_core.generation.loading import Files

@@ -18,7 +18,7 @@ from typing import IO, cast
 
 import torch
 
-from ...anisora_core.domain.atomic import write_beside
+from ...anisora_core.domain.atomic_write import write_beside
 from ...anisora_core.domain.release import Part
 from ...anisora_core.generation.loading import Files
 from ...anisora_core.training.engine.events import Event, Stepped, from_json, to_json

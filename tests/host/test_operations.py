@@ -23,7 +23,7 @@ import torch
 import comfy.ops
 from comfy.ldm.modules.attention import optimized_attention
 from anisora_core.families.wan.config import DEBUG, DEBUG_VAE, MINI_VAE
-from anisora_core.families.wan.init import fan_in_normal_
+from anisora_core.families.wan.initialization import fan_in_normal_
 from anisora_core.families.wan.transformer import WanTransformer
 from anisora_core.families.wan.vae import WanVAE
 from dataclasses import replace

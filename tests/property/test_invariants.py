@@ -13,7 +13,7 @@ from comfyui_anisora.anisora_core.conditioning.timeline import place
 from comfyui_anisora.anisora_core.domain.conditions import GuideRules, Keyframe, Timeline
 from comfyui_anisora.anisora_core.domain.grid import LatentGrid
 from comfyui_anisora.anisora_core.families.wan.config import MINI_VAE
-from comfyui_anisora.anisora_core.families.wan.init import init_vae_frames_first
+from comfyui_anisora.anisora_core.families.wan.initialization import init_vae_frames_first
 from comfyui_anisora.anisora_core.families.wan.transformer import unpatchify
 from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 from hypothesis import given, settings

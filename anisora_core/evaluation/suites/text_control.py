@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...data.cartoons import TEXT_ACTIONS, Split
-from ...domain.atomic import write_beside
+from ...domain.atomic_write import write_beside
 from ...domain.release import Release
 from ...generation.components import Components
 from ..metrics.action_classifier import ActionClassifier, action_features, fit_action_classifier

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ...domain.atomic import write_beside
+from ...domain.atomic_write import write_beside
 from .run_folder import read_log
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 360, 60, 10, 10, 30

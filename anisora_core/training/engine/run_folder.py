@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
-from ...domain.atomic import write_beside
+from ...domain.atomic_write import write_beside
 from .ema import Ema
 from .optimizers import Optimizers
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...conditioning.guide import encode_guide
-from ...domain.atomic import write_beside
+from ...domain.atomic_write import write_beside
 from ...domain.conditions import PlacedTimeline
 from ...domain.release import Release
 from ..strategies.encoding import KEYFRAMES, ExampleEncoder

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.events import Event, Finished, Sampled, Saved, Stepped
-from .option import check
+from .option_field import check
 from .recipe import LoraRecipe, find_option
 from .stages import Place
 from .trainer import train_lora

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 
 from ...data.training_folder import TrainingFolder
-from ...domain.atomic import write_beside
+from ...domain.atomic_write import write_beside
 from ...domain.release import Release
 from ...families import family_of
 from ...lora.changes import Change

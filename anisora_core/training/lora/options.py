@@ -8,7 +8,7 @@ from ...lora.trainable import BLOCK_LINEARS
 from ..engine.optimizers import LORA_OPTIMIZERS
 from ..engine.settings import SCHEDULES
 from ..noise_levels import TIMESTEP_SAMPLINGS
-from .option import option
+from .option_field import option
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ...domain.atomic import write_beside
+from ...domain.atomic_write import write_beside
 from ...domain.release import Release
 from ...generation.plan import SamplingPlan, plan_sampling
 from ...lora.trainable import AdapterSettings
@@ -17,7 +17,7 @@ from ...releases import DEFAULT_RELEASE, find_release
 from ..engine.settings import TrainingSettings
 from ..noise_levels import NoiseLevels
 from ..strategies import STRATEGIES, strategy_of
-from .option import Option, check, named_options, option, options_of
+from .option_field import Option, check, named_options, option, options_of
 from .options import (
     AdapterOptions,
     CaptionOptions,

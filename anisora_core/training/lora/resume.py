@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...data.training_folder import TrainingFolder
-from ...domain.atomic import write_beside
+from ...domain.atomic_write import write_beside
 from ...generation.loading import files_of_part
 from .lora_file import images_named_in
 from .recipe import OPTIONS, LoraRecipe, read_recipe

@@ -12,7 +12,7 @@ from typing import cast
 import torch
 
 from ...encoders.byte_t5 import ByteTextEncoder, init_byte_positions
-from ...families.wan.init import init_transformer_zero_gates, init_vae_frames_first
+from ...families.wan.initialization import init_transformer_zero_gates, init_vae_frames_first
 from ...families.wan.transformer import WanTransformer
 from ...families.wan.vae import WanVAE
 from ...generation.components import Components

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from ...conditioning.masks import pack_mask
 from ...conditioning.prompt import compose_prompt
 from ...data.cartoons import make_shot, render
-from ...domain.atomic import write_beside
+from ...domain.atomic_write import write_beside
 from ...domain.latents import RawLatent
 from ...domain.release import Release
 from ...encoders.byte_t5 import ByteTextEncoder

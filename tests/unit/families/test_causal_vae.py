@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG_VAE, MINI_VAE
-from comfyui_anisora.anisora_core.families.wan.init import init_vae_frames_first
+from comfyui_anisora.anisora_core.families.wan.initialization import init_vae_frames_first
 from comfyui_anisora.anisora_core.families.wan.vae import WanVAE, shuffle, unshuffle
 from comfyui_anisora.anisora_core.layers import causal3d
 from torch.profiler import ProfilerActivity, profile

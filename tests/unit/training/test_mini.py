@@ -14,7 +14,10 @@ from comfyui_anisora.anisora_core.checkpoints.save import shards_for
 from comfyui_anisora.anisora_core.domain.weights import Weights
 from comfyui_anisora.anisora_core.encoders.byte_t5 import ByteTextEncoder, TextConfig
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG, MINI_VAE
-from comfyui_anisora.anisora_core.families.wan.init import init_transformer_zero_gates, init_vae_frames_first
+from comfyui_anisora.anisora_core.families.wan.initialization import (
+    init_transformer_zero_gates,
+    init_vae_frames_first,
+)
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 from comfyui_anisora.anisora_core.generation.loading import load_mini

@@ -11,7 +11,7 @@ import pytest
 from comfyui_anisora.anisora_core.training.engine.optimizers import LORA_OPTIMIZERS
 from comfyui_anisora.anisora_core.training.engine.settings import SCHEDULES
 from comfyui_anisora.anisora_core.training.lora.curriculum import read_curriculum, recipes_of
-from comfyui_anisora.anisora_core.training.lora.option import named_options
+from comfyui_anisora.anisora_core.training.lora.option_field import named_options
 from comfyui_anisora.anisora_core.training.lora.presets import PRESETS
 from comfyui_anisora.anisora_core.training.lora.recipe import (
     OPTIONS,
