@@ -137,13 +137,13 @@ def add_sampling_options(root: argparse.ArgumentParser) -> None:
 
 
 @dataclass(frozen=True)
-class Clip:
+class GeneratedClip:
     frames_FHWC: np.ndarray
     fps: float
     notes: tuple[str, ...]
 
 
-WRITERS: dict[str, Callable[[Clip, Path], None]] = {
+WRITERS: dict[str, Callable[[GeneratedClip, Path], None]] = {
     ".mp4": lambda clip, path: write_mp4(clip.frames_FHWC, path, clip.fps),
     ".webp": lambda clip, path: write_webp(clip.frames_FHWC, path, clip.fps),
     ".png": lambda clip, path: contact_sheet([clip.frames_FHWC], path),
@@ -195,7 +195,7 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
     )
 
 
-def make(release: Release, request: Request, options: argparse.Namespace) -> Clip:
+def make(release: Release, request: Request, options: argparse.Namespace) -> GeneratedClip:
     """With its progress and notes on the standard error."""
     files = find_files(release, named_files(options), model_file)
     placement = Placement(options.fp8, options.blocks_to_swap)
@@ -211,4 +211,4 @@ def make(release: Release, request: Request, options: argparse.Namespace) -> Cli
         elif isinstance(event, Notes):
             notes = event.sentences
             sys.stderr.writelines(f"note: {sentence}\n" for sentence in notes)
-    return Clip(to_bytes(torch.cat(frames)), request.timeline.fps, notes)
+    return GeneratedClip(to_bytes(torch.cat(frames)), request.timeline.fps, notes)

@@ -20,13 +20,22 @@ from ..anisora_core.domain.conditions import (
     MotionMethod,
     PlacedTimeline,
 )
+from ..anisora_core.domain.latents import RawLatent
 from ..anisora_core.domain.release import Release
-from . import host
+from .host import encode_image, encode_video, to_concat_mask, to_noise_mask
+from .host.protocol import (
+    ClipVision,
+    ClipVisionOutput,
+    Conditioning,
+    ConditioningValues,
+    HostLatent,
+    Vae,
+    conditioning_entry,
+)
 from .inputs import choice, decimal, socket, switch, text
 from .types import MOTION_AREA, RELEASE, TIMELINE
 
 log = logging.getLogger(__name__)
-Conditioning = host.Conditioning
 
 
 class AniSoraMotionMask:
@@ -147,43 +156,43 @@ class AniSoraGuide:
         self,
         positive: Conditioning,
         negative: Conditioning,
-        vae: Any,
+        vae: Vae,
         timeline: PlacedTimeline,
         release: Release,
         motion_area: MotionArea | None = None,
-        clip_vision_output: Any = None,
-        clip_vision: Any = None,
+        clip_vision_output: ClipVisionOutput | None = None,
+        clip_vision: ClipVision | None = None,
         mask_resize: MaskResize = "average",
     ) -> dict[str, Any]:
         guide = encode_guide(
             timeline,
             replace(release.guide_rules, mask_resize=mask_resize),
-            lambda video: host.encode_video(vae, video),
+            lambda video: encode_video(vae, video),
             motion_area=motion_area,
         )
         for sentence in guide.report:
             log.warning("AniSora Guide: %s", sentence)
-        values: dict[str, Any] = {"concat_latent_image": guide.latent_BCTHW}
+        values: ConditioningValues = {"concat_latent_image": guide.latent_BCTHW}
         if guide.mask_BMTHW.shape[1]:
-            values["concat_mask"] = host.to_concat_mask(guide.mask_BMTHW)
+            values["concat_mask"] = to_concat_mask(guide.mask_BMTHW)
         if clip_vision is not None and timeline.first_drawing_HWC is not None:
             first = flatten_alpha(timeline.first_drawing_HWC)
-            clip_vision_output = host.encode_image(clip_vision, first[None])
+            clip_vision_output = encode_image(clip_vision, first[None])
         if clip_vision_output is not None:
             values["clip_vision_output"] = clip_vision_output
-        latent: dict[str, Any] = {"samples": guide.latent_BCTHW * 0.0}
+        latent: HostLatent = {"samples": RawLatent(guide.latent_BCTHW * 0.0)}
         if guide.lock is not None:
             latent = {
                 "samples": guide.lock.latent_BCTHW,
-                "noise_mask": host.to_noise_mask(guide.lock.keep_BCTHW),
+                "noise_mask": to_noise_mask(guide.lock.keep_BCTHW),
             }
         report = "\n".join(guide.report)
         if release.zero_negative:
-            negative = [[torch.zeros_like(entry[0]), entry[1]] for entry in negative]
+            negative = [conditioning_entry(torch.zeros_like(entry[0]), entry[1]) for entry in negative]
         outputs = (with_values(positive, values), with_values(negative, values), latent, report)
         return {"ui": {"text": [report]}, "result": outputs}
 
 
-def with_values(conditioning: Conditioning, values: dict[str, Any]) -> Conditioning:
+def with_values(conditioning: Conditioning, values: ConditioningValues) -> Conditioning:
     """A copy with `values` added to each entry."""
-    return [[entry[0], {**entry[1], **values}] for entry in conditioning]
+    return [conditioning_entry(entry[0], {**entry[1], **values}) for entry in conditioning]

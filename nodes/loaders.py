@@ -10,8 +10,10 @@ from torch import Tensor
 
 from ..anisora_core.domain.release import Part, Release
 from ..anisora_core.generation.loading import find_files
+from ..anisora_core.media.images import read_image
 from ..anisora_core.releases import DEFAULT_RELEASE, RELEASES, find_release
-from . import host
+from .host import host
+from .host.protocol import Clip, ClipVision, Model, Vae
 from .inputs import choice, text
 from .types import RELEASE
 
@@ -70,7 +72,7 @@ class AniSoraModelLoader:
         text_encoder_file: str = "",
         low_noise_file: str = "",
         image_encoder_file: str = "",
-    ) -> tuple[Any, Any, Any, Release, Any, Any]:
+    ) -> tuple[Model, Clip, Vae, Release, ClipVision | None, Model | None]:
         row = find_release(release)
         named = (transformer_file, vae_file, text_encoder_file, low_noise_file, image_encoder_file)
         files = files_of(row, *named)
@@ -152,7 +154,7 @@ class AniSoraDrawing:
         }
 
     def read(self, drawing: str) -> tuple[Tensor, Tensor]:
-        image = host.read_image(DRAWINGS / f"{drawing}.png")[None]
+        image = read_image(DRAWINGS / f"{drawing}.png")[None]
         area = DRAWINGS / f"{drawing}_area.png"
-        mask = host.read_image(area)[None, ..., 0] if area.exists() else torch.ones(image.shape[:3])
+        mask = read_image(area)[None, ..., 0] if area.exists() else torch.ones(image.shape[:3])
         return image, mask

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..anisora_core.checkpoints.load import read_lora
 from ..anisora_core.lora.apply import LoraUse, block_strengths
-from . import host
+from .host import host
+from .host.protocol import Model
 from .inputs import socket, text
 
 log = logging.getLogger(__name__)
@@ -50,18 +51,18 @@ class AniSoraLora:
 
     def apply(
         self,
-        model: Any,
+        model: Model,
         lora: str,
         strength: float,
-        low_noise_model: Any = None,
+        low_noise_model: Model | None = None,
         low_noise_strength: float = 1.0,
         blocks: str = "",
     ) -> dict[str, Any]:
         read = read_lora(lora_file(lora))
-        has_two = low_noise_model is not None
-        use = LoraUse(read, strength, low_noise_strength if has_two else 0.0, block_strengths(blocks))
-        styled = host.with_lora(model, use, "high" if has_two else "")
-        low = host.with_lora(low_noise_model, use, "low") if has_two else None
+        second = 0.0 if low_noise_model is None else low_noise_strength
+        use = LoraUse(read, strength, second, block_strengths(blocks))
+        styled = host.with_lora(model, use, "" if low_noise_model is None else "high")
+        low = None if low_noise_model is None else host.with_lora(low_noise_model, use, "low")
         log.info("%s", read)
         return {"ui": {"text": [str(read)]}, "result": (styled, low, str(read))}
 

@@ -13,10 +13,11 @@ from ..anisora_core.conditioning.areas import PaintedArea, fit_mask, motion_over
 from ..anisora_core.conditioning.masks import fit_area
 from ..anisora_core.conditioning.timeline import flatten_alpha
 from ..anisora_core.domain.conditions import MotionArea, MotionMethod, PlacedTimeline
+from ..anisora_core.media.images import read_image
 from ..anisora_core.media.tensors import to_bytes
 from ..anisora_core.media.thumbnails import jpeg_url
-from . import host
 from .conditioning import AniSoraMotionMask
+from .host import fingerprint, host
 from .inputs import socket, switch, text
 from .timeline import WIDGET_RELEASES
 from .types import MOTION_AREA, TIMELINE
@@ -102,7 +103,7 @@ class AniSoraMotionPainter:
         """The masks that the text names may change while the text stays the same."""
         try:
             files = [name for area in parse_painting(painting) for _, name in area.keys]
-            return host.fingerprint([host.input_file(name) for name in files])
+            return fingerprint([host.input_file(name) for name in files])
         except ValueError as error:
             return str(error)  # `build` raises it
 
@@ -143,7 +144,7 @@ def read_area(area: NamedArea, timeline: PlacedTimeline) -> PaintedArea:
 
 def read_mask(name: str, timeline: PlacedTimeline) -> Tensor:
     try:
-        picture = host.read_image(host.input_file(name))
+        picture = read_image(host.input_file(name))
     except ValueError as error:
         raise ValueError(f"painting: {error}; or clear the painting and paint that area again") from None
     return fit_mask(picture.mean(-1), timeline.height, timeline.width, timeline.fit)

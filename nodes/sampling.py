@@ -11,7 +11,8 @@ from torch import Tensor
 from ..anisora_core.domain.grid import LatentGrid
 from ..anisora_core.domain.release import GUIDANCE, Guidance, Release
 from ..anisora_core.generation.plan import SAMPLER_NAMES, plan_sampling
-from . import host
+from .host import host, save_latent
+from .host.protocol import Conditioning, HostLatent, Model, Sampler, Vae
 from .inputs import InputSpec, choice, decimal, integer, socket, switch
 from .types import RELEASE
 
@@ -102,10 +103,10 @@ class AniSoraSampler:
 
     def sample(
         self,
-        model: Any,
-        positive: list[list[Any]],
-        negative: list[list[Any]],
-        latent: dict[str, Any],
+        model: Model,
+        positive: Conditioning,
+        negative: Conditioning,
+        latent: HostLatent,
         release: Release,
         seed: int,
         steps: int,
@@ -114,8 +115,8 @@ class AniSoraSampler:
         sampler: str,
         guidance: Guidance | Literal["auto"] = "auto",
         faster_cache: bool = False,
-        low_noise_model: Any = None,
-    ) -> tuple[dict[str, Any]]:
+        low_noise_model: Model | None = None,
+    ) -> tuple[HostLatent]:
         plan = plan_sampling(
             release,
             steps=steps or None,
@@ -155,8 +156,8 @@ class AniSoraSamplerSelect:
         )
         return {"required": {"sampler": choice(SAMPLER_NAMES, "unipc", tip)}}
 
-    def pick(self, sampler: str) -> tuple[Any]:
-        return (host.solver(sampler),)
+    def pick(self, sampler: str) -> tuple[Sampler]:
+        return (host.sampler(sampler),)
 
 
 class AniSoraSigmas:
@@ -217,7 +218,7 @@ class AniSoraDecode:
         }
 
     def decode(
-        self, samples: dict[str, Any], vae: Any, latents_per_chunk: int, save_latents: bool = False
+        self, samples: HostLatent, vae: Vae, latents_per_chunk: int, save_latents: bool = False
     ) -> tuple[Tensor]:
         latent = samples["samples"]
         if not torch.isfinite(latent).all():
@@ -225,9 +226,9 @@ class AniSoraDecode:
                 "samples: latents are not finite; sample again in bfloat16 or float32, or with a lower cfg"
             )
         if save_latents:
-            log.info("latents saved as %s", host.save_latent(latent))
+            log.info("latents saved as %s", save_latent(latent, host.output_folder()))
         frames: list[Tensor] = []
-        with host.Progress(latent.shape[0] * LatentGrid().num_frames(latent.shape[2]), "frame") as progress:
+        with host.progress(latent.shape[0] * LatentGrid().num_frames(latent.shape[2]), "frame") as progress:
             for run in host.decode(vae, latent, latents_per_chunk):
                 frames.append(run)
                 progress.update(sum(len(part) for part in frames), run[-1:])

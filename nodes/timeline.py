@@ -11,8 +11,9 @@ from ..anisora_core.conditioning.prompt import Segment, compose_segments
 from ..anisora_core.conditioning.timeline import place
 from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, PlacedTimeline, Timeline
 from ..anisora_core.domain.release import Release
+from ..anisora_core.media.images import read_image
 from ..anisora_core.releases import RELEASES
-from . import host
+from .host import fingerprint, host
 from .inputs import choice, decimal, integer, socket, text
 from .types import KEYFRAMES, RELEASE, TIMELINE
 
@@ -174,7 +175,7 @@ class AniSoraTimeline:
         """The images that the text names may change while the text stays the same."""
         try:
             rows = parse_timeline_json(timeline_json)[0]
-            return host.fingerprint([host.input_file(row.image) for row in rows])
+            return fingerprint([host.input_file(row.image) for row in rows])
         except ValueError as error:
             return str(error)  # `build` raises it
 
@@ -243,7 +244,7 @@ def check_segments(segments: list[Segment], num_frames: int) -> None:
 
 def read_row(row: KeyframeRow) -> Keyframe:
     try:
-        image = host.read_image(host.input_file(row.image))
+        image = read_image(host.input_file(row.image))
     except ValueError as error:
         raise ValueError(f"timeline_json: {error}") from None
     return Keyframe(image, row.position, row.strength)

@@ -13,11 +13,12 @@ from safetensors.torch import load
 from torch import Tensor
 
 from ..anisora_core.data.training_folder import files_under
+from ..anisora_core.media.images import read_image
 from ..anisora_core.releases import find_release
 from ..anisora_core.training.lora.option_field import check
 from ..anisora_core.training.lora.presets import PRESETS, PRESETS_TIP
 from ..anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, find_option, preset
-from . import host
+from .host import host
 from .inputs import choice, text
 from .loaders import FILE_INPUTS, AniSoraModelLoader, files_of
 
@@ -107,7 +108,9 @@ class AniSoraLoraTrainer:
         named = (transformer_file, vae_file, text_encoder_file, low_noise_file, image_encoder_file)
         files = files_of(find_release(release), *named)
         try:
-            made = host.train_apart(recipe, files, contents(folder))
+            from .training_service.follow import train_apart
+
+            made = train_apart(recipe, files, contents(folder))
         except ModuleNotFoundError as error:
             raise ValueError(f"training needs the package {error.name}; pip install {error.name}") from None
         # read, not mapped: Windows does not let a later training replace a mapped file
@@ -218,4 +221,4 @@ def typed(key: str, text: str, kind: type) -> Any:
 
 def picture_of(sheet: Path | None) -> Tensor:
     """IMAGE of the samples; a small black one where none were made."""
-    return torch.zeros(1, 64, 64, 3) if sheet is None else host.read_image(sheet)[None]
+    return torch.zeros(1, 64, 64, 3) if sheet is None else read_image(sheet)[None]

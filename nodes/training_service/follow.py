@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,8 @@ from ...anisora_core.training.engine.run_folder import saved_step
 from ...anisora_core.training.lora.recipe import LoraRecipe
 from ...anisora_core.training.lora.resume import require_own, require_same
 from ...anisora_core.training.lora.stages import Place
-from ..host import output_folder
+from ..host import host
+from ..host.protocol import TrainingListener
 from .job import TrainingJob, job_path, read_job, run_apart
 
 #: Points of the loss curve that are sent to the page, at most.
@@ -107,7 +106,7 @@ class TrainingProgress:
 
 def in_output(path: Path) -> dict[str, str]:
     """As the host's pages name a file. `version` changes when it is written again."""
-    folder = path.parent.relative_to(output_folder()).as_posix()
+    folder = path.parent.relative_to(host.output_folder()).as_posix()
     return {"filename": path.name, "subfolder": folder, "version": str(path.stat().st_mtime_ns)}
 
 
@@ -121,37 +120,29 @@ class Trained:
     message: dict[str, Any]
 
 
-#: Takes an event, or None while there is none; raises the user's interrupt.
-Listener = Callable[[Event | None, TrainingProgress], None]
-
-
 def train_apart(recipe: LoraRecipe, files: Files, drawings: str) -> Trained:
     """Train, or resume, in a process of its own; or find it finished. The user's interrupt is raised when everything is saved.
 
     `drawings` names what the folder holds: a finished training on others is set aside. ValueError names what is wrong.
     """
-    body: Any = import_module(
-        "..host.comfyui.training" if "folder_paths" in sys.modules else "..host.standalone.training",
-        __package__,
-    )
-    device, run = body.device(), output_folder() / "anisora_training" / recipe.name
-    place = Place(body.loras_folder(), run, files, device, fast_dtype(device), body.tokenizer_folder())
+    device, run = host.device(), host.output_folder() / "anisora_training" / recipe.name
+    place = Place(host.loras_folder(), run, files, device, fast_dtype(device), host.tokenizer_folder())
     job = TrainingJob(recipe, place, drawings)
     require_same(recipe, place)
     if job.is_done and job_path(run).exists() and read_job(job_path(run)).drawings != drawings:
         require_own(recipe, place)
         set_aside(run)
-    progress, listen = TrainingProgress(job), body.listener()
+    progress, listen = TrainingProgress(job), host.training_listener()
     if job.is_done and all(path.exists() for path in job.paths):
         progress.phase = "finished"
     else:
-        body.make_room()
+        host.make_room()
         follow(progress, listen)
     listen(None, progress)
     return Trained(job.paths, progress.sheet, [raw for raw, _ in progress.losses], progress.message())
 
 
-def follow(progress: TrainingProgress, listen: Listener) -> None:
+def follow(progress: TrainingProgress, listen: TrainingListener) -> None:
     try:
         with closing(run_apart(progress.job)) as events:
             for event in events:

@@ -54,7 +54,7 @@ spec.loader.exec_module(loaded)
 nodes = {name: kind() for name, kind in loaded.NODE_CLASS_MAPPINGS.items()}
 """
 RUN = """
-host = sys.modules[name + ".nodes.host"]
+host = sys.modules[name + ".nodes.host"].host
 class EightPixelVae:
     def encode(self, frames): return frames[::4, ::8, ::8, :1].movedim(-1, 0)[None].expand(1, 16, -1, -1, -1).contiguous()
 (release,) = nodes["AniSoraRelease"].pick("mini")
@@ -68,7 +68,7 @@ given = positive[0][1]["concat_mask"]
 result = {"length": length, "fps": fps, "ui": guide["ui"]["text"] == [report], "mask": list(given.shape),
           "first_given": float(given[:, :, 0].max()), "held": list(latent["noise_mask"].shape),
           "networks": sorted(n for n in sys.modules if n.startswith(name) and n.endswith("networks"))}
-with host.Progress(2) as progress:
+with host.progress(2) as progress:
     for done in (1, 2): progress.update(done, torch.zeros(3, 4, 8, 3), 0.01)
     until = time.monotonic() + 20
     while len(seen["played"]) < 3 and time.monotonic() < until: time.sleep(0.01)

@@ -12,7 +12,7 @@ from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.cli.arguments import parse_keyframe
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.host import encode_image
-from comfyui_anisora.nodes.host.masks import from_noise_mask, to_noise_mask
+from comfyui_anisora.nodes.host.host_masks import from_noise_mask, to_noise_mask
 from comfyui_anisora.nodes.host.standalone.networks import text_of
 from comfyui_anisora.nodes.workflow import Link, execute, override, read_workflow, to_api
 from comfyui_anisora.nodes.workflow.host_nodes import LoadImage, LoadImageMask, OutputFolder

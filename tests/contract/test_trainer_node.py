@@ -29,7 +29,7 @@ from comfyui_anisora.anisora_core.training.lora.presets import PRESETS
 from comfyui_anisora.anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, preset
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.cli import main
-from comfyui_anisora.nodes.host.standalone import training as standalone
+from comfyui_anisora.nodes.host import host
 from comfyui_anisora.nodes.loaders import DRAWINGS
 from comfyui_anisora.nodes.trainer import (
     BUNDLED,
@@ -441,7 +441,7 @@ def test_a_finished_training_is_not_repeated_until_a_drawing_changes(node, tmp_p
 def test_room_is_made_before_a_training_and_only_then(node, monkeypatch):
     """The models that the host holds would take the memory that a training needs."""
     done: list[str] = []
-    monkeypatch.setattr(standalone, "make_room", lambda: done.append("room"))
+    monkeypatch.setattr(host, "make_room", lambda: done.append("room"))
     monkeypatch.setattr(training, "run_apart", lambda job: done.append("training") or run_apart(job))
     node(WHOLE)
     assert done == ["room", "training"]

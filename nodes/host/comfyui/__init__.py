@@ -1,38 +1,100 @@
-"""The host is ComfyUI. Only this folder imports it."""
+"""The host is ComfyUI, which only this package imports. This package is a `Host`.
+
+Networks are imported when one is first used, so that ComfyUI starts as fast as without us.
+"""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from collections.abc import Iterator
+from typing import cast
 
-import folder_paths
+import comfy.model_management
+import torch
+from torch import Tensor
 
-from .progress import Progress
+from ....anisora_core.domain.latents import RawLatent
+from ....anisora_core.domain.release import Release
+from ....anisora_core.generation.loading import Files
+from ....anisora_core.generation.plan import Expert, SamplingPlan
+from ....anisora_core.lora.apply import LoraUse
+from ..protocol import Conditioning, HostLatent, Loaded, Model, Sampler, TrainingListener, Vae
+from .folders import input_file, loras_folder, model_file, model_names, output_folder, tokenizer_folder
+from .objects import ModelPatcher
+from .preview import Progress
 
-__all__ = ["Progress", "input_file", "model_file", "model_names", "output_folder"]
+__all__ = [
+    "decode",
+    "device",
+    "input_file",
+    "load",
+    "loras_folder",
+    "make_room",
+    "model_file",
+    "model_names",
+    "output_folder",
+    "progress",
+    "sample",
+    "sampler",
+    "tokenizer_folder",
+    "training_listener",
+    "with_lora",
+]
 
 
-def input_file(name: str) -> Path:
-    """A file of the host's input folder, `name` or `name [input]`. ValueError for one outside the host's folders."""
-    path = Path(os.path.abspath(folder_paths.get_annotated_filepath(name)))
-    folders = [getattr(folder_paths, f"get_{kind}_directory")() for kind in ("input", "output", "temp")]
-    if not any(path.is_relative_to(os.path.abspath(folder)) for folder in folders):
-        raise ValueError(f"image {name!r} is outside ComfyUI's folders; put it into the input folder")
-    return path
+def device() -> torch.device:
+    return comfy.model_management.get_torch_device()
 
 
-def model_file(folder: str, name: str) -> Path | None:
-    """A file or folder in one of the host's model folders of this kind, never outside of them."""
-    for base in folder_paths.get_folder_paths(folder):
-        path = Path(os.path.abspath(os.path.join(base, name)))
-        if path.is_relative_to(os.path.abspath(base)) and os.path.exists(path):  # False for a name too long
-            return path
-    return None
+def progress(total: int, unit: str = "step") -> Progress:
+    return Progress(total, unit)
 
 
-def model_names(folder: str) -> list[str]:
-    return folder_paths.get_filename_list(folder)
+def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
+    from . import networks
+
+    return networks.load(release, files, dtype)
 
 
-def output_folder() -> Path:
-    return Path(folder_paths.get_output_directory())
+def with_lora(model: Model, use: LoraUse, expert: Expert = "") -> Model:
+    from . import lora
+
+    return Model(lora.with_lora(cast(ModelPatcher, model), use, expert))
+
+
+def sampler(name: str) -> Sampler:
+    from . import sampling
+
+    return Sampler(sampling.HostSampler(name))
+
+
+def sample(
+    model: Model,
+    low_noise_model: Model | None,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent: HostLatent,
+    plan: SamplingPlan,
+    seed: int,
+) -> RawLatent:
+    from . import sampling
+
+    high, low = cast(ModelPatcher, model), cast(ModelPatcher | None, low_noise_model)
+    return sampling.sample(high, low, positive, negative, latent, plan, seed)
+
+
+def decode(vae: Vae, latent_BCTHW: RawLatent, latents_per_chunk: int) -> Iterator[Tensor]:
+    from . import vae as vaes
+
+    return vaes.decode(vae, latent_BCTHW, latents_per_chunk)
+
+
+def make_room() -> None:
+    """The host's models leave the device's memory."""
+    comfy.model_management.unload_all_models()
+    comfy.model_management.soft_empty_cache()
+
+
+def training_listener() -> TrainingListener:
+    from .training import listener
+
+    return listener()

@@ -3,8 +3,6 @@
 # pyright: reportUntypedBaseClass=false
 from __future__ import annotations
 
-from typing import Any
-
 import comfy.model_management
 import comfy.sd
 import comfy.supported_models_base
@@ -12,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ....anisora_core.encoders.t5 import PAD, T5TextEncoder
+from .objects import ModelPatcher
 
-Tokens = dict[str, list[list[tuple[int, float]]]]
+PromptTokens = dict[str, list[list[tuple[int, float]]]]
 KEY = "anisora"
 
 
@@ -23,7 +22,9 @@ class Tokenizer:
     def __init__(self, encoder: T5TextEncoder) -> None:
         self.encoder = encoder
 
-    def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **options: Any) -> Tokens:
+    def tokenize_with_weights(
+        self, text: str, return_word_ids: bool = False, **options: object
+    ) -> PromptTokens:
         padded, _ = self.encoder.tokenize([text])
         return {KEY: [[(int(token), 1.0) for token in padded[0]]]}
 
@@ -44,27 +45,27 @@ class Encoder(nn.Module):
         self.encoder = encoder
         self.dtypes = {next(encoder.parameters()).dtype}
 
-    def encode_token_weights(self, tokens: Tokens) -> tuple[Tensor, None]:
+    def encode_token_weights(self, tokens: PromptTokens) -> tuple[Tensor, None]:
         ids = torch.tensor([[token for token, _ in tokens[KEY][0]]])
         return self.encoder.encode_tokens(ids, (ids != PAD).long()), None
 
-    def set_clip_options(self, options: dict[str, Any]) -> None:
+    def set_clip_options(self, options: dict[str, object]) -> None:
         """T5 has no layers to pick."""
 
     def reset_clip_options(self) -> None:
         """T5 has no layers to pick."""
 
-    def load_sd(self, sd: dict[str, Tensor]) -> Any:
+    def load_sd(self, sd: dict[str, Tensor]) -> object:
         return self.load_state_dict(sd, strict=False)
 
 
 class HostCLIP(comfy.sd.CLIP):
-    def load_model(self, *_: Any) -> Any:
+    def load_model(self, *_: object) -> ModelPatcher:
         """Whole or not at all: transformers' layers cannot be streamed."""
         comfy.model_management.load_models_gpu([self.patcher], force_full_load=True)
         return self.patcher
 
-    def clone(self, *arguments: Any, **named: Any) -> HostCLIP:
+    def clone(self, *arguments: object, **named: object) -> HostCLIP:
         copied = super().clone(*arguments, **named)
         copied.__class__ = HostCLIP
         return copied

@@ -3,15 +3,17 @@
 # pyright: reportUntypedBaseClass=false
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import comfy.weight_adapter
 import torch
 from torch import Tensor
 
 from ....anisora_core.families import family_of_parameters
+from ....anisora_core.generation.plan import Expert
 from ....anisora_core.lora.apply import LoraUse, changes_among
 from ....anisora_core.lora.changes import Change, on_device
+from .objects import ModelPatcher
 
 
 class Patch(comfy.weight_adapter.WeightAdapterBase):
@@ -19,7 +21,7 @@ class Patch(comfy.weight_adapter.WeightAdapterBase):
 
     name = "anisora"
 
-    def __init__(self, loaded_keys: set[str], weights: list[Any]) -> None:
+    def __init__(self, loaded_keys: set[str], weights: list[Change]) -> None:
         self.loaded_keys, self.weights = loaded_keys, weights
 
     def calculate_weight(
@@ -28,16 +30,16 @@ class Patch(comfy.weight_adapter.WeightAdapterBase):
         key: str,
         strength: float,
         strength_model: float,
-        offset: Any,
-        function: Any,
+        offset: object,
+        function: Callable[[Tensor], Tensor],
         intermediate_dtype: torch.dtype = torch.float32,
-        original_weight: Any = None,
+        original_weight: object = None,
     ) -> Tensor:
-        change: Change = on_device(self.weights[0], weight.device)
+        change = on_device(self.weights[0], weight.device)
         return weight + function(strength * change.delta(weight)).to(weight)
 
 
-def with_lora(model: Any, use: LoraUse, expert: str) -> Any:
+def with_lora(model: ModelPatcher, use: LoraUse, expert: Expert) -> ModelPatcher:
     """A clone that the LoRA acts on; `expert` is high or low for one of two, else empty. ValueError where it does not fit."""
     weights = model.model.state_dict()
     shapes = {name.removeprefix("diffusion_model."): value.shape for name, value in weights.items()}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import cache
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 import comfy.conds
 import comfy.latent_formats
@@ -23,8 +23,10 @@ from torch import Tensor, nn
 from ....anisora_core.diffusion.prediction import Flow, Prediction, Velocity, to_vp
 from ....anisora_core.diffusion.schedules import TRAINED_STEPS, cogvideox_sigmas
 from ....anisora_core.domain.latents import NormalizedLatent, RawLatent
+from ....anisora_core.domain.protocols import Ops
 from ....anisora_core.domain.release import Release
 from ....anisora_core.families import Family, VideoTransformer, VideoVAE, family_of
+from .objects import ModelInputs, ModelPatcher, ModelSampling
 
 
 @cache
@@ -33,7 +35,7 @@ def host_kind(kind: type[VideoTransformer]) -> type[VideoTransformer]:
 
     class HostTransformer(kind):  # type: ignore[misc, valid-type]
         def forward(  # type: ignore[override]
-            self, x: Tensor, timestep: Tensor, context: Tensor, clip_fea: Tensor | None = None, **_: Any
+            self, x: Tensor, timestep: Tensor, context: Tensor, clip_fea: Tensor | None = None, **_: object
         ) -> Tensor:
             return super().forward(x, timestep, context, clip_fea)
 
@@ -89,10 +91,11 @@ class FlowOfVelocity(comfy.model_sampling.ModelSamplingDiscreteFlow, comfy.model
         return self.predicted.denoised(model_input, float(sigma.flatten()[0]), model_output)
 
 
-def truncated(found: Any) -> Any:
+def truncated(found: ModelSampling) -> ModelSampling:
     """As Wan's own scheduler hands int(1000 sigma) to the network; float32 sigmas miss whole numbers by up to 6e-5."""
+    kind: type = type(found)
 
-    class Truncated(type(found)):  # type: ignore[misc]
+    class Truncated(kind):  # type: ignore[misc]
         def timestep(self, sigma: Tensor) -> Tensor:
             return (super().timestep(sigma.double()) + 1e-4).floor().to(sigma)
 
@@ -101,7 +104,7 @@ def truncated(found: Any) -> Any:
     return changed
 
 
-def sampling_of(predicted: Prediction, found: Any) -> Any:
+def sampling_of(predicted: Prediction, found: ModelSampling) -> ModelSampling:
     """The host's model sampling for what a network predicts; `found` is that of the flow, shifted as the artist has it."""
     if isinstance(predicted, Velocity):
         return FlowOfVelocity(predicted.steps)
@@ -120,11 +123,10 @@ class AniSoraModel(comfy.model_base.BaseModel):
         if archive is not None:  # hosts with dynamic loading
             archive(network)
 
-    def concat_cond(self, **kwargs: Any) -> Tensor:
+    def concat_cond(self, **kwargs: Unpack[ModelInputs]) -> Tensor:
         """Packed mask and guide, in that order (AniSora paper, section 4.1); zeros where no guide is given."""
-        noise: Tensor = kwargs["noise"]
-        device: torch.device = kwargs["device"]
-        guide: Tensor | None = kwargs.get("concat_latent_image")
+        noise, device = kwargs["noise"], kwargs["device"]
+        guide = kwargs.get("concat_latent_image")
         more = self.diffusion_model.config.in_channels - 2 * noise.shape[1]  # of the mask
         if guide is None:
             return noise.new_zeros(noise.shape[0], noise.shape[1] + more, *noise.shape[2:]).to(device)
@@ -135,17 +137,16 @@ class AniSoraModel(comfy.model_base.BaseModel):
             )
         parts = [self.process_latent_in(guide.to(device))]
         if more:
-            mask: Tensor | None = kwargs.get("concat_mask")
+            mask = kwargs.get("concat_mask")
             given = guide.new_zeros(1, more, *guide.shape[2:]) if mask is None else 1.0 - mask
             parts.insert(0, given.to(device))
         return torch.cat([comfy.utils.resize_to_batch_size(part, noise.shape[0]) for part in parts], dim=1)
 
-    def extra_conds(self, **kwargs: Any) -> dict[str, Any]:
-        out: dict[str, Any] = super().extra_conds(**kwargs)
-        if (
-            kwargs.get("cross_attn") is not None
-        ):  # padding is part of the text, so texts are not repeated to one length
-            out["c_crossattn"] = comfy.conds.CONDRegular(kwargs["cross_attn"])
+    def extra_conds(self, **kwargs: Unpack[ModelInputs]) -> dict[str, object]:
+        out: dict[str, object] = super().extra_conds(**kwargs)
+        text = kwargs.get("cross_attn")
+        if text is not None:  # padding is part of the text, so texts are not repeated to one length
+            out["c_crossattn"] = comfy.conds.CONDRegular(text)
         seen = kwargs.get("clip_vision_output")
         if seen is not None:
             out["clip_fea"] = comfy.conds.CONDRegular(seen.penultimate_hidden_states)
@@ -155,7 +156,7 @@ class AniSoraModel(comfy.model_base.BaseModel):
 class Config(comfy.supported_models_base.BASE):
     """What the host asks of a model's configuration."""
 
-    unet_extra_config: ClassVar[dict[str, Any]] = {}
+    unet_extra_config: ClassVar[dict[str, object]] = {}
     supported_inference_dtypes: ClassVar[list[torch.dtype]] = [torch.bfloat16, torch.float16, torch.float32]
 
     def __init__(self, network: VideoTransformer, latents: Latents, shift: float) -> None:
@@ -166,17 +167,17 @@ class Config(comfy.supported_models_base.BASE):
 
 
 def model_of(
-    bring: Callable[[], VideoTransformer], vae: VideoVAE, release: Release, latent_rgb: Tensor | None
-) -> Any:
-    """A ModelPatcher around what `bring` loads, made of the host's operations; hosts may bring it again, from disk."""
+    load: Callable[[], VideoTransformer], vae: VideoVAE, release: Release, latent_rgb: Tensor | None
+) -> ModelPatcher:
+    """A ModelPatcher around what `load` gives, made of the host's operations; hosts may load it again, from disk."""
     latents = Latents(vae, family_of(release), latent_rgb)
 
-    def patcher(disable_dynamic: bool = False) -> Any:
-        network: Any = bring()
+    def patcher(disable_dynamic: bool = False) -> ModelPatcher:
+        network = load()
         network.__class__ = host_kind(type(network))
         config = Config(network, latents, release.shift)
         config.set_inference_dtype(network.dtype, manual_cast_of(network.dtype))
-        kind: Any = comfy.model_patcher.ModelPatcher
+        kind = comfy.model_patcher.ModelPatcher
         if not disable_dynamic:
             kind = getattr(comfy.model_patcher, "CoreModelPatcher", kind)
         device, offload = (
@@ -195,5 +196,5 @@ def manual_cast_of(dtype: torch.dtype) -> torch.dtype | None:
     return comfy.model_management.unet_manual_cast(dtype, device, Config.supported_inference_dtypes)
 
 
-def operations_for(dtype: torch.dtype) -> Any:
+def operations_for(dtype: torch.dtype) -> Ops:
     return comfy.ops.disable_weight_init if manual_cast_of(dtype) is None else comfy.ops.manual_cast

@@ -1,10 +1,9 @@
-"""Loading, sampling and decoding through the host."""
+"""Loading a release as the host's own objects."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import comfy.model_management
 import comfy.sd
@@ -31,15 +30,14 @@ from ....anisora_core.generation.loading import (
 )
 from ....anisora_core.generation.plan import Expert
 from ....anisora_core.runtime.precision import fast_dtype
-from ..loaded import Loaded
-from ..standalone.handles import VisionHandle
+from ..protocol import Loaded, Model
+from ..vision_handle import VisionHandle
 from .clip import clip_of
-from .lora import with_lora
+from .folders import tokenizer_folder
 from .model import model_of, operations_for
-from .sampling import LOW_NOISE, PREVIEW, HostSampler, sample
-from .vae import HostVAE, decode
-
-__all__ = ["HostSampler", "decode", "load", "sample", "with_lora"]
+from .objects import ModelPatcher
+from .sampling import LOW_NOISE, PREVIEW
+from .vae import HostVAE
 
 
 def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
@@ -51,11 +49,12 @@ def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
     colours, preview = latent_rgb(release, files), load_preview(release, files)
 
     def load_one(expert: Expert) -> VideoTransformer:
-        constructor = {"ops": operations_for(kind), "attention": optimized_attention}
-        found = load_transformer(release, files, kind, cpu, **constructor)
+        found = load_transformer(
+            release, files, kind, cpu, ops=operations_for(kind), attention=optimized_attention
+        )
         return getattr(found, expert)() if isinstance(found, Experts) else found
 
-    def model_from(part: Part, expert: Expert = "") -> Any:
+    def model_from(part: Part, expert: Expert = "") -> ModelPatcher:
         quantised = scaled_fp8(release, files[part]) if part in files else None
         return quantised or model_of(partial(load_one, expert), vae, release, colours)
 
@@ -67,10 +66,11 @@ def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
         model.set_attachments(LOW_NOISE, low_noise)
     if preview is not None:
         model.set_attachments(PREVIEW, preview)
-    return Loaded(model, clip_of(text), HostVAE(vae), vision and VisionHandle(vision), low_noise)
+    second = None if low_noise is None else Model(low_noise)
+    return Loaded(Model(model), clip_of(text), HostVAE(vae), vision and VisionHandle(vision), second)
 
 
-def scaled_fp8(release: Release, path: Path) -> Any:
+def scaled_fp8(release: Release, path: Path) -> ModelPatcher | None:
     """A file of scaled fp8 as the host's own model, which keeps it so in memory; None for any other file, and for a family that the
     host does not know.
 
@@ -89,9 +89,3 @@ def scaled_fp8(release: Release, path: Path) -> Any:
         return None
     checked(release, network_without_weights(identify(weights)), path)
     return comfy.sd.load_diffusion_model(str(path))
-
-
-def tokenizer_folder() -> Path | None:
-    """Where the host keeps T5's tokenizer."""
-    path = Path(comfy.model_management.__file__).parent / "text_encoders" / "t5_tokenizer"
-    return path if path.is_dir() else None

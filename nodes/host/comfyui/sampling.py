@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import cast
 
 import comfy.model_management
 import comfy.model_patcher
@@ -16,15 +16,19 @@ from torch import Tensor
 from ....anisora_core.diffusion.guidance import GuidanceRule, with_cfg
 from ....anisora_core.diffusion.prediction import Velocity, denoiser
 from ....anisora_core.diffusion.samplers import GRID_START, SAMPLERS
+from ....anisora_core.domain.latents import RawLatent
 from ....anisora_core.domain.noise import seeded_draws
 from ....anisora_core.domain.protocols import Denoiser, Step, VelocityModel
 from ....anisora_core.families import VideoTransformer
 from ....anisora_core.generation.plan import SamplingPlan, require_finite
 from ....anisora_core.generation.sampling import cached_attention
+from ....anisora_core.layers.preview_decoder import PreviewDecoder
 from ....anisora_core.runtime.faster_cache import FasterCache
-from ..masks import from_concat_mask
-from . import Progress
+from ..host_masks import from_concat_mask
+from ..protocol import Conditioning, HostLatent
 from .model import sampling_of
+from .objects import GuidedPrediction, Guider, ModelPatcher, SamplerArguments
+from .preview import Progress
 
 #: What the model of a release with two of them carries along.
 LOW_NOISE = "anisora_low_noise"
@@ -44,9 +48,9 @@ class HostSampler(comfy.samplers.Sampler):
 
     def sample(
         self,
-        model_wrap: Any,
+        model_wrap: Guider,
         sigmas: Tensor,
-        extra_args: dict[str, Any],
+        extra_args: SamplerArguments,
         callback: Callable[..., None] | None,
         noise: Tensor,
         latent_image: Tensor | None = None,
@@ -73,9 +77,9 @@ class HostSampler(comfy.samplers.Sampler):
 
 
 def host_denoiser(
-    model_wrap: Any,
+    model_wrap: Guider,
     sigmas: Tensor,
-    extra_args: dict[str, Any],
+    extra_args: SamplerArguments,
     noise: Tensor,
     latent_image: Tensor | None,
     denoise_mask: Tensor | None,
@@ -122,7 +126,9 @@ class Guided(comfy.samplers.CFGGuider):
     """Classifier-free guidance as the settings have it: its scale may change with the noise level, and with the place; without
     a second pass at 1."""
 
-    def __init__(self, model: Any, positive: Any, negative: Any, plan: SamplingPlan) -> None:
+    def __init__(
+        self, model: ModelPatcher, positive: Conditioning, negative: Conditioning, plan: SamplingPlan
+    ) -> None:
         super().__init__(model)
         self.set_conds(positive, negative)
         mask = positive[0][1].get("concat_mask")
@@ -132,14 +138,14 @@ class Guided(comfy.samplers.CFGGuider):
         self,
         x: Tensor,
         timestep: Tensor,
-        model_options: dict[str, Any] | None = None,
+        model_options: dict[str, object] | None = None,
         seed: int | None = None,
     ) -> Tensor:
         rule, options = self.rule, dict(model_options or {})
         self.cfg = rule.at(float(timestep.flatten()[0]))
         if rule.where_B1THW is not None and self.cfg != 1.0:
 
-            def placed(told: dict[str, Any]) -> Tensor:
+            def placed(told: GuidedPrediction) -> Tensor:
                 return rule.placed(told["denoised"], told["cond_denoised"])
 
             options = comfy.model_patcher.set_model_options_post_cfg_function(options, placed)
@@ -150,7 +156,12 @@ class Cached(Guided):
     """With FasterCache: each pass on its own, as it guesses one from the other. Use it inside `cached_attention`."""
 
     def __init__(
-        self, model: Any, positive: Any, negative: Any, plan: SamplingPlan, cache: FasterCache
+        self,
+        model: ModelPatcher,
+        positive: Conditioning,
+        negative: Conditioning,
+        plan: SamplingPlan,
+        cache: FasterCache,
     ) -> None:
         super().__init__(model, positive, negative, plan)
         assert isinstance(plan.prediction, Velocity)
@@ -170,7 +181,7 @@ class Cached(Guided):
         self,
         x: Tensor,
         timestep: Tensor,
-        model_options: dict[str, Any] | None = None,
+        model_options: dict[str, object] | None = None,
         seed: int | None = None,
     ) -> Tensor:
         sigma = float(timestep.flatten()[0])
@@ -179,10 +190,10 @@ class Cached(Guided):
         return with_cfg(cond, uncond, GuidanceRule(self.rule.scale))(x, sigma)
 
 
-def in_colours(denoised_BCTHW: Tensor, model: Any) -> Tensor | None:
+def in_colours(denoised_BCTHW: Tensor, model: ModelPatcher) -> Tensor | None:
     """The clip as it stands, THWC 0..1: by mini's tiny decoder, or a pixel for a latent by the linear map of the VAE."""
     latent = denoised_BCTHW[:1].float().cpu()
-    decoder = model.get_attachment(PREVIEW)
+    decoder = cast(PreviewDecoder | None, model.get_attachment(PREVIEW))
     if decoder is not None:
         return decoder(latent)
     colours = model.model.latent_format
@@ -193,7 +204,7 @@ def in_colours(denoised_BCTHW: Tensor, model: Any) -> Tensor | None:
     return ((torch.einsum("ck,cthw->thwk", weight, latent[0]) + bias + 1.0) / 2.0).clamp(0.0, 1.0)
 
 
-def exact(model: Any, plan: SamplingPlan) -> Any:
+def exact(model: ModelPatcher, plan: SamplingPlan) -> ModelPatcher:
     """A clone whose noise levels reach the network as the release's authors hand them over."""
     changed, found = model.clone(), model.get_model_object("model_sampling")
     wanted = sampling_of(plan.prediction, found)
@@ -203,15 +214,14 @@ def exact(model: Any, plan: SamplingPlan) -> Any:
 
 
 def sample(
-    model: Any,
-    low_noise_model: Any,
-    positive: list[list[Any]],
-    negative: list[list[Any]],
-    latent: dict[str, Any],
+    model: ModelPatcher,
+    low_noise_model: ModelPatcher | None,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent: HostLatent,
     plan: SamplingPlan,
     seed: int,
-) -> Tensor:
-    """Raw latents."""
+) -> RawLatent:
     seconds_per_latent = plan.release.grid.frames_per_latent / plan.release.fps
     image: Tensor = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
     noise = comfy.sample.prepare_noise(image, seed, None)
@@ -223,7 +233,7 @@ def sample(
         require_finite(Step(index, total, x, denoised))
         progress.update(index + 1, in_colours(denoised, model), seconds_per_latent)
 
-    def run(one: Any, sampler: HostSampler) -> Tensor:
+    def run(one: ModelPatcher, sampler: HostSampler) -> Tensor:
         told, mask = exact(one, plan), latent.get("noise_mask")
         with cached_attention(cacheable(one, cache), cache):
             guider = Guided(told, positive, negative, plan)
@@ -242,27 +252,27 @@ def sample(
 
     with progress:
         result = run_all(model, low_noise_model, plan, image, run)
-    return result.to(comfy.model_management.intermediate_device())
+    return RawLatent(result.to(comfy.model_management.intermediate_device()))
 
 
-def cacheable(model: Any, cache: FasterCache | None) -> VideoTransformer | None:
+def cacheable(model: ModelPatcher, cache: FasterCache | None) -> VideoTransformer | None:
     """Our network inside; None for one of the host's own, or where it is not asked for."""
     network = model.model.diffusion_model
     return network if cache is not None and isinstance(network, VideoTransformer) else None
 
 
 def run_all(
-    model: Any,
-    low_noise_model: Any,
+    model: ModelPatcher,
+    low_noise_model: ModelPatcher | None,
     plan: SamplingPlan,
     image: Tensor,
-    run: Callable[[Any, HostSampler], Tensor],
+    run: Callable[[ModelPatcher, HostSampler], Tensor],
 ) -> Tensor:
     """One model, or two of which each plays the steps of its noise levels."""
     release = plan.release
     if release.boundary is None:
         return run(model, HostSampler(plan.sampler, whole=True))
-    low_noise_model = low_noise_model or model.get_attachment(LOW_NOISE)
+    low_noise_model = low_noise_model or cast(ModelPatcher | None, model.get_attachment(LOW_NOISE))
     if low_noise_model is None:
         raise ValueError(
             f"low_noise_model: release {release.name} has two models; connect the low noise model of AniSora Model Loader"

@@ -1,64 +1,104 @@
-"""No host: folders of the working directory, a line of progress in the terminal."""
+"""The host without ComfyUI: folders of the working directory, lines in the terminal, everything in memory on one device.
+
+This package is a `Host`.
+"""
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from ..captions import Pace
+from ....anisora_core.domain.latents import RawLatent
+from ....anisora_core.domain.release import Release
+from ....anisora_core.generation.loading import Files
+from ....anisora_core.generation.plan import Expert, SamplingPlan
+from ....anisora_core.lora.apply import LoraUse
+from ..protocol import Conditioning, HostLatent, Loaded, Model, Sampler, TrainingListener, Vae
+from .folders import (
+    input_file,
+    loras_folder,
+    model_file,
+    model_names,
+    models_folder,
+    output_folder,
+    tokenizer_folder,
+)
+from .terminal import Progress
+
+__all__ = [
+    "Progress",
+    "decode",
+    "device",
+    "input_file",
+    "load",
+    "loras_folder",
+    "make_room",
+    "model_file",
+    "model_names",
+    "models_folder",
+    "output_folder",
+    "progress",
+    "sample",
+    "sampler",
+    "tokenizer_folder",
+    "training_listener",
+    "with_lora",
+]
 
 
 def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def input_file(name: str) -> Path:
-    """A path, or a name in ANISORA_INPUT (default: the folder `input`)."""
-    name = name.removesuffix(" [input]")
-    path = Path(name)
-    return path if os.path.exists(path) else Path(os.environ.get("ANISORA_INPUT", "input")) / name
+def progress(total: int, unit: str = "step") -> Progress:
+    return Progress(total, unit)
 
 
-def models_folder() -> Path:
-    """ANISORA_MODELS (default: the folder `models`), laid out as ComfyUI's models are."""
-    return Path(os.environ.get("ANISORA_MODELS", "models"))
+def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
+    from . import networks
+
+    return networks.load(release, files, dtype)
 
 
-def model_file(folder: str, name: str) -> Path | None:
-    """In the models folder; else a path."""
-    places = (models_folder() / folder / name, Path(name).expanduser())
-    return next((path for path in places if os.path.exists(path)), None)  # False for a name too long
+def with_lora(model: Model, use: LoraUse, expert: Expert = "") -> Model:
+    from . import networks
+
+    return networks.with_lora(model, use)
 
 
-def model_names(folder: str) -> list[str]:
-    """Files of such a folder, with the folders inside it."""
-    base = models_folder() / folder
-    return sorted(path.relative_to(base).as_posix() for path in base.rglob("*.safetensors"))
+def sampler(name: str) -> Sampler:
+    """The name alone, as no node without ComfyUI takes one."""
+    return Sampler(name)
 
 
-def output_folder() -> Path:
-    """ANISORA_OUTPUT (default: the folder `output`)."""
-    return Path(os.environ.get("ANISORA_OUTPUT", "output"))
+def sample(
+    model: Model,
+    low_noise_model: Model | None,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent: HostLatent,
+    plan: SamplingPlan,
+    seed: int,
+) -> RawLatent:
+    """`low_noise_model` is in `model`, which loads each expert when its noise level comes."""
+    from . import networks
+
+    return networks.sample(model, positive, negative, latent, plan, seed)
 
 
-class Progress:
-    """Draws on a terminal only, so logs stay readable."""
+def decode(vae: Vae, latent_BCTHW: RawLatent, latents_per_chunk: int) -> Iterator[Tensor]:
+    from . import networks
 
-    def __init__(self, total: int, unit: str = "step") -> None:
-        self.total, self.pace = total, Pace(total, unit)
+    return networks.decode(vae, latent_BCTHW, latents_per_chunk)
 
-    def __enter__(self) -> Progress:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        """Nothing runs on."""
+def make_room() -> None:
+    """Nothing else holds memory."""
 
-    def update(self, done: int, clip_FHWC: Tensor | None = None, seconds_per_frame: float = 0.25) -> None:
-        caption = self.pace.caption(done)
-        if sys.stderr.isatty():
-            end = "\n" if done == self.total else "\r"
-            sys.stderr.write(f"  {caption:<60}{end}")
+
+def training_listener() -> TrainingListener:
+    from .training import listener
+
+    return listener

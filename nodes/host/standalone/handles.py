@@ -1,4 +1,4 @@
-"""What goes along wires as MODEL, CLIP, VAE and CLIP_VISION without a host: our networks, called as its nodes call its own.
+"""What goes along wires as MODEL, CLIP and VAE without a host: our networks, called as its nodes call its own.
 
 Latents on wires are raw (not normalised), as the host's are.
 """
@@ -6,18 +6,19 @@ Latents on wires are raw (not normalised), as the host's are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from ....anisora_core.domain.latents import RawLatent
-from ....anisora_core.domain.protocols import ImageEncoder, TextEncoder
+from ....anisora_core.domain.protocols import TextEncoder
 from ....anisora_core.families import VideoTransformer, VideoVAE
 from ....anisora_core.generation.components import Experts
 from ....anisora_core.generation.pipeline import decode_frames
 from ....anisora_core.lora.apply import LoraUse
 from ....anisora_core.media.tensors import centred
+from ..protocol import Conditioning, Tokens, conditioning_entry
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,12 @@ class ClipHandle:
 
     encoder: TextEncoder
 
-    def tokenize(self, text: str, **_: Any) -> str:
-        return text
+    def tokenize(self, text: str) -> Tokens:
+        return Tokens(text)
 
-    def encode_from_tokens_scheduled(self, tokens: str, **_: Any) -> list[list[Any]]:
-        return [[self.encoder.encode([tokens]), {"pooled_output": None}]]
+    def encode_from_tokens_scheduled(self, tokens: Tokens) -> Conditioning:
+        text_BLD = self.encoder.encode([cast(str, tokens)])
+        return [conditioning_entry(text_BLD, {"pooled_output": None})]
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,14 @@ class VaeHandle:
         return next(self.vae.parameters())
 
     @torch.inference_mode()
-    def encode(self, pixels_FHWC: Tensor) -> Tensor:
+    def encode(self, pixels_FHWC: Tensor) -> RawLatent:
         """Frames 0..1 -> raw latent_BCTHW, B = 1. ValueError for a length or size off the grid."""
         self.vae.grid.check_size(*pixels_FHWC.shape[1:3])
         video = centred(pixels_FHWC[..., :3])[None].to(self._weight)
-        return self.vae.encode(video).mode().float().cpu()
+        return RawLatent(self.vae.encode(video).mode().float().cpu())
 
     @torch.inference_mode()
-    def decode(self, latent_BCTHW: Tensor, **_: Any) -> Tensor:
+    def decode(self, latent_BCTHW: RawLatent) -> Tensor:
         """Raw latent -> frames_BFHWC 0..1."""
         latents = latent_BCTHW.to(self._weight.device)
         clips = [
@@ -68,33 +70,3 @@ class VaeHandle:
             for one in latents.split(1)
         ]
         return torch.stack(clips)
-
-
-@dataclass(frozen=True)
-class VisionOutput:
-    """What the host's CLIP Vision Encode returns, as far as image-to-video reads it."""
-
-    penultimate_hidden_states: Tensor
-
-
-@dataclass(frozen=True)
-class VisionHandle:
-    """CLIP_VISION: what AniSora Guide and the host's CLIP Vision Encode call."""
-
-    encoder: ImageEncoder
-    is_ours = True
-
-    def encode_image(self, image: Tensor, crop: bool = True) -> VisionOutput:
-        """image_BHWC 0..1; squashed to the encoder's square as Wan does, or its middle square."""
-        if crop:
-            side = min(image.shape[1:3])
-            top, left = (image.shape[1] - side) // 2, (image.shape[2] - side) // 2
-            image = image[:, top : top + side, left : left + side]
-        return VisionOutput(self.encoder.encode(image[..., :3]))
-
-
-@dataclass(frozen=True)
-class HostSampler:
-    """SAMPLER: a name, as no node without a host takes one."""
-
-    name: str

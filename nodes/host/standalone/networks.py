@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -18,49 +18,49 @@ from ....anisora_core.generation.plan import SamplingPlan
 from ....anisora_core.generation.sampling import sample as sample_latents
 from ....anisora_core.lora.apply import LoraUse
 from ....anisora_core.runtime.precision import fast_dtype
-from .. import masks
-from ..loaded import Loaded
+from ..host_masks import from_concat_mask, from_noise_mask
+from ..protocol import Conditioning, HostLatent, Loaded, Model, Vae
+from ..vision_handle import VisionHandle
 from . import Progress, device
-from .handles import ClipHandle, HostSampler, ModelHandle, VaeHandle, VisionHandle
-
-__all__ = ["HostSampler", "decode", "load", "sample", "with_lora"]
+from .handles import ClipHandle, ModelHandle, VaeHandle
 
 
 def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
     """`dtype` None: the device's fast one."""
     parts = load_release(release, files, dtype or fast_dtype(device()), device())
     vision = VisionHandle(parts.image_encoder) if parts.image_encoder else None
-    model = ModelHandle(parts.transformer, parts.vae)
+    model = Model(ModelHandle(parts.transformer, parts.vae))
     low_noise = None if release.boundary is None else model
     return Loaded(model, ClipHandle(parts.text_encoder), VaeHandle(parts.vae), vision, low_noise)
 
 
-def with_lora(model: ModelHandle, use: LoraUse, expert: str) -> ModelHandle:
-    """`expert` says nothing here: one handle brings both."""
-    return replace(model, loras=(*model.loras, use))
+def with_lora(model: Model, use: LoraUse) -> Model:
+    """On both experts, as one handle has them."""
+    handle = cast(ModelHandle, model)
+    return Model(replace(handle, loras=(*handle.loras, use)))
 
 
 def sample(
-    model: ModelHandle,
-    low_noise_model: ModelHandle | None,
-    positive: list[list[Any]],
-    negative: list[list[Any]],
-    latent: dict[str, Any],
+    model: Model,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent: HostLatent,
     plan: SamplingPlan,
     seed: int,
-) -> Tensor:
-    """Raw latents. `low_noise_model` is in `model`, which brings each expert when its noise level comes."""
-    guide = guide_of(positive, latent, model)
+) -> RawLatent:
+    handle = cast(ModelHandle, model)
+    guide = guide_of(positive, latent, handle)
     features = TextFeatures(text_of(positive), text_of(negative), image_of(positive))
     x = guide.latent_BCTHW
     with Progress(plan.steps) as progress:
-        for step in sample_latents(model.transformer, guide, features, plan, seed, model.loras):
+        for step in sample_latents(handle.transformer, guide, features, plan, seed, handle.loras):
             progress.update(step.index + 1)
             x = step.x
-    return model.vae.denormalize(NormalizedLatent(x)).cpu()
+    raw = handle.vae.denormalize(NormalizedLatent(x))
+    return RawLatent(raw.cpu())
 
 
-def text_of(conditioning: list[list[Any]]) -> Tensor:
+def text_of(conditioning: Conditioning) -> Tensor:
     if len(conditioning) != 1:
         raise ValueError(
             f"conditioning: {len(conditioning)} prompts came in; AniSora Sampler takes one positive and one negative; write them as one text"
@@ -68,38 +68,33 @@ def text_of(conditioning: list[list[Any]]) -> Tensor:
     return conditioning[0][0]
 
 
-def image_of(conditioning: list[list[Any]]) -> Tensor | None:
+def image_of(conditioning: Conditioning) -> Tensor | None:
     """The first drawing's image tokens, as the host's CLIP Vision Encode leaves them."""
     found = conditioning[0][1].get("clip_vision_output")
     return None if found is None else found.penultimate_hidden_states
 
 
-def guide_of(
-    conditioning: list[list[Any]], latent: dict[str, Any], model: ModelHandle
-) -> Guide[NormalizedLatent]:
+def guide_of(conditioning: Conditioning, latent: HostLatent, model: ModelHandle) -> Guide[NormalizedLatent]:
     """Read the guide back from the host's conditioning keys (raw latents) and a masked latent."""
     values = conditioning[0][1]
+    assert "concat_latent_image" in values  # AniSora Sampler has checked it
     normalize, place = model.vae.normalize, device()
-    guide = normalize(values["concat_latent_image"].to(place))
+    guide = normalize(RawLatent(values["concat_latent_image"].to(place)))
     lock = None
     if "noise_mask" in latent:
-        held = latent["samples"].to(place)
+        held = RawLatent(latent["samples"].to(place))
         if held.shape != guide.shape:
             raise ValueError(
                 "latent: its size is not the guide's; connect the latent of the same AniSora Guide"
             )
-        lock = LatentLock(
-            normalize(held), masks.from_noise_mask(latent["noise_mask"].to(place), held.shape[2:])
-        )
-    mask = (
-        masks.from_concat_mask(values["concat_mask"]).to(place) if "concat_mask" in values else guide[:, :0]
-    )
+        lock = LatentLock(normalize(held), from_noise_mask(latent["noise_mask"].to(place), held.shape[2:]))
+    mask = from_concat_mask(values["concat_mask"]).to(place) if "concat_mask" in values else guide[:, :0]
     return Guide(guide, mask, lock)
 
 
-def decode(vae: VaeHandle, latent_BCTHW: Tensor, latents_per_chunk: int) -> Iterator[Tensor]:
+def decode(vae: Vae, latent_BCTHW: RawLatent, latents_per_chunk: int) -> Iterator[Tensor]:
     """Runs of frames_FHWC 0..1."""
+    network = cast(VaeHandle, vae).vae
     for clip in latent_BCTHW.split(1):
-        yield from decode_frames(
-            vae.vae, vae.vae.normalize(RawLatent(clip)), latents_per_chunk=latents_per_chunk
-        )
+        runs = decode_frames(network, network.normalize(RawLatent(clip)), latents_per_chunk=latents_per_chunk)
+        yield from runs

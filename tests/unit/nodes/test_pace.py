@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from comfyui_anisora.nodes.host.captions import Pace, duration
+from comfyui_anisora.nodes.host.pace import Pace, duration
 
 
 @pytest.mark.parametrize(

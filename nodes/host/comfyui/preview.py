@@ -6,7 +6,6 @@ import contextvars
 from collections.abc import Sequence
 from threading import Event, Thread
 from types import TracebackType
-from typing import Any
 
 import comfy.model_management
 import comfy.utils
@@ -16,7 +15,7 @@ from comfy_execution.utils import get_executing_context
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ..captions import Pace
+from ..pace import Pace
 
 #: Longest side of a preview and height of its caption, in pixels.
 SIDE, CAPTION = 384, 22
@@ -39,7 +38,9 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.ended.set()
         if self.player is not None:
             self.player.join()
