@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from comfyui_anisora.anisora_core.data.cartoons import CartoonClip, make_shot, render
-from comfyui_anisora.nodes import loaders
+from comfyui_anisora.nodes import model_loader as loaders
 from PIL import Image
 
 SIZE = 256

@@ -34,7 +34,7 @@ from comfyui_anisora.anisora_core.training.engine.events import Sampled, Stepped
 from comfyui_anisora.anisora_core.training.lora.recipe import LoraRecipe, preset
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.anisora_core.training.lora.trainer import train_lora
-from comfyui_anisora.nodes.trainer import BUNDLED_FOLDER
+from comfyui_anisora.nodes.lora_trainer import BUNDLED_FOLDER
 from publish import add_options, publish
 
 RELEASE = find_release("mini")

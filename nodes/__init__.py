@@ -1,12 +1,12 @@
 """The nodes of the pack: ids and inputs are public and never change; new inputs go last."""
 
-from .conditioning import AniSoraGuide, AniSoraMotionMask, AniSoraPrompt
-from .loaders import AniSoraDrawing, AniSoraModelLoader, AniSoraRelease
-from .lora import AniSoraLora
-from .painter import AniSoraMotionPainter
-from .sampling import AniSoraDecode, AniSoraSampler, AniSoraSamplerSelect, AniSoraSigmas
-from .timeline import AniSoraKeyframe, AniSoraTimeline
-from .trainer import AniSoraLoraTrainer
+from .keyframe_timeline import AniSoraKeyframe, AniSoraTimeline
+from .lora_loader import AniSoraLora
+from .lora_trainer import AniSoraLoraTrainer
+from .model_loader import AniSoraDrawing, AniSoraModelLoader, AniSoraRelease
+from .motion_painter import AniSoraMotionPainter
+from .prompt_and_guide import AniSoraGuide, AniSoraMotionMask, AniSoraPrompt
+from .sampler import AniSoraDecode, AniSoraSampler, AniSoraSamplerSelect, AniSoraSigmas
 
 NODE_CLASS_MAPPINGS = {
     "AniSoraModelLoader": AniSoraModelLoader,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from comfyui_anisora.anisora_core.conditioning.timeline import place
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
-from comfyui_anisora.nodes.painter import AniSoraMotionPainter
+from comfyui_anisora.nodes.motion_painter import AniSoraMotionPainter
 from PIL import Image
 
 TIMELINE = place(Timeline(9, 12.0, 32, 64, (Keyframe(torch.ones(32, 64, 3)),)), 1)

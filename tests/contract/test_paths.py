@@ -16,7 +16,7 @@ from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.cli import arguments, main
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.host.standalone import input_file, model_file, model_names
-from comfyui_anisora.nodes.timeline import parse_timeline_json
+from comfyui_anisora.nodes.keyframe_timeline import parse_timeline_json
 from comfyui_anisora.nodes.workflow import override, read_workflow
 
 PACK = Path(__file__).parents[2]

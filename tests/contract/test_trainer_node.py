@@ -30,14 +30,14 @@ from comfyui_anisora.anisora_core.training.lora.recipe import OPTIONS, LoraRecip
 from comfyui_anisora.anisora_core.training.lora.stages import Place
 from comfyui_anisora.cli import main
 from comfyui_anisora.nodes.host import host
-from comfyui_anisora.nodes.loaders import DRAWINGS
-from comfyui_anisora.nodes.trainer import (
+from comfyui_anisora.nodes.lora_trainer import (
     BUNDLED,
     BUNDLED_FOLDER,
     AniSoraLoraTrainer,
     folder_of,
     recipe_of,
 )
+from comfyui_anisora.nodes.model_loader import DRAWINGS
 from comfyui_anisora.nodes.training_service import follow as training
 from comfyui_anisora.nodes.training_service import job as training_job
 from comfyui_anisora.nodes.training_service.follow import TrainingProgress

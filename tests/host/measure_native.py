@@ -136,7 +136,7 @@ class Scene:
 
     def core(self, sampler, steps, cfg, guidance=None, loras=(), faster_cache=False, shift=None):
         """Without the host: our loader, networks of torch's operations, our samplers."""
-        files = module("nodes.loaders").files_of(
+        files = module("nodes.model_loader").files_of(
             self.release,
             *(
                 LOADER[self.name].get(n, "")

@@ -16,7 +16,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
-from comfyui_anisora.nodes.loaders import DRAWINGS
+from comfyui_anisora.nodes.model_loader import DRAWINGS
 from comfyui_anisora.nodes.workflow import override, read_workflow, to_api
 from hosts import Host, find_hosts, python_of, running
 from PIL import Image

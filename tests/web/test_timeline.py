@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from comfyui_anisora.anisora_core.conditioning.timeline import parse_position, snap_to_grid
 from comfyui_anisora.anisora_core.domain.grid import LatentGrid
-from comfyui_anisora.nodes.timeline import WIDGET_RELEASES, parse_timeline_json
+from comfyui_anisora.nodes.keyframe_timeline import WIDGET_RELEASES, parse_timeline_json
 
 TWO = {
     "keyframes": [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from comfyui_anisora.nodes.loaders import DRAWINGS
-from comfyui_anisora.nodes.timeline import WIDGET_RELEASES
+from comfyui_anisora.nodes.keyframe_timeline import WIDGET_RELEASES
+from comfyui_anisora.nodes.model_loader import DRAWINGS
 
 APP = "export const app = { ui: { settings: { getSettingValue: () => 'en' } } };"
 API = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from comfyui_anisora.nodes.loaders import DRAWINGS
+from comfyui_anisora.nodes.model_loader import DRAWINGS
 
 HTML = """<link rel="icon" href="data:,"><style>body { margin: 0; background: #202020 }</style>
 <div id="box" style="width: 440px; height: 560px"><div id="root"></div></div>"""

@@ -4,7 +4,7 @@ import { parsePosition, snapToGrid } from "../timeline/grid.js";
 
 /**
  * @typedef {import("./editor.js").Scene} Scene
- * @typedef {object} LastRun of nodes/painter.py, as far as it is known
+ * @typedef {object} LastRun of nodes/motion_painter.py, as far as it is known
  * @property {number} [frames]
  * @property {number} [fps]
  * @property {{frame: number, url: string}[]} [keyframes]

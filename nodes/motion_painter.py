@@ -16,11 +16,11 @@ from ..anisora_core.domain.conditions import MotionArea, MotionMethod, PlacedTim
 from ..anisora_core.media.images import read_image
 from ..anisora_core.media.tensors import to_bytes
 from ..anisora_core.media.thumbnails import jpeg_url
-from .conditioning import AniSoraMotionMask
 from .host import fingerprint, host
 from .inputs import socket, switch, text
-from .timeline import WIDGET_RELEASES
-from .types import MOTION_AREA, TIMELINE
+from .keyframe_timeline import WIDGET_RELEASES
+from .prompt_and_guide import AniSoraMotionMask
+from .wire_types import MOTION_AREA, TIMELINE
 
 EXAMPLE = '{"version": 1, "areas": [{"name": "hair", "keys": [{"frame": 0, "mask": "hair.png [input]"}]}]}'
 

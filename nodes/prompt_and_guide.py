@@ -33,7 +33,7 @@ from .host.protocol import (
     conditioning_entry,
 )
 from .inputs import choice, decimal, socket, switch, text
-from .types import MOTION_AREA, RELEASE, TIMELINE
+from .wire_types import MOTION_AREA, RELEASE, TIMELINE
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from ..anisora_core.generation.plan import SAMPLER_NAMES, plan_sampling
 from .host import host, save_latent
 from .host.protocol import Conditioning, HostLatent, Model, Sampler, Vae
 from .inputs import InputSpec, choice, decimal, integer, socket, switch
-from .types import RELEASE
+from .wire_types import RELEASE
 
 log = logging.getLogger(__name__)
 

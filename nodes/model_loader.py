@@ -15,7 +15,7 @@ from ..anisora_core.releases import DEFAULT_RELEASE, RELEASES, find_release
 from .host import host
 from .host.protocol import Clip, ClipVision, Model, Vae
 from .inputs import choice, text
-from .types import RELEASE
+from .wire_types import RELEASE
 
 #: Where the browser gets them too.
 DRAWINGS = Path(__file__).parents[1] / "web" / "drawings"

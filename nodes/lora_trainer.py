@@ -20,7 +20,7 @@ from ..anisora_core.training.lora.presets import PRESETS, PRESETS_TIP
 from ..anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, find_option, preset
 from .host import host
 from .inputs import choice, text
-from .loaders import FILE_INPUTS, AniSoraModelLoader, files_of
+from .model_loader import FILE_INPUTS, AniSoraModelLoader, files_of
 
 #: The value of `images` for the drawings that come with the pack.
 BUNDLED, BUNDLED_FOLDER = "bundled drawings", Path(__file__).parent / "illustrations"

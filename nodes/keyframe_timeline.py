@@ -15,7 +15,7 @@ from ..anisora_core.media.images import read_image
 from ..anisora_core.releases import RELEASES
 from .host import fingerprint, host
 from .inputs import choice, decimal, integer, socket, text
-from .types import KEYFRAMES, RELEASE, TIMELINE
+from .wire_types import KEYFRAMES, RELEASE, TIMELINE
 
 #: `WIDTHxHEIGHT` -> (height, width), of all releases.
 SIZES = {
