@@ -83,7 +83,6 @@ class Release:
     boundary: float | None = None
     decodes_whole: bool = False
     step_lists: Mapping[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
-    trained_strengths: bool = False
     between: Between = "grey"
     lora_learning_rate: float = 1e-4
     grid: LatentGrid = LatentGrid()

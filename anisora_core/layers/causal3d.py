@@ -8,7 +8,7 @@ Shapes: x_BCTHW.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,15 +16,6 @@ from torch import Tensor, nn
 
 #: A tensor of trailing frames, a tuple of pasts (a block), or None (nothing seen yet).
 Past = Any
-
-
-@runtime_checkable
-class Streamed(Protocol):
-    """A layer with memory: forward(x, past) -> (y, past)."""
-
-    is_streamed: bool
-
-    def __call__(self, x: Tensor, past: Past) -> tuple[Tensor, Past]: ...
 
 
 class DirectConv3d(nn.Conv3d):

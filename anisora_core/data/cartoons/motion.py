@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -228,7 +228,3 @@ def free_motion(rng: np.random.Generator) -> Action:
         return Pose(**{name: value * ease(u) * (0.15 + 0.85 * amount) for name, value in goal.items()})
 
     return Action("free", "", (str(rng.choice(FREE_WORDS)),), pose, determined=True)
-
-
-def added(pose: Pose, **change: float) -> Pose:
-    return replace(pose, **{name: getattr(pose, name) + value for name, value in change.items()})

@@ -93,7 +93,6 @@ _MINI = Release(
     motion_range=(0.0, 6.0),
     negative_prompt="",
     truncate_timestep=False,
-    trained_strengths=True,
     between="flow",
     lora_learning_rate=5e-3,
 )
