@@ -47,13 +47,13 @@ def config_from(kind: type[Config], values: Mapping[str, Any]) -> Config:
     return kind(**{key: _tuples(value) for key, value in values.items()})
 
 
-def stated_config(told: Config, values: Any) -> Config:
-    """The configuration that a file states. ValueError where it is none, or of other layers than shapes have `told`."""
+def stated_config(from_shapes: Config, values: Any) -> Config:
+    """The configuration that a file states. ValueError where it is none, or of another number of layers than `from_shapes` has."""
     if not isinstance(values, dict):
         raise ValueError(f"{CONFIG_KEY} is not a JSON object")
-    stated = config_from(type(told), values)
+    stated = config_from(type(from_shapes), values)
     for name in values:
-        ours, theirs = getattr(told, name), getattr(stated, name)
+        ours, theirs = getattr(from_shapes, name), getattr(stated, name)
         if type(ours) is not type(theirs) or (name == "num_layers" and ours != theirs):
             raise ValueError(f"{CONFIG_KEY}: {name} {theirs!r} does not fit the tensors")
     return stated

@@ -129,13 +129,13 @@ def encode_guide(
         lock = LatentLock(
             encode(locked_video(placed, timeline)[None]), 1.0 - latent_area(area, rules.grid)[None]
         )
-    told = None if method == "hold" else area
+    given_area = None if method == "hold" else area
     if rules.method == "per_keyframe":
-        if told is not None:
+        if given_area is not None:
             raise ValueError(f"way {method!r}: this model has no mask channels; use 'hold' (latent lock)")
         latent, mask = encode_per_keyframe(placed, timeline, rules.grid, encode)
     else:
-        canvas = dense_canvas(placed, timeline, rules, told, method)
+        canvas = dense_canvas(placed, timeline, rules, given_area, method)
         latent = encode(canvas.video_CFHW[None])
         mask = pack_mask(canvas.given_mask_FHW, rules.grid, rules.mask_resize)[None]
     if not torch.isfinite(latent).all():

@@ -31,15 +31,15 @@ class Segment(NamedTuple):
 
 def compose_segments(segments: Sequence[Segment], fps: float) -> str:
     """One text for the whole clip: that of a single segment as it is, of several with the seconds each is for."""
-    told = sorted(
+    written = sorted(
         (segment._replace(text=segment.text.strip()) for segment in segments if segment.text.strip()),
         key=lambda segment: (segment.start, segment.end),
     )
-    if len(told) == 1:
-        return told[0].text
+    if len(written) == 1:
+        return written[0].text
     return " ".join(
         f"From {segment.start / fps:.1f} s to {segment.end / fps:.1f} s: {_ended(segment.text)}"
-        for segment in told
+        for segment in written
     )
 
 

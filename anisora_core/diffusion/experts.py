@@ -12,7 +12,7 @@ from ..domain.protocols import Denoiser
 def with_experts(load: Callable[[str], Denoiser], expert_of: Callable[[float], str]) -> Denoiser:
     """The expert of each noise level, by the name that `expert_of(sigma)` gives.
 
-    `load` takes an expert into memory. The other is let go of first, so that only one is resident.
+    `load` takes an expert into memory. The other is dropped first, so that only one is in memory.
     """
     loaded: dict[str, Denoiser] = {}
 

@@ -31,7 +31,7 @@ class Prediction(Protocol):
     name: ClassVar[str]
 
     def timestep(self, sigma: float) -> float:
-        """What the network is told."""
+        """The timestep that the network is given."""
         ...
 
     def network_input(self, x: Tensor, sigma: float) -> Tensor:
@@ -98,7 +98,7 @@ class Velocity:
     """v-prediction (Salimans and Ho 2022, arXiv 2202.00512, appendix D) on `steps` of CogVideoX's 1000 trained steps.
 
     x_vp = alpha x0 + s noise with s = sqrt(1 - alpha^2); predicts alpha noise - s x0. Outside, states are the flow's
-    (`sigma_of_alpha`). As in AniSora V1 the network is told the trained step, and alpha is rounded to that of one.
+    (`sigma_of_alpha`). As in AniSora V1 the network is given the trained step, and alpha is rounded to that of one.
     """
 
     steps: int

@@ -1,4 +1,4 @@
-"""Value types of what the artist says and what the model is told.
+"""Value types of what the artist asks for and what the model is given.
 
 Shapes: image_HWC float 0..1 RGB; area_FHW float 0..1, 1 = may move; given_mask_FHW float 0..1, 1 = given.
 """

@@ -137,12 +137,12 @@ def from_gguf(weights: Weights) -> Iterator[Tokenizer]:
     As sentencepiece does: text is normalised by the model's own table, runs of spaces are one, a space goes before each
     word, and characters without a piece become bytes where there are pieces for bytes.
     """
-    told = weights.details()
-    if told.get("tokenizer.ggml.model") != "t5" or not all(name in told for name in _IN_GGUF):
+    metadata = weights.details()
+    if metadata.get("tokenizer.ggml.model") != "t5" or not all(name in metadata for name in _IN_GGUF):
         return
     import tokenizers
 
-    tokens, scores, kinds, charsmap = (told[name] for name in _IN_GGUF)
+    tokens, scores, kinds, charsmap = (metadata[name] for name in _IN_GGUF)
     scores = np.where(
         kinds == _NORMAL, scores, 0.0
     )  # unused ones have -10000, and the least score is unknown's

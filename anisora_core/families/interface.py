@@ -136,7 +136,7 @@ class Family(ABC):
     #: Of transformers and VAEs, in every published form.
     file_kinds: ClassVar[tuple[FileKind, ...]]
     lora: ClassVar[LoraNames]
-    #: What a user is told to pick when a VAE is not this family's.
+    #: Named in the error for a VAE that is not this family's.
     vae_name: ClassVar[str]
     #: ComfyUI's class of latent formats with colours for previews, and whether it has this network itself.
     host_latent_format: ClassVar[str] = ""

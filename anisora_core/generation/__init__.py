@@ -1,1 +1,1 @@
-"""From a release's files and the artist's wishes to a clip: load, plan, sample, decode."""
+"""From a release's files and the artist's settings to a clip: load, plan, sample, decode."""

@@ -1,4 +1,4 @@
-"""What a run of the sampler does, decided once from the release and the artist's wishes: the core and every host follow it."""
+"""What a run of the sampler does, decided once from the release and the artist's settings; the core and both hosts carry it out."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def _adding(parts: list[tuple[Change, float]]) -> Any:
                 narrow = F.linear(x, change.down.to(x))
                 total += strength * change.scale * F.linear(narrow, change.up.to(x))
             else:
-                weight = module.weight  # of a swapped block it is another tensor, elsewhere than at the start
+                weight = module.weight  # an offloaded block has another tensor each time, on the device
                 total += strength * F.linear(x, on_device(change, weight.device).delta(weight).to(x))
         return (output.float() + total).to(output.dtype)
 

@@ -39,7 +39,7 @@ def read_adapter(weights: Weights) -> dict[str, Any]:
 
 
 def checked(settings: dict[str, Any]) -> dict[str, Any]:
-    """ValueError when what says how strong layers are is no number."""
+    """ValueError when an alpha is not a finite number."""
     patterns = settings.get("alpha_pattern") or {}
     alphas = [*patterns.values()] if isinstance(patterns, dict) else [patterns]
     alpha = settings.get("lora_alpha")

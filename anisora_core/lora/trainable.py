@@ -1,4 +1,4 @@
-"""Trainable LoRA and DoRA beside the frozen linear layers of a network."""
+"""Trainable LoRA and DoRA beside the linear layers of a network, which do not change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .changes import Change, Dora, LowRank
 
-#: What a LoRA changes unless told otherwise: the attention projections and feed-forward layers of every block.
+#: What a LoRA changes unless set otherwise: the attention projections and feed-forward layers of every block.
 BLOCK_LINEARS = r"blocks\.\d+\..*"
 
 

@@ -1,4 +1,4 @@
-"""What is CogVideoX's own: how its files are told and named, how its releases predict and sample, how its LoRAs are named."""
+"""What is CogVideoX's own: how its files are recognised and named, how its releases predict and sample, how its LoRAs are named."""
 
 from __future__ import annotations
 

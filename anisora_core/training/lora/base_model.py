@@ -18,7 +18,7 @@ from .stages import Place
 
 
 def load_base_model(recipe: LoraRecipe, place: Place, part: Part) -> VideoTransformer:
-    """On its device, but for the blocks that are swapped."""
+    """On its device, except for offloaded blocks."""
     # on a CPU torch's fused attention has a slow backward pass
     more = {"attention": explicit_attention} if place.device.type == "cpu" else {}
     memory = recipe.memory

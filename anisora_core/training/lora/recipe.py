@@ -87,7 +87,7 @@ class LoraRecipe:
         }
 
     def changed(self, **values: Any) -> LoraRecipe:
-        """With other values, by the names of their options or those of earlier versions. ValueError for a name that is no option."""
+        """With other values, by the names of their options or those of earlier versions. ValueError for an unknown name."""
         groups: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
             one = find_option(name)
@@ -187,7 +187,7 @@ OPTIONS = options_of(LoraRecipe)
 
 
 def find_option(name: str) -> Option:
-    """By its name, or one of earlier versions. ValueError for a name that is no option."""
+    """By its name, or one of earlier versions. ValueError for an unknown name."""
     try:
         return named_options(LoraRecipe)[name]
     except KeyError:

@@ -172,7 +172,7 @@ def sample_experts(maker: SampleMaker, paths: Sequence[Path]) -> Iterator[Event]
 
     def load(part: Part, is_styled: bool) -> VideoTransformer:
         in_use.close()  # frees the other one,
-        gc.collect()  # whose blocks refer to themselves when they are swapped or checkpointed
+        gc.collect()  # whose blocks refer to themselves when they are offloaded or checkpointed
         network = load_base_model(recipe, place, part)
         if is_styled and part in changes:
             in_use.enter_context(live(network, changes_to(network, [maker.styled(changes[part])])))

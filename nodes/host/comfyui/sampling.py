@@ -145,8 +145,8 @@ class Guided(comfy.samplers.CFGGuider):
         self.cfg = rule.at(float(timestep.flatten()[0]))
         if rule.where_B1THW is not None and self.cfg != 1.0:
 
-            def placed(told: GuidedPrediction) -> Tensor:
-                return rule.placed(told["denoised"], told["cond_denoised"])
+            def placed(made: GuidedPrediction) -> Tensor:
+                return rule.placed(made["denoised"], made["cond_denoised"])
 
             options = comfy.model_patcher.set_model_options_post_cfg_function(options, placed)
         return super().predict_noise(x, timestep, options, seed)
@@ -234,11 +234,11 @@ def sample(
         progress.update(index + 1, in_colours(denoised, model), seconds_per_latent)
 
     def run(one: ModelPatcher, sampler: HostSampler) -> Tensor:
-        told, mask = exact(one, plan), latent.get("noise_mask")
+        patched, mask = exact(one, plan), latent.get("noise_mask")
         with cached_attention(cacheable(one, cache), cache):
-            guider = Guided(told, positive, negative, plan)
+            guider = Guided(patched, positive, negative, plan)
             if cache is not None:
-                guider = Cached(told, positive, negative, plan, cache)
+                guider = Cached(patched, positive, negative, plan, cache)
             return guider.sample(
                 noise,
                 image,
