@@ -16,7 +16,9 @@ from pathlib import Path
 
 import torch
 
+from ..engine.events import Encoding
 from ..engine.loop import StepReport
+from ..engine.run_folder import locked
 from .mini_recipe import RECIPES
 from .mini_stages import (
     MiniRun,
@@ -30,7 +32,7 @@ from .mini_stages import (
 
 log = logging.getLogger(__name__)
 
-STAGES: dict[str, Callable[[MiniRun], Iterator[StepReport]]] = {
+STAGES: dict[str, Callable[[MiniRun], Iterator[StepReport | Encoding]]] = {
     "vae-frames": train_vae_frames,
     "vae-clips": train_vae_clips,
     "latents": cache_latents,
@@ -71,16 +73,21 @@ def main(arguments: Sequence[str]) -> int:
     recipe = RECIPES[options.recipe]
     if options.seed is not None:
         recipe = replace(recipe, seed=options.seed)
-    for stage in options.stages:
-        should_stop = passed(options.minutes)
-        run = MiniRun(recipe, options.run, device, options.stages, options.warm, options.compile, should_stop)
-        for report in STAGES[stage](run):
-            figures = " ".join(f"{key} {value:.3f}" for key, value in report.metrics.items())
-            log.info(
-                "%s %d/%d loss %.4f %.2f s/step %s",
-                stage, report.step, report.total, report.loss, report.seconds_per_step, figures,
-            )  # fmt: skip
+    with locked(options.run, "--run"):
+        for stage in options.stages:
+            stop = passed(options.minutes)
+            run = MiniRun(recipe, options.run, device, options.stages, options.warm, options.compile, stop)
+            for report in STAGES[stage](run):
+                log.info("%s %s", stage, described(report))
     return 0
+
+
+def described(report: StepReport | Encoding) -> str:
+    if isinstance(report, Encoding):
+        return f"encoded {report.done} of {report.total}"
+    figures = " ".join(f"{key} {value:.3f}" for key, value in report.metrics.items())
+    pace = f"{report.seconds_per_step:.2f} s/step"
+    return f"{report.step}/{report.total} loss {report.loss:.4f} {pace} {figures}"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +19,7 @@ from ...generation.loading import load_mini
 from ...generation.pipeline import vae_encoder
 from ...layers.attention import explicit_attention, torch_attention
 from ...releases import DEFAULT_RELEASE, find_release
+from ..engine.events import Encoding
 from ..engine.loop import StepReport, mixed_precision, train
 from ..engine.run_folder import is_trained, load_average
 from ..engine.settings import TrainingSettings
@@ -136,7 +136,7 @@ def statistics_clips(run: MiniRun) -> list[torch.Tensor]:
     return [data[index].to(run.device) for index in range(24)]
 
 
-def cache_latents(run: MiniRun) -> Iterator[StepReport]:
+def cache_latents(run: MiniRun) -> Iterator[Encoding]:
     """For the stages that will read them; for both when neither is asked for."""
     recipe, vae = run.recipe, trained_vae(run)
     text_encoder = ByteTextEncoder(recipe.text)
@@ -146,9 +146,8 @@ def cache_latents(run: MiniRun) -> Iterator[StepReport]:
         count = max(1, round(recipe.cached_clips * bucket.share))
         conditions = recipe.conditions_per_clip if bucket.num_frames > 1 else 1
         clips = RenderedClips(bucket, conditions, recipe.mix, recipe.seed, find_release(DEFAULT_RELEASE))
-        since = time.monotonic()
         for done in encode_bucket(vae, text_encoder, clips, count, run.folder / "latents"):
-            yield StepReport(done, count, 0.0, (time.monotonic() - since) / done, {})
+            yield Encoding(done, count)
 
 
 def train_transformer(run: MiniRun, *, strong: bool) -> Iterator[StepReport]:

@@ -23,12 +23,14 @@ from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 from comfyui_anisora.anisora_core.generation.loading import load_mini
 from comfyui_anisora.anisora_core.layers.preview_decoder import PreviewDecoder
 from comfyui_anisora.anisora_core.training.engine.loop import train
+from comfyui_anisora.anisora_core.training.engine.run_folder import locked
 from comfyui_anisora.anisora_core.training.engine.settings import TrainingSettings
 from comfyui_anisora.anisora_core.training.export import export_mini
 from comfyui_anisora.anisora_core.training.latent_space import pixel_metric
 from comfyui_anisora.anisora_core.training.objectives import PretrainingMatching
 from comfyui_anisora.anisora_core.training.random_conditions import ConditionMix, random_area, random_canvas
 from comfyui_anisora.anisora_core.training.recipes import mini, mini_stages
+from comfyui_anisora.anisora_core.training.recipes.mini import main as train_mini
 from comfyui_anisora.anisora_core.training.recipes.mini_recipe import CPU, RECIPES
 from comfyui_anisora.anisora_core.training.strategies.pretraining import Bucket, LatentBatches
 from comfyui_anisora.anisora_core.training.text_to_video import TextToVideo
@@ -241,3 +243,11 @@ def test_the_recipe_runs_every_stage_and_resumes(tmp_path, monkeypatch):
     assert (tmp_path / "strong" / "samples.png").stat().st_size > 10_000
     mini.main(arguments)  # nothing left to do: resumed, not trained again
     assert len((tmp_path / "strong" / "loss.jsonl").read_text().splitlines()) == 2
+
+
+def test_one_process_trains_in_a_folder_at_a_time(tmp_path):
+    with (
+        locked(tmp_path),
+        pytest.raises(ValueError, match=r"^--run: another training runs in .*choose another --run"),
+    ):
+        train_mini(["--run", str(tmp_path), "--stages", "export"])
