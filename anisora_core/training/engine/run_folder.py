@@ -84,13 +84,13 @@ def _row(line: str) -> dict[str, Any] | None:
 
 
 @contextmanager
-def locked(folder: Path, named_by: str = "name") -> Generator[None]:
-    """ValueError when another process trains in this folder, which the input `named_by` chose."""
+def locked(folder: Path, error: str = "") -> Generator[None]:
+    """ValueError, with the text `error` if given, when another process trains in this folder."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "training.lock", timeout=0):
             yield
     except Timeout:
         raise ValueError(
-            f"{named_by}: another training runs in {folder}; wait until it ends, or choose another {named_by}"
+            error or f"name: another training runs in {folder}; wait until it ends, or choose another name"
         ) from None

@@ -73,7 +73,8 @@ def main(arguments: Sequence[str]) -> int:
     recipe = RECIPES[options.recipe]
     if options.seed is not None:
         recipe = replace(recipe, seed=options.seed)
-    with locked(options.run, "--run"):
+    busy = f"--run: another training runs in {options.run}; wait until it ends, or choose another folder"
+    with locked(options.run, busy):
         for stage in options.stages:
             stop = passed(options.minutes)
             run = MiniRun(recipe, options.run, device, options.stages, options.warm, options.compile, stop)

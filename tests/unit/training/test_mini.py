@@ -248,6 +248,6 @@ def test_the_recipe_runs_every_stage_and_resumes(tmp_path, monkeypatch):
 def test_one_process_trains_in_a_folder_at_a_time(tmp_path):
     with (
         locked(tmp_path),
-        pytest.raises(ValueError, match=r"^--run: another training runs in .*choose another --run"),
+        pytest.raises(ValueError, match=r"^--run: another training runs in .*choose another folder"),
     ):
         train_mini(["--run", str(tmp_path), "--stages", "export"])
