@@ -20,7 +20,7 @@ from comfyui_anisora.nodes.keyframe_timeline import parse_timeline_json
 from comfyui_anisora.nodes.workflow import override, read_workflow
 
 PACK = Path(__file__).parents[2]
-FOLDERS = ["", "/home/me/夜の絵 (1)/", "C:\\", "D:\\art\\夜 の 絵\\", "\\\\nas\\art\\", "C:/Users/Zoë K/"]
+FOLDERS = ["", "/mnt/me/夜の絵 (1)/", "C:\\", "D:\\art\\夜 の 絵\\", "\\\\nas\\art\\", "C:/Users/Zoë K/"]
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
