@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..anisora_core.domain.grid import LatentGrid
 from ..anisora_core.domain.release import GUIDANCE, Guidance, Release
-from ..anisora_core.generation.plan import SAMPLER_NAMES, plan_sampling
+from ..anisora_core.generation.plan import SAMPLER_NAMES, SamplingPlan, plan_sampling
 from .host import host, save_latent
 from .host.protocol import Conditioning, HostLatent, Model, Sampler, Vae
 from .inputs import InputSpec, choice, decimal, integer, socket, switch
@@ -45,6 +45,27 @@ def settings_inputs() -> dict[str, InputSpec]:
         ),
         "sampler": choice(["auto", *SAMPLER_NAMES], "auto", "auto: the release's default."),
     }
+
+
+def plan_of(
+    release: Release,
+    steps: int,
+    shift: float,
+    sampler: str,
+    cfg: float = 0.0,
+    guidance: Guidance | Literal["auto"] = "auto",
+    faster_cache: bool = False,
+) -> SamplingPlan:
+    """0 and `auto` are the release's own."""
+    return plan_sampling(
+        release,
+        steps=steps or None,
+        sampler=None if sampler == "auto" else sampler,
+        shift=shift or None,
+        cfg_scale=cfg or None,
+        guidance=None if guidance == "auto" else guidance,
+        faster_cache=faster_cache,
+    )
 
 
 class AniSoraSampler:
@@ -117,15 +138,7 @@ class AniSoraSampler:
         faster_cache: bool = False,
         low_noise_model: Model | None = None,
     ) -> tuple[HostLatent]:
-        plan = plan_sampling(
-            release,
-            steps=steps or None,
-            sampler=None if sampler == "auto" else sampler,
-            shift=shift or None,
-            cfg_scale=cfg or None,
-            guidance=None if guidance == "auto" else guidance,
-            faster_cache=faster_cache,
-        )
+        plan = plan_of(release, steps, shift, sampler, cfg, guidance, faster_cache)
         seen = positive[0][1]
         if "concat_latent_image" not in seen:
             raise ValueError("positive: the guide is missing; connect the outputs of AniSora Guide")
@@ -177,12 +190,7 @@ class AniSoraSigmas:
         return {"required": {name: known[name] for name in ("release", "steps", "shift", "sampler")}}
 
     def list(self, release: Release, steps: int, shift: float, sampler: str) -> tuple[Tensor]:
-        plan = plan_sampling(
-            release,
-            steps=steps or None,
-            sampler=None if sampler == "auto" else sampler,
-            shift=shift or None,
-        )
+        plan = plan_of(release, steps, shift, sampler)
         return (torch.tensor(plan.sigmas, dtype=torch.float32),)
 
 
