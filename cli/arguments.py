@@ -11,6 +11,7 @@ from ..anisora_core.domain.conditions import Keyframe
 from ..anisora_core.domain.release import Part
 from ..anisora_core.lora.apply import LoraUse, block_strengths
 from ..anisora_core.media.images import read_image
+from ..anisora_core.runtime.placement import Placement
 from ..nodes.host.standalone import model_file
 
 #: IMG@POS or IMG@POS@STRENGTH; the name ends at the first @ that a position follows (hero@2x.png is a name).
@@ -31,6 +32,23 @@ PARTS: dict[Part, str] = {
 def named_files(options: argparse.Namespace) -> dict[Part, str]:
     """Part of a release -> the file that `options` name, or an empty text."""
     return {part: getattr(options, option) or "" for part, option in PARTS.items()}
+
+
+def add_placement_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--fp8", action="store_true", help="keep the transformer's weights as 8-bit floats: half the memory"
+    )
+    group.add_argument(
+        "--blocks-to-swap",
+        type=int,
+        default=0,
+        metavar="N",
+        help="keep so many of the transformer's blocks in CPU RAM, and load each when it is needed",
+    )
+
+
+def placement_of(options: argparse.Namespace) -> Placement:
+    return Placement(options.fp8, options.blocks_to_swap)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -24,10 +24,16 @@ from ..anisora_core.media.images import read_image
 from ..anisora_core.media.tensors import to_bytes
 from ..anisora_core.media.video import write_mp4, write_webp
 from ..anisora_core.releases import DEFAULT_RELEASE, RELEASES, find_release
-from ..anisora_core.runtime.placement import Placement
 from ..anisora_core.runtime.precision import fast_dtype
 from ..nodes.host.standalone import Progress, device, model_file
-from .arguments import named_files, parse_keyframe, parse_lora, parse_size
+from .arguments import (
+    add_placement_options,
+    named_files,
+    parse_keyframe,
+    parse_lora,
+    parse_size,
+    placement_of,
+)
 from .output import add_json_option, print_facts
 
 
@@ -54,16 +60,7 @@ def add_model_options(root: argparse.ArgumentParser) -> None:
     group.add_argument("--vae", metavar="FILE")
     group.add_argument("--text-encoder", metavar="FILE")
     group.add_argument("--image-encoder", metavar="FILE", help="CLIP ViT-H of V2, V3, V3.1 and anymask")
-    group.add_argument(
-        "--fp8", action="store_true", help="keep the transformer's weights as 8-bit floats: half the memory"
-    )
-    group.add_argument(
-        "--blocks-to-swap",
-        type=int,
-        default=0,
-        metavar="N",
-        help="keep so many of the transformer's blocks in CPU RAM, and load each when it is needed",
-    )
+    add_placement_options(group)
     group.add_argument(
         "--lora",
         action="append",
@@ -198,8 +195,8 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
 def make(release: Release, request: Request, options: argparse.Namespace) -> GeneratedClip:
     """With its progress and notes on the standard error."""
     files = find_files(release, named_files(options), model_file)
-    placement = Placement(options.fp8, options.blocks_to_swap)
-    components = load_release(release, files, fast_dtype(device()), device(), placement=placement)
+    dtype, where = fast_dtype(device()), placement_of(options)
+    components = load_release(release, files, dtype, device(), placement=where)
     frames: list[Tensor] = []
     notes: tuple[str, ...] = ()
     progress = Progress(request.steps or release.steps)

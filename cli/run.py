@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..nodes import NODE_CLASS_MAPPINGS
+from ..nodes.host.standalone import placing
 from ..nodes.workflow import execute, override, read_workflow
+from .arguments import add_placement_options, placement_of
 from .output import add_json_option, print_facts
 
 
@@ -23,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
         help="change an input; NODE is the id, title or class of a node",
     )
     root.add_argument("--out", type=Path, default=Path("output"), help="folder for the saved files")
+    add_placement_options(root.add_argument_group("memory"))
     add_json_option(root)
     return root
 
@@ -33,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     for setting in options.set:
         override(nodes, setting, NODE_CLASS_MAPPINGS)
     since = time.monotonic()
-    files = execute(nodes, NODE_CLASS_MAPPINGS, options.out)
+    with placing(placement_of(options)):
+        files = execute(nodes, NODE_CLASS_MAPPINGS, options.out)
     facts = {"files": [str(file) for file in files], "seconds": round(time.monotonic() - since, 1)}
     print_facts(facts, options)
     return 0

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import torch
 from comfyui_anisora.anisora_core.releases import find_release
+from comfyui_anisora.anisora_core.runtime.placement import Placement
+from comfyui_anisora.anisora_core.runtime.scaled_fp8 import FP8
 from comfyui_anisora.cli.arguments import parse_keyframe
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.host import encode_image
 from comfyui_anisora.nodes.host.host_masks import from_noise_mask, to_noise_mask
+from comfyui_anisora.nodes.host.standalone import placing
 from comfyui_anisora.nodes.host.standalone.networks import text_of
 from comfyui_anisora.nodes.workflow import Link, execute, override, read_workflow, to_api
 from comfyui_anisora.nodes.workflow.host_nodes import LoadImage, LoadImageMask, OutputFolder
@@ -193,3 +196,14 @@ def test_the_hosts_clip_vision_gets_the_square_that_wan_makes():
     wanted = torch.nn.functional.interpolate(picture.movedim(3, 1), (224, 224), mode="bicubic").clamp(0, 1)
     assert torch.equal(seen["image"], wanted.movedim(1, 3))
     assert seen["crop"] is False
+
+
+def test_memory_options_reach_the_transformer_of_a_workflow(tmp_path):
+    """`anisora run --fp8`: the loader's model holds its blocks as scaled fp8, and only inside `placing`."""
+    loader = NODE_CLASS_MAPPINGS["AniSoraModelLoader"]
+    with placing(Placement(is_fp8=True)):
+        model = loader().load("mini", "auto")[0]
+    kept = {parameter.dtype for parameter in model.transformer.state_dict().values()}
+    assert FP8 in kept
+    whole = loader().load("mini", "auto")[0].transformer
+    assert FP8 not in {parameter.dtype for parameter in whole.state_dict().values()}

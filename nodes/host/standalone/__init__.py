@@ -5,7 +5,9 @@ This package is a `Host`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from ....anisora_core.domain.release import Release
 from ....anisora_core.generation.loading import Files
 from ....anisora_core.generation.plan import Expert, SamplingPlan
 from ....anisora_core.lora.apply import LoraUse
+from ....anisora_core.runtime.placement import Placement
 from ..protocol import Conditioning, HostLatent, Loaded, Model, Sampler, TrainingListener, Vae
 from .folders import (
     input_file,
@@ -39,6 +42,7 @@ __all__ = [
     "model_names",
     "models_folder",
     "output_folder",
+    "placing",
     "progress",
     "sample",
     "sampler",
@@ -46,6 +50,20 @@ __all__ = [
     "training_listener",
     "with_lora",
 ]
+
+
+#: How `load` places transformers; ComfyUI has its own memory management, so nodes do not ask for it.
+_placement: ContextVar[Placement | None] = ContextVar("placement", default=None)
+
+
+@contextmanager
+def placing(placement: Placement) -> Generator[None]:
+    """Transformers loaded inside are placed so."""
+    token = _placement.set(placement)
+    try:
+        yield
+    finally:
+        _placement.reset(token)
 
 
 def device() -> torch.device:
@@ -59,7 +77,7 @@ def progress(total: int, unit: str = "step") -> Progress:
 def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
     from . import networks
 
-    return networks.load(release, files, dtype)
+    return networks.load(release, files, dtype, _placement.get() or Placement())
 
 
 def with_lora(model: Model, use: LoraUse, expert: Expert = "") -> Model:

@@ -17,6 +17,7 @@ from ....anisora_core.generation.pipeline import decode_frames
 from ....anisora_core.generation.plan import SamplingPlan
 from ....anisora_core.generation.sampling import sample as sample_latents
 from ....anisora_core.lora.apply import LoraUse
+from ....anisora_core.runtime.placement import Placement
 from ....anisora_core.runtime.precision import fast_dtype
 from ..host_masks import from_concat_mask, from_noise_mask
 from ..protocol import Conditioning, HostLatent, Loaded, Model, Vae
@@ -25,9 +26,9 @@ from . import Progress, device
 from .handles import ClipHandle, ModelHandle, VaeHandle
 
 
-def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
+def load(release: Release, files: Files, dtype: torch.dtype | None, placement: Placement) -> Loaded:
     """`dtype` None: the device's fast one."""
-    parts = load_release(release, files, dtype or fast_dtype(device()), device())
+    parts = load_release(release, files, dtype or fast_dtype(device()), device(), placement=placement)
     vision = VisionHandle(parts.image_encoder) if parts.image_encoder else None
     model = Model(ModelHandle(parts.transformer, parts.vae))
     low_noise = None if release.boundary is None else model
