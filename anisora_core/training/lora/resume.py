@@ -11,6 +11,7 @@ from typing import Any
 from ...data.training_folder import TrainingFolder
 from ...domain.atomic_write import write_beside
 from ...generation.loading import files_of_part
+from ..engine.same_inputs import require_same_inputs
 from .lora_file import images_named_in
 from .recipe import OPTIONS, LoraRecipe, read_recipe
 from .stages import Place, files_made, has_begun, stages_of
@@ -33,9 +34,8 @@ def require_same(recipe: LoraRecipe, place: Place, drawings: TrainingFolder | No
     if not (run / "recipe.json").exists() or not has_begun(recipe, run):
         return
     before = read_recipe(run / "recipe.json").flat()
-    for name, value in recipe.flat().items():
-        if not OPTIONS[name].is_free and value != before[name]:
-            raise ValueError(f"{name}: {run} holds a training with {name} {before[name]!r}; {_ADVICE}")
+    free = {name for name in OPTIONS if OPTIONS[name].is_free}
+    require_same_inputs(before, recipe.flat(), run, free=free, advice=_ADVICE)
     if not _materials(run).exists():
         return
     kept: dict[str, Any] = json.loads(_materials(run).read_text("utf-8"))

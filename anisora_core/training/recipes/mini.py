@@ -6,11 +6,12 @@ Every stage resumes from its folder; `--warm` starts from the shipped weights in
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,8 @@ import torch
 from ..engine.events import Encoding
 from ..engine.loop import StepReport
 from ..engine.run_folder import locked
-from .mini_recipe import RECIPES
+from ..engine.same_inputs import remember_inputs, require_same_inputs
+from .mini_recipe import RECIPES, MiniRecipe
 from .mini_stages import (
     MiniRun,
     cache_latents,
@@ -75,12 +77,24 @@ def main(arguments: Sequence[str]) -> int:
         recipe = replace(recipe, seed=options.seed)
     busy = f"--run: another training runs in {options.run}; wait until it ends, or choose another folder"
     with locked(options.run, busy):
+        require_same_recipe(recipe, options.warm, options.run)
         for stage in options.stages:
             stop = passed(options.minutes)
             run = MiniRun(recipe, options.run, device, options.stages, options.warm, options.compile, stop)
             for report in STAGES[stage](run):
                 log.info("%s %s", stage, described(report))
     return 0
+
+
+def require_same_recipe(recipe: MiniRecipe, warm: bool, folder: Path) -> None:
+    """ValueError when the folder holds a run of another recipe, which this one cannot continue; leaves its own there."""
+    kept = folder / "recipe.json"
+    inputs = json.loads(json.dumps({**asdict(recipe), "warm": warm}))
+    if kept.exists():
+        advice = "use that, or choose another folder with --run"
+        require_same_inputs(json.loads(kept.read_text("utf-8")), inputs, folder, advice=advice)
+    else:
+        remember_inputs(kept, inputs)
 
 
 def described(report: StepReport | Encoding) -> str:

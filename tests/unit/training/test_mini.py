@@ -251,3 +251,15 @@ def test_one_process_trains_in_a_folder_at_a_time(tmp_path):
         pytest.raises(ValueError, match=r"^--run: another training runs in .*choose another folder"),
     ):
         train_mini(["--run", str(tmp_path), "--stages", "export"])
+
+
+def test_a_run_of_another_recipe_is_not_continued(tmp_path):
+    mini.require_same_recipe(CPU, False, tmp_path)
+    mini.require_same_recipe(CPU, False, tmp_path)
+    other = replace(CPU, frames=replace(CPU.frames, learning_rate=1.0))
+    with pytest.raises(
+        ValueError, match=r"frames\.learning_rate: .* holds a training with .* 0\.002; use that"
+    ):
+        mini.require_same_recipe(other, False, tmp_path)
+    with pytest.raises(ValueError, match=r"warm: .* holds a training with warm False"):
+        mini.require_same_recipe(CPU, True, tmp_path)
