@@ -34,7 +34,8 @@ def named_files(options: argparse.Namespace) -> dict[Part, str]:
     return {part: getattr(options, option) or "" for part, option in PARTS.items()}
 
 
-def add_placement_options(group: argparse._ArgumentGroup) -> None:
+def add_placement_options(root: argparse.ArgumentParser) -> None:
+    group = root.add_argument_group("memory")
     group.add_argument(
         "--fp8", action="store_true", help="keep the transformer's weights as 8-bit floats: half the memory"
     )

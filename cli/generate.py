@@ -40,6 +40,7 @@ from .output import add_json_option, print_facts
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="anisora generate", description="Make one clip.")
     add_model_options(root)
+    add_placement_options(root)
     add_drawing_options(root)
     add_clip_options(root)
     add_sampling_options(root)
@@ -60,7 +61,6 @@ def add_model_options(root: argparse.ArgumentParser) -> None:
     group.add_argument("--vae", metavar="FILE")
     group.add_argument("--text-encoder", metavar="FILE")
     group.add_argument("--image-encoder", metavar="FILE", help="CLIP ViT-H of V2, V3, V3.1 and anymask")
-    add_placement_options(group)
     group.add_argument(
         "--lora",
         action="append",

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
         help="change an input; NODE is the id, title or class of a node",
     )
     root.add_argument("--out", type=Path, default=Path("output"), help="folder for the saved files")
-    add_placement_options(root.add_argument_group("memory"))
+    add_placement_options(root)
     add_json_option(root)
     return root
 
