@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..domain.atomic_write import write_beside
-from .unreadable import Unreadable, reading
+from .unreadable import MOST_PIXELS, Unreadable, check_size, reading
 
 if TYPE_CHECKING:
     import av
 
+#: FFmpeg may read only these containers, and only files: others, such as playlists, name further files and addresses to open.
+_CONTAINERS = {
+    "format_whitelist": "mov,avi,matroska,mpeg,mpegts,mpegvideo",
+    "protocol_whitelist": "file",
+}
 VIDEOS = frozenset((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"))
 
 
@@ -32,11 +37,14 @@ def decoded_frames(path: Path) -> Iterator[av.VideoFrame]:
     """At least one frame."""
     import av
 
-    with reading(path), av.open(str(path.absolute())) as container:
+    with reading(path), av.open(str(path.absolute()), container_options=_CONTAINERS) as container:
         if not container.streams.video:
             raise Unreadable(path, "has sound but no pictures; leave it out")
+        stream = container.streams.video[0]
+        check_size(path, stream.width, stream.height, MOST_PIXELS)
         frame = None
-        for frame in container.decode(container.streams.video[0]):
+        for frame in container.decode(stream):
+            check_size(path, frame.width, frame.height, MOST_PIXELS)  # it may change within a file
             yield frame
         if frame is None:
             raise Unreadable(path, "has no frame that can be read; save it again as MP4")
@@ -61,7 +69,7 @@ def write_mp4(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
         raise ValueError(
             f"size {width}x{height}: video needs even sides; use {width - width % 2}x{height - height % 2}"
         )
-    with write_beside(path) as part, av.open(str(part), "w", format="mp4") as container:
+    with write_beside(path) as part, av.open(str(part.absolute()), "w", format="mp4") as container:
         stream = container.add_stream(
             "libx264", rate=Fraction(fps).limit_denominator(1001), options={"crf": "16"}
         )
