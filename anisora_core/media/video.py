@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..domain.atomic_write import write_beside
+from .signature import MADE_BY, signed
 from .unreadable import MOST_PIXELS, Unreadable, check_size, reading
 
 if TYPE_CHECKING:
@@ -55,6 +56,14 @@ def upright_pixels(frame: av.VideoFrame) -> np.ndarray:
     return np.rot90(frame.to_ndarray(format="rgb24"), round(getattr(frame, "rotation", 0) / 90))
 
 
+def comment_of(path: Path) -> str:
+    """The comment in its header; nothing is decoded. `Unreadable` for what is not a video."""
+    import av
+
+    with reading(path), av.open(str(path.absolute()), container_options=_CONTAINERS) as container:
+        return container.metadata.get("comment", "")
+
+
 def read_video(path: Path) -> np.ndarray:
     """Every frame as stored: uint8 RGB frames_FHWC."""
     return np.stack([frame.to_ndarray(format="rgb24") for frame in decoded_frames(path)])
@@ -74,6 +83,7 @@ def write_mp4(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
             "libx264", rate=Fraction(fps).limit_denominator(1001), options={"crf": "16"}
         )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        container.metadata["comment"] = MADE_BY
         for frame in frames_FHWC:
             for packet in stream.encode(
                 av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
@@ -89,4 +99,12 @@ def write_webp(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
 
     first, *rest = (Image.fromarray(frame) for frame in frames_FHWC)
     with write_beside(path) as part:
-        first.save(part, save_all=True, append_images=rest, duration=round(1000 / fps), loop=0, quality=90)
+        first.save(
+            part,
+            save_all=True,
+            append_images=rest,
+            duration=round(1000 / fps),
+            loop=0,
+            quality=90,
+            exif=signed(),
+        )
