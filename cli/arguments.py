@@ -62,6 +62,16 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def parse_keyframe(text: str) -> Keyframe:
     """`IMG@POS` or `IMG@POS@STRENGTH`."""
+    path, position, strength = _keyframe_parts(text)
+    return Keyframe(read_image(Path(path)), position, float(strength or 1.0))
+
+
+def keyframe_file(text: str) -> Path:
+    """The drawing of such a text."""
+    return Path(_keyframe_parts(text)[0])
+
+
+def _keyframe_parts(text: str) -> tuple[str, str, str | None]:
     parts = _KEYFRAME.fullmatch(text)
     if parts is None:
         raise ValueError(
@@ -69,7 +79,7 @@ def parse_keyframe(text: str) -> Keyframe:
             "positions are 12, 0.5s, 50%, first, last"
         )
     path, position, strength = parts.groups()
-    return Keyframe(read_image(Path(path)), position, float(strength or 1.0))
+    return path, position, strength
 
 
 def parse_lora(text: str) -> LoraUse:

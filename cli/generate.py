@@ -5,35 +5,35 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from ..anisora_core.domain.conditions import FITS, MOTION_METHODS, POSTERIOR_USES, MotionArea, Timeline
+from ..anisora_core.domain.latents import NormalizedLatent, RawLatent
 from ..anisora_core.domain.protocols import Step
 from ..anisora_core.domain.release import GUIDANCE, Release
-from ..anisora_core.generation.loading import find_files, load_release
-from ..anisora_core.generation.pipeline import Frames, Notes, Request, make_clip
+from ..anisora_core.families import VideoVAE
+from ..anisora_core.generation.loading import find_files, load_release, load_vae
+from ..anisora_core.generation.pipeline import Notes, PipelineStage, Request, decode_frames, make_clip
 from ..anisora_core.generation.plan import SAMPLER_NAMES
-from ..anisora_core.media.contact_sheet import contact_sheet
 from ..anisora_core.media.images import read_image
 from ..anisora_core.media.tensors import to_bytes
-from ..anisora_core.media.video import write_mp4, write_webp
 from ..anisora_core.releases import DEFAULT_RELEASE, RELEASES, find_release
 from ..anisora_core.runtime.precision import fast_dtype
+from ..nodes.host.latent_file import read_latent
 from ..nodes.host.standalone import Progress, device, model_file
 from .arguments import (
     add_placement_options,
+    keyframe_file,
     named_files,
     parse_keyframe,
     parse_lora,
     parse_size,
     placement_of,
 )
+from .clip_file import GeneratedClip, check_out, keeping, write_clip
 from .output import add_json_option, print_facts
 
 
@@ -111,6 +111,17 @@ def add_clip_options(root: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--out", type=Path, default=Path("clip.mp4"), help=".mp4, .webp, or .png for a contact sheet"
     )
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the file --out even if it is not a clip of this program; never a drawing that was given",
+    )
+    group.add_argument(
+        "--latents",
+        type=Path,
+        metavar="FILE",
+        help="decode the latents that were kept when a clip could not be decoded or written, instead of sampling",
+    )
 
 
 def add_sampling_options(root: argparse.ArgumentParser) -> None:
@@ -133,30 +144,21 @@ def add_sampling_options(root: argparse.ArgumentParser) -> None:
     )
 
 
-@dataclass(frozen=True)
-class GeneratedClip:
-    frames_FHWC: np.ndarray
-    fps: float
-    notes: tuple[str, ...]
-
-
-WRITERS: dict[str, Callable[[GeneratedClip, Path], None]] = {
-    ".mp4": lambda clip, path: write_mp4(clip.frames_FHWC, path, clip.fps),
-    ".webp": lambda clip, path: write_webp(clip.frames_FHWC, path, clip.fps),
-    ".png": lambda clip, path: contact_sheet([clip.frames_FHWC], path),
-}
-
-
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
-    suffix = options.out.suffix.lower()
-    if suffix not in WRITERS:
-        raise ValueError(f"--out {options.out}: use a name that ends in {', '.join(WRITERS)}")
     since = time.monotonic()
     release = find_release(options.model)
-    clip = make(release, request_of(options, release), options)
-    WRITERS[suffix](clip, options.out)
-    facts = {"file": str(options.out), "frames": len(clip.frames_FHWC), "notes": list(clip.notes)}
+    given = [*map(keyframe_file, options.keyframe), *filter(None, [options.motion_mask])]
+    check_out(options.out, given, overwrite=options.overwrite)
+    if options.latents:
+        latent, vae, fps, notes = *kept_latents(release, options), ()
+    else:
+        latent, vae, fps, notes = sampled(release, request_of(options, release), options)
+    with keeping(RawLatent(vae.denormalize(latent)), fps, options):
+        clip = GeneratedClip(to_bytes(torch.cat(list(decode_frames(vae, latent)))), fps)
+        check_out(options.out, given, overwrite=options.overwrite)  # it may be there by now
+        write_clip(clip, options.out)
+    facts = {"file": str(options.out), "frames": len(clip.frames_FHWC), "notes": list(notes)}
     print_facts({**facts, "seconds": round(time.monotonic() - since, 1)}, options)
     return 0
 
@@ -192,20 +194,39 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
     )
 
 
-def make(release: Release, request: Request, options: argparse.Namespace) -> GeneratedClip:
-    """With its progress and notes on the standard error."""
+def sampled(
+    release: Release, request: Request, options: argparse.Namespace
+) -> tuple[NormalizedLatent, VideoVAE, float, tuple[str, ...]]:
+    """Latents, what decodes them, frames per second and notes; with progress and notes on the standard error."""
     files = find_files(release, named_files(options), model_file)
     dtype, where = fast_dtype(device()), placement_of(options)
     components = load_release(release, files, dtype, device(), placement=where)
-    frames: list[Tensor] = []
+    latent: NormalizedLatent | None = None
     notes: tuple[str, ...] = ()
     progress = Progress(request.steps or release.steps)
     for event in make_clip(components, release, request):
         if isinstance(event, Step):
             progress.update(event.index + 1)
-        elif isinstance(event, Frames):
-            frames.append(event.frames_FHWC)
+            latent = NormalizedLatent(event.x)
         elif isinstance(event, Notes):
             notes = event.sentences
             sys.stderr.writelines(f"note: {sentence}\n" for sentence in notes)
-    return GeneratedClip(to_bytes(torch.cat(frames)), request.timeline.fps, notes)
+        elif event == PipelineStage("decode"):
+            break  # the caller decodes, so that a failure there loses nothing
+    assert latent is not None
+    return latent, components.vae, request.timeline.fps, notes
+
+
+def kept_latents(release: Release, options: argparse.Namespace) -> tuple[NormalizedLatent, VideoVAE, float]:
+    """Those that an earlier call has left."""
+    raw, said = read_latent(options.latents)
+    vae = load_vae(
+        release, find_files(release, named_files(options), model_file), fast_dtype(device()), device()
+    )
+    fps = options.fps or float(said.get("fps", release.fps))
+    try:
+        return vae.normalize(RawLatent(raw.to(device()))), vae, fps
+    except RuntimeError:  # another number of channels
+        raise ValueError(
+            f"--latents {options.latents}: they are not of release {release.name}; name their own with --model"
+        ) from None

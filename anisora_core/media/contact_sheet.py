@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..domain.atomic_write import write_beside
+from .signature import signed
 
 
 def contact_sheet(clips: list[np.ndarray], path: Path, *, columns: int = 8) -> None:
@@ -20,4 +21,5 @@ def contact_sheet(clips: list[np.ndarray], path: Path, *, columns: int = 8) -> N
     width = max(strip.shape[1] for strip in strips)
     padded = [np.pad(s, ((0, 4), (0, width - s.shape[1]), (0, 0)), constant_values=255) for s in strips]
     with write_beside(path) as part:
-        Image.fromarray(np.concatenate(padded)).save(part, quality=90)  # png ignores it
+        sheet = Image.fromarray(np.concatenate(padded))
+        sheet.save(part, quality=90, exif=signed())  # png ignores the quality

@@ -12,7 +12,9 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from .pictures import LARGEST, opened, rgb, upright
-from .video import VIDEOS, timed_frames, upright_pixels
+from .signature import MADE_BY, SOFTWARE
+from .unreadable import Unreadable
+from .video import VIDEOS, comment_of, timed_frames, upright_pixels
 
 #: Formats whose further pictures are moments, not the pages, layers or thumbnails that TIFF, PSD and MPO hold.
 _MOVING = frozenset({"AVIF", "GIF", "PNG", "WEBP"})
@@ -64,6 +66,17 @@ def inspect_media(path: Path) -> MediaInfo:
             height, width = width, height
         seconds = sum(_seconds(frame) for frame in ImageSequence.Iterator(image)) if num_frames > 1 else 0.0
     return MediaInfo(height, width, num_frames, small, seconds)
+
+
+def is_signed(path: Path) -> bool:
+    """Whether a picture or video was made by this project; False for any other file, of whatever kind."""
+    try:
+        if path.suffix.lower() in VIDEOS:
+            return comment_of(path) == MADE_BY
+        with opened(path) as image:
+            return image.getexif().get(SOFTWARE) == MADE_BY
+    except Unreadable:
+        return False
 
 
 def _num_frames(image: Image.Image) -> int:

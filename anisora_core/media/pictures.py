@@ -1,6 +1,7 @@
-"""Drawings as training reads them: uint8 RGB in sRGB, upright, transparency over white. And pictures written.
+"""The one reader of picture files, for nodes, shell, training and evaluation; and pictures written.
 
-The nodes read with `images`, which leaves colours as they are stored. Clips and animated pictures are `frames`'.
+Pixels are uint8 RGB in sRGB, upright, transparency over white. `images` gives the same as floats; clips and animated
+pictures are `frames`'.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import math
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
@@ -17,14 +19,17 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from ..domain.atomic_write import write_beside
-from .unreadable import reading
+from .unreadable import MOST_PIXELS, check_size, reading
 
 # fmt: off
 PICTURES = frozenset((
     ".apng", ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".png", ".ppm", ".tga", ".tif", ".tiff", ".webp",
 ))
 # fmt: on
-#: No training size comes near; what is larger is shrunk while it is read, so that memory stays bounded.
+#: Pillow's names of the formats that are opened, whatever the file is called. Pillow would try all of its decoders: that
+#: of PostScript, for one, starts the program Ghostscript, which the file then controls.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+#: Pixels. No clip or training size comes near; what is larger is shrunk while it is read, so that memory stays bounded.
 LARGEST = 32_000_000
 
 
@@ -38,6 +43,15 @@ def read_picture(path: Path, *, most_pixels: int = LARGEST) -> np.ndarray:
         return rgb(upright(image, most_pixels), image.info.get("icc_profile"))
 
 
+def read_colours_and_alpha(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """(colours_HWC, alpha_HW or None where all is opaque), otherwise as `read_picture`: colours are not mixed with white."""
+    with opened(path) as image:
+        picture = upright(image, LARGEST)
+        alpha = np.array(picture.getchannel("A")) if picture.mode in ("LA", "RGBA") else None
+        colours = picture if alpha is None else picture.convert(picture.mode[:-1])
+        return rgb(colours, image.info.get("icc_profile")), alpha
+
+
 def write_picture(pixels: np.ndarray, path: Path) -> None:
     """uint8 RGB or grey, or bool for black and white, in the format of the name; whole or not at all."""
     with write_beside(path) as part:
@@ -46,11 +60,23 @@ def write_picture(pixels: np.ndarray, path: Path) -> None:
 
 @contextmanager
 def opened(path: Path) -> Generator[Image.Image]:
+    """A file of one of `FORMATS`, not yet decoded. `Unreadable` for what is not one, is damaged, or is too large."""
     with reading(path), warnings.catch_warnings():
         # Large pictures and odd metadata are what folders of drawings are made of.
         warnings.simplefilter("ignore")
-        with Image.open(path) as image:
+        with Image.open(path, formats=_formats()) as image:
+            # JPEG 2000 is decoded as 32-bit integers, which take twice the memory of any other format.
+            check_size(
+                path, image.width, image.height, MOST_PIXELS // (2 if image.format == "JPEG2000" else 1)
+            )
             yield image
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow knows: AVIF came with 11.3."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def upright(image: Image.Image, most_pixels: int) -> Image.Image:
@@ -76,10 +102,12 @@ def _plain(image: Image.Image) -> Image.Image:
         return image.convert("I")
     grey = image.mode in ("1", "L", "LA", "La")
     if "A" in image.getbands() or "transparency" in image.info:
-        return image.convert("LA" if grey else "RGBA")
-    if image.mode in ("RGB", "CMYK", "I", "F"):
-        return image
-    return image.convert("L" if grey else "RGB")
+        mode = "LA" if grey else "RGBA"
+    elif image.mode in ("CMYK", "I", "F"):
+        mode = image.mode
+    else:
+        mode = "L" if grey else "RGB"
+    return image if image.mode == mode else image.convert(mode)  # which would copy it
 
 
 def rgb(image: Image.Image, profile: bytes | None) -> np.ndarray:
@@ -95,10 +123,14 @@ def rgb(image: Image.Image, profile: bytes | None) -> np.ndarray:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """I and F name no range: it is the smallest usual one that holds the brightest pixel (integers: 16 bits or 32)."""
-    values = np.nan_to_num(np.asarray(image, np.float32))
+    """I and F name no range: it is the smallest usual one that holds the brightest pixel (integers: 16 bits or 32).
+
+    Floats that are no number are black, and infinite ones as bright as white.
+    """
+    values = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=np.inf, neginf=0.0)
     ranges = (65535.0, 2.0**32) if image.mode == "I" else (1.0, 255.0, 65535.0, 2.0**32)
-    white = next((top for top in ranges if values.max() <= top), np.inf)
+    brightest = values.max(initial=0.0, where=np.isfinite(values))
+    white = next((top for top in ranges if brightest <= top), brightest)
     return Image.fromarray((values / white * 255.0).clip(0.0, 255.0).round().astype(np.uint8))
 
 

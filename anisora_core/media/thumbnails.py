@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from .pictures import read_picture
+from .unreadable import Unreadable
+
 
 def thumbnail(picture_HWC: np.ndarray, side: int) -> Image.Image:
     """uint8 RGB -> at most `side` pixels wide and high, in its own shape; never enlarged."""
@@ -20,9 +23,8 @@ def thumbnail(picture_HWC: np.ndarray, side: int) -> Image.Image:
 def read_thumbnail(path: Path) -> np.ndarray | None:
     """uint8 RGB; None when there is none that can be read."""
     try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except OSError:
+        return read_picture(path)
+    except Unreadable:
         return None
 
 

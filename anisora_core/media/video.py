@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..domain.atomic_write import write_beside
-from .unreadable import Unreadable, reading
+from .signature import MADE_BY, signed
+from .unreadable import MOST_PIXELS, Unreadable, check_size, reading
 
 if TYPE_CHECKING:
     import av
 
+#: FFmpeg may read only these containers, and only files: others, such as playlists, name further files and addresses to open.
+_CONTAINERS = {
+    "format_whitelist": "mov,avi,matroska,mpeg,mpegts,mpegvideo",
+    "protocol_whitelist": "file",
+}
 VIDEOS = frozenset((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"))
 
 
@@ -32,11 +38,14 @@ def decoded_frames(path: Path) -> Iterator[av.VideoFrame]:
     """At least one frame."""
     import av
 
-    with reading(path), av.open(str(path.absolute())) as container:
+    with reading(path), av.open(str(path.absolute()), container_options=_CONTAINERS) as container:
         if not container.streams.video:
             raise Unreadable(path, "has sound but no pictures; leave it out")
+        stream = container.streams.video[0]
+        check_size(path, stream.width, stream.height, MOST_PIXELS)
         frame = None
-        for frame in container.decode(container.streams.video[0]):
+        for frame in container.decode(stream):
+            check_size(path, frame.width, frame.height, MOST_PIXELS)  # it may change within a file
             yield frame
         if frame is None:
             raise Unreadable(path, "has no frame that can be read; save it again as MP4")
@@ -45,6 +54,14 @@ def decoded_frames(path: Path) -> Iterator[av.VideoFrame]:
 def upright_pixels(frame: av.VideoFrame) -> np.ndarray:
     """HWC, as phones mean it that film on their side."""
     return np.rot90(frame.to_ndarray(format="rgb24"), round(getattr(frame, "rotation", 0) / 90))
+
+
+def comment_of(path: Path) -> str:
+    """The comment in its header; nothing is decoded. `Unreadable` for what is not a video."""
+    import av
+
+    with reading(path), av.open(str(path.absolute()), container_options=_CONTAINERS) as container:
+        return container.metadata.get("comment", "")
 
 
 def read_video(path: Path) -> np.ndarray:
@@ -61,11 +78,12 @@ def write_mp4(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
         raise ValueError(
             f"size {width}x{height}: video needs even sides; use {width - width % 2}x{height - height % 2}"
         )
-    with write_beside(path) as part, av.open(str(part), "w", format="mp4") as container:
+    with write_beside(path) as part, av.open(str(part.absolute()), "w", format="mp4") as container:
         stream = container.add_stream(
             "libx264", rate=Fraction(fps).limit_denominator(1001), options={"crf": "16"}
         )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        container.metadata["comment"] = MADE_BY
         for frame in frames_FHWC:
             for packet in stream.encode(
                 av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
@@ -81,4 +99,12 @@ def write_webp(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
 
     first, *rest = (Image.fromarray(frame) for frame in frames_FHWC)
     with write_beside(path) as part:
-        first.save(part, save_all=True, append_images=rest, duration=round(1000 / fps), loop=0, quality=90)
+        first.save(
+            part,
+            save_all=True,
+            append_images=rest,
+            duration=round(1000 / fps),
+            loop=0,
+            quality=90,
+            exif=signed(),
+        )

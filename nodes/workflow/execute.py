@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +11,9 @@ from typing import Any
 
 import torch
 
+from ...anisora_core.domain.atomic_write import try_place
+from ...anisora_core.domain.latents import RawLatent
+from ..host import save_latent
 from .check import check_inputs
 from .graph import Link, Node, class_of
 from .host_nodes import OutputFolder
@@ -18,17 +23,68 @@ Results = dict[str, tuple[Any, ...]]
 
 
 def execute(nodes: Mapping[str, Node], classes: Mapping[str, type], out: Path) -> list[Path]:
-    """Check all nodes, then run them; returns the files saved under `out`. Errors name the node, the input, the fix."""
+    """Check all nodes, then run them; returns the files saved under `out`. Errors name the node, the input, the fix.
+
+    When a node fails after latents were sampled that no later node has decoded and saved, they are kept in `out`.
+    """
     for node in nodes.values():
         with errors_naming(node):
             check_inputs(node, nodes, classes)
+    try_place(out / "clip.mp4")
     output = OutputFolder(out, [])
     results: Results = {}
-    with torch.inference_mode():
+    with torch.inference_mode(), keeping_latents(nodes, results, out):
         for node in in_order(nodes):
             with errors_naming(node):
                 results[node.id] = run_node(node, classes, results, output)
     return output.files
+
+
+@contextmanager
+def keeping_latents(nodes: Mapping[str, Node], results: Results, out: Path) -> Generator[None]:
+    """Whatever goes wrong inside, out of memory and Ctrl-C included, leaves sampled latents in files, and is said with how to go on."""
+    try:
+        yield
+    except BaseException as error:
+        latents = [latent for node in nodes.values() if (latent := sampled(node, results)) is not None]
+        if not latents:
+            raise
+        kept = [str(path) for latent in latents if (path := _kept(latent, out)) is not None]
+        then = (
+            f"the sampled latents are kept in {', '.join(kept)}; decode them with ComfyUI's Load Latent, or with "
+            "anisora generate --latents"
+            if kept
+            else "nor was there room for the sampled latents"
+        )
+        if not isinstance(error, Exception):
+            sys.stderr.write(f"{then}\n")
+            raise
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{what}; {then}") from error
+
+
+def sampled(node: Node, results: Results) -> RawLatent | None:
+    """The latents that a node made of other latents, as samplers do."""
+
+    def latents(values: tuple[Any, ...]) -> list[RawLatent]:
+        return [value["samples"] for value in values if isinstance(value, dict) and "samples" in value]
+
+    came = [
+        results[link.node][link.slot : link.slot + 1]
+        for link in node.inputs.values()
+        if isinstance(link, Link) and link.node in results
+    ]
+    made = latents(results.get(node.id, ()))
+    return made[0] if made and any(map(latents, came)) else None
+
+
+def _kept(latent: RawLatent, out: Path) -> Path | None:
+    for folder in (out, Path(tempfile.gettempdir())):
+        try:
+            return save_latent(latent, folder)
+        except OSError:
+            continue
+    return None
 
 
 def in_order(nodes: Mapping[str, Node]) -> Iterator[Node]:

@@ -5,6 +5,8 @@ INPUT_TYPES list widgets in their saved order, those of newer hosts last.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...anisora_core.domain.atomic_write import write_numbered
 from ...anisora_core.media.images import read_image_and_alpha
 from ...anisora_core.media.pictures import write_picture
 from ...anisora_core.media.tensors import to_bytes
@@ -34,15 +37,16 @@ class OutputFolder:
     path: Path
     files: list[Path]
 
-    def next_file(self, prefix: str, suffix: str) -> Path:
-        """The first free `PREFIX_00001_SUFFIX`. ValueError when the prefix leads out of the folder."""
-        if not (self.path / prefix).resolve().is_relative_to(self.path.resolve()):
+    @contextmanager
+    def new_file(self, prefix: str, suffix: str) -> Generator[Path]:
+        """What is written to the path becomes the first free `PREFIX_00001_SUFFIX`. ValueError when the prefix leads out of
+        the folder."""
+        target = self.path / f"{prefix}_"
+        if not target.resolve().is_relative_to(self.path.resolve()):
             raise ValueError(f"filename_prefix {prefix!r} points outside the output folder; use a plain name")
-        number = 1
-        while (target := self.path / f"{prefix}_{number:05}_{suffix}").exists():
-            number += 1
-        self.files.append(target)
-        return target
+        with write_numbered(target.parent, target.name.removesuffix("_"), suffix) as file:
+            yield file.part
+        self.files.append(file.path)
 
 
 class LoadImage:
@@ -128,7 +132,8 @@ class SaveVideo:
         }
 
     def save(self, output: OutputFolder, video: Video, filename_prefix: str, **_: Any) -> tuple[()]:
-        write_mp4(to_bytes(video.frames_FHWC), output.next_file(filename_prefix, ".mp4"), video.fps)
+        with output.new_file(filename_prefix, ".mp4") as part:
+            write_mp4(to_bytes(video.frames_FHWC), part, video.fps)
         return ()
 
 
@@ -145,7 +150,8 @@ class SaveImage:
         self, output: OutputFolder, images: Tensor, filename_prefix: str = "ComfyUI", **_: Any
     ) -> tuple[()]:
         for frame in to_bytes(images):
-            write_picture(frame, output.next_file(filename_prefix, ".png"))
+            with output.new_file(filename_prefix, ".png") as part:
+                write_picture(frame, part)
         return ()
 
 

@@ -82,7 +82,7 @@ def test_the_area_starts_from_the_subject_if_told_to():
         ("[]", "cannot be read"),
         ('{"areas": [{"name": "hair"}]}', "cannot be read .'keys'"),
         ('{"areas": [{"keys": [{"frame": "x", "mask": "a.png"}]}]}', "cannot be read"),
-        (areas((0, "anisora/gone.png [input]")), "gone.png does not exist"),
+        (areas((0, "anisora/gone.png [input]")),  "gone.png' does not exist"),
         (areas((9, "anisora/left.png [input]")), "'hair' has a shape on frame 9, outside the clip of 9 frames; "),
         (areas((-1, "anisora/left.png [input]")), "outside the clip"),
         (areas((3, "anisora/left.png"), (3, "anisora/right.png")), "two shapes on one frame"),

@@ -118,10 +118,17 @@ def test_everything_is_checked_before_anything_runs(name, value, expected, tmp_p
 
 def test_a_file_name_cannot_leave_the_output_folder(tmp_path):
     folder = OutputFolder(tmp_path / "out", [])
-    assert folder.next_file("video/clip", ".mp4") == tmp_path / "out" / "video" / "clip_00001_.mp4"
+    for number in (1, 2):
+        with folder.new_file("video/clip", ".mp4") as part:
+            part.write_bytes(b"clip")
+        assert folder.files[-1] == tmp_path / "out" / "video" / f"clip_{number:05}_.mp4"
+        assert folder.files[-1].read_bytes() == b"clip"
     for prefix in ("../clip", "/tmp/clip", "a/../../clip"):
-        with pytest.raises(ValueError, match="points outside the output folder"):
-            folder.next_file(prefix, ".mp4")
+        with (
+            pytest.raises(ValueError, match="points outside the output folder"),
+            folder.new_file(prefix, ".mp4"),
+        ):
+            pytest.fail("opened")
 
 
 def test_images_and_masks_are_read_as_the_host_reads_them(tmp_path, monkeypatch):

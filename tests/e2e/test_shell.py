@@ -74,8 +74,8 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[str], str]]:
     Image.new("L", (300, 100), 255).save(wide)
     key = ["--keyframe", f"{DRAWING}@first"]
     return {
-        "unreadable image": (["--keyframe", f"{text}@first"], "notes.png cannot be read"),
-        "missing image": (["--keyframe", f"{folder / 'gone.png'}@first"], "gone.png does not exist"),
+        "unreadable image": (["--keyframe", f"{text}@first"], "notes.png' is not a picture"),
+        "missing image": (["--keyframe", f"{folder / 'gone.png'}@first"], "gone.png' does not exist"),
         "mask of another size": ([*key, "--motion-mask", str(wide)], "motion_area: the mask is 300x100"),
         "position outside": (["--keyframe", f"{DRAWING}@99"], "outside the clip"),
         "two on one frame": ([*key, "--keyframe", f"{OTHER}@0"], "two keyframes on frame 0"),

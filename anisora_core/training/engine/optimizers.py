@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-Optimizers = list[torch.optim.Optimizer]
+Optimizers = list["torch.optim.Optimizer | ConvMuon"]
 OptimizerName = Literal["adamw", "muon", "adamw8bit", "prodigy"]
 #: Muon is for whole weights, not for a LoRA's factors.
 LORA_OPTIMIZERS: tuple[OptimizerName, ...] = ("adamw", "adamw8bit", "prodigy")
@@ -24,7 +24,7 @@ def make_optimizers(
     """For the parameters that want gradients. `muon`: linear and convolution weights inside repeated blocks, AdamW the rest.
 
     Prodigy (Mishchenko and Defazio 2023, arXiv 2306.06101) finds its own rate: `learning_rate` 1 is meant there.
-    ValueError for one whose package is not installed.
+    ValueError for one whose package is not installed, or that this torch does not have.
     """
     wanted = [p for p in model.parameters() if p.requires_grad]
     if name in _PACKAGED:
@@ -63,27 +63,37 @@ def hidden_weights(model: nn.Module) -> list[Tensor]:
     ]
 
 
-class ConvMuon(torch.optim.Muon):
+class ConvMuon:
     """Muon (Jordan 2024; Liu et al. 2025, arXiv 2502.16982, whose scale lets it share AdamW's learning rate).
 
     torch's takes matrices only. A convolution is one matrix per temporal tap, output channels by the rest; a tap
     without a gradient (older frames, when training on single ones) costs nothing and stays as it is.
+    ValueError where torch is older than 2.9, which has no Muon.
     """
 
     def __init__(self, weights: Sequence[Tensor], *, learning_rate: float, weight_decay: float) -> None:
+        muon = getattr(torch.optim, "Muon", None)
+        if muon is None:
+            raise ValueError(
+                f"optimizer muon needs torch 2.9 or later, and this is {torch.__version__}; update torch, or use adamw"
+            )
         self.weights = list(weights)
         self.matrices = [[nn.Parameter(tap.clone()) for tap in taps(weight)] for weight in self.weights]
         flat = [matrix for matrices in self.matrices for matrix in matrices]
-        super().__init__(flat, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+        self._muon = muon(flat, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return self._muon.param_groups
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def step(self) -> None:
         for weight, matrices in zip(self.weights, self.matrices, strict=True):
             gradients = [None] * len(matrices) if weight.grad is None else taps(weight.grad)
             for matrix, tap, gradient in zip(matrices, taps(weight), gradients, strict=True):
                 matrix.copy_(tap)
                 matrix.grad = gradient if gradient is not None and gradient.any() else None
-        super().step(closure)
+        self._muon.step()
         for weight, matrices in zip(self.weights, self.matrices, strict=True):
             for slot, matrix in zip(by_time(weight), matrices, strict=True):
                 slot.copy_(matrix.view_as(slot))
@@ -91,6 +101,12 @@ class ConvMuon(torch.optim.Muon):
     def zero_grad(self, set_to_none: bool = True) -> None:
         for weight in self.weights:
             weight.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._muon.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._muon.load_state_dict(state)
 
 
 def by_time(weight: Tensor) -> tuple[Tensor, ...]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
+import av
 import numpy as np
 import pytest
-from comfyui_anisora.anisora_core.media.frames import inspect_media
+import torch
+from comfyui_anisora.anisora_core.media import video
+from comfyui_anisora.anisora_core.media.frames import inspect_media, read_frames
+from comfyui_anisora.anisora_core.media.images import read_image, read_image_and_alpha
 from comfyui_anisora.anisora_core.media.pictures import read_picture, write_picture
+from comfyui_anisora.anisora_core.media.thumbnails import read_thumbnail
+from comfyui_anisora.anisora_core.media.unreadable import Unreadable
+from comfyui_anisora.anisora_core.media.video import read_video, write_mp4
 from picture_files import BLUE, RED, WHITE, claimed, drawing, halves, saved
-from PIL import Image, ImageCms
+from PIL import EpsImagePlugin, Image, ImageCms
 
 
 def ends(path):
@@ -125,8 +133,141 @@ def test_100_megapixels_come_shrunk_and_without_a_warning(tmp_path, mode):
 
 def test_a_picture_beyond_all_measure_is_a_problem(tmp_path):
     (tmp_path / "huge.png").write_bytes(claimed(40_000, 40_000))
-    with pytest.raises(ValueError, match=r"huge\.png' is larger than 178 megapixels"):
+    with pytest.raises(ValueError, match=r"huge\.png' is larger than 100 megapixels"):
         read_picture(tmp_path / "huge.png")
+
+
+#: A file of each kind whose right values are known: half grey, or half transparent black.
+HALF = {
+    "16 bits.png": lambda: Image.fromarray(np.full((4, 4), 32768, np.uint16)),
+    "16 bits.tif": lambda: Image.fromarray(np.full((4, 4), 32768, np.uint16)),
+    "integers.tif": lambda: Image.fromarray(np.full((4, 4), 32768, np.int32)),
+    "floats.tif": lambda: Image.fromarray(np.full((4, 4), 0.5, np.float32)),
+    "floats to 255.tif": lambda: Image.fromarray(np.array([[127.5] * 4, [255.0] * 4], np.float32)),
+    "8 bits.png": lambda: Image.new("L", (4, 4), 128),
+    "transparent.png": lambda: Image.new("RGBA", (4, 4), (0, 0, 0, 127)),
+    "grey and alpha.png": lambda: Image.new("LA", (4, 4), (0, 127)),
+    "transparent.webp": lambda: Image.new("RGBA", (4, 4), (0, 0, 0, 127)),
+}
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_nodes_and_training_read_the_same(tmp_path, name):
+    path = saved(HALF[name](), tmp_path / name, **({"lossless": True} if name.endswith("webp") else {}))
+    picture, image = read_picture(path), read_image(path)
+    assert image[0, 0].tolist() == pytest.approx([0.5] * 3, abs=0.01)
+    assert torch.equal(image, torch.from_numpy(picture).float() / 255)
+    colours, alpha = read_image_and_alpha(path)
+    assert (alpha is not None) == ("transparent" in name or "alpha" in name)
+    assert torch.equal(colours, image) if alpha is None else colours.max() == 0.0
+
+
+def test_nodes_convert_a_colour_profile_and_turn_as_training_does(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = saved(halves(RED, WHITE, (64, 32)), tmp_path / "a.png", icc_profile=swapped_profile(), exif=exif)
+    assert read_image(path).shape == (64, 32, 3)
+    assert read_image(path)[0, 0].tolist() == pytest.approx([0.0, 0.0, 1.0], abs=0.02)
+    assert torch.equal(read_image_and_alpha(path)[0], read_image(path))
+
+
+def test_floats_that_are_no_numbers(tmp_path):
+    values = np.array([[0.5, np.nan, np.inf, -np.inf, -3.0, 1.0]], np.float32)
+    picture = read_picture(saved(Image.fromarray(values), tmp_path / "a.tif"))
+    assert picture[0, :, 0].tolist() == [128, 0, 255, 0, 0, 255]
+
+
+def postscript(folder):
+    """What Pillow would hand to Ghostscript, whatever its name; here a program that never ends."""
+    path = folder / "a.png"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n{} loop\n")
+    return path
+
+
+def pipe(folder):
+    os.mkfifo(folder / "a.png")
+    return folder / "a.png"
+
+
+def damaged_avif(folder):
+    path = saved(drawing(size=(256, 256)), folder / "a.avif")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def oversized(folder):
+    (folder / "a.png").write_bytes(claimed(10_001, 10_000))
+    return folder / "a.png"
+
+
+def oversized_jpeg_2000(folder):
+    """Its header, which says 8000 x 8000, without the rest."""
+    whole = saved(drawing(size=(64, 64)), folder / "whole.jp2").read_bytes()
+    small, large = ((side).to_bytes(4, "big") * 2 for side in (64, 8000))
+    (folder / "a.jp2").write_bytes(whole.replace(small, large))
+    return folder / "a.jp2"
+
+
+def psd(folder):
+    (folder / "a.png").write_bytes(b"8BPS" + bytes(22))
+    return folder / "a.png"
+
+
+def folder_of_that_name(folder):
+    (folder / "a.png").mkdir()
+    return folder / "a.png"
+
+
+READERS = (
+    read_picture, read_image, read_image_and_alpha, inspect_media, lambda path: read_frames(path, 8.0, 2),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (postscript, "is not a picture"),
+        (psd, "is not a picture"),
+        (pipe, "is a device or pipe, not a file"),
+        (folder_of_that_name, "is a folder, not a file"),
+        (damaged_avif, "is (damaged or cut short|not a picture)"),
+        (oversized, "is larger than 100 megapixels"),
+        (oversized_jpeg_2000, "is larger than 50 megapixels"),
+    ],
+)
+def test_every_reader_refuses(tmp_path, monkeypatch, make, what):
+    """In one line, without decoding, and without starting a program; a pipe would hang if it were opened."""
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("Ghostscript was started"))
+    path = make(tmp_path)
+    for read in READERS:
+        with pytest.raises(Unreadable, match=what) as raised:
+            read(path)
+        assert "\n" not in str(raised.value)
+    assert read_thumbnail(path) is None
+
+
+def test_a_playlist_is_no_video(tmp_path):
+    """FFmpeg would open what it names: other files, or addresses."""
+    write_mp4(np.zeros((2, 32, 32, 3), np.uint8), tmp_path / "secret.mp4", 12)
+    for number, text in enumerate(
+        (
+            "ffconcat version 1.0\nfile secret.mp4\n",
+            "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+        )
+    ):
+        path = tmp_path / f"{number}.mp4"
+        path.write_text(text)
+        with pytest.raises(Unreadable, match="is damaged or cut short"):
+            read_video(path)
+
+
+def test_a_video_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    write_mp4(np.zeros((2, 32, 32, 3), np.uint8), tmp_path / "a.mp4", 12)
+    monkeypatch.setattr(video, "MOST_PIXELS", 1000)
+    monkeypatch.setattr(av.VideoFrame, "to_ndarray", lambda *_, **__: pytest.fail("decoded"), raising=False)
+    for read in (read_video, inspect_media):
+        with pytest.raises(Unreadable, match="is larger than"):
+            read(tmp_path / "a.mp4")
 
 
 def test_pictures_are_written_whole_in_the_format_of_their_name(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
 import types
 from dataclasses import replace
@@ -145,3 +147,22 @@ def test_events_cross_processes():
         assert from_json(to_json(event)) == event
     with pytest.raises(ValueError, match="is not an event"):
         from_json('{"a": 1}')
+
+
+def test_without_torchs_muon_everything_else_works(tmp_path):
+    """Torch 2.6, which pyproject allows, has none; the test runs where it is taken away before anything is imported."""
+    code = """
+import torch
+del torch.optim.Muon
+import comfyui_anisora.cli.generate, comfyui_anisora.cli.train_lora, comfyui_anisora.cli.train_mini
+from comfyui_anisora.anisora_core.training.engine.optimizers import make_optimizers
+block = torch.nn.ModuleDict({"block": torch.nn.Linear(2, 2)})
+assert len(make_optimizers(block, "adamw", learning_rate=1.0, weight_decay=0.0)) == 1
+try:
+    make_optimizers(block, "muon", learning_rate=1.0, weight_decay=0.0)
+except ValueError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"optimizer muon needs torch 2\.9 or later, and this is .*; update torch", done.stdout)
