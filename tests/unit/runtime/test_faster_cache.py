@@ -71,7 +71,7 @@ def test_attention_is_guessed_in_skipped_steps_alone_and_put_back():
         for step in range(1, 51):
             timestep, full = torch.tensor([1000.0 - step]), step < 18 or step % 5 == 0
             if not full and step % 3:
-                last, before = sorted((n for n in range(1, step) if n < 18 or not (n % 3 and n % 5)))[:-3:-1]
+                last, before = sorted(n for n in range(1, step) if n < 18 or not (n % 3 and n % 5))[:-3:-1]
                 expected[step] = real["uncond"][last] * 1.3 - real["uncond"][before] * 0.3
             base = without_text(x, timestep)
             torch.testing.assert_close(base, expected[step], atol=1e-5, rtol=0)
