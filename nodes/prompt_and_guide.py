@@ -94,14 +94,18 @@ class AniSoraPrompt:
                 "release": socket(RELEASE, "From the loader."),
                 "text": text("", "What happens in the clip, in plain words.", multiline=True),
                 "motion_score": decimal(
-                    -1.0, -1.0, 10.0, 0.1, "How much motion the clip has. -1: the release's default."
+                    -1.0,
+                    -1.0,
+                    10.0,
+                    0.1,
+                    "How much motion the clip has. -1: the score in the text, else the release's default.",
                 ),
             }
         }
 
     def compose(self, release: Release, text: str, motion_score: float) -> tuple[str, str]:
-        score = release.motion_score if motion_score < 0 else motion_score
-        return compose_prompt(text, release.prompt_tail, score), release.negative_prompt
+        score = None if motion_score < 0 else motion_score
+        return compose_prompt(text, release, score), release.negative_prompt
 
 
 class AniSoraGuide:

@@ -40,13 +40,29 @@ class WeightFile:
 
 
 @dataclass(frozen=True)
+class PromptTail:
+    """What a release's own program adds to a prompt, in this order; what the text has already is not added again.
+
+    `aesthetic_score`: None adds none. `adds_motion_score`: False adds one only where it is asked for. `closing`: the last
+    sentence. `repeats_closing`: it is added to a text that has it, too. `camera_motion_last`: a clause `camera motion:` of
+    the text follows all of it. `ends_sentence`: the text gets a full stop first, if it ends without one.
+    """
+
+    aesthetic_score: float | None = None
+    adds_motion_score: bool = True
+    closing: str = ""
+    repeats_closing: bool = False
+    camera_motion_last: bool = False
+    ends_sentence: bool = False
+
+
+@dataclass(frozen=True)
 class Release:
     """A row of the table. `family` is the name of a folder of `families`.
 
     `key_multiple`: keyframes live on multiples of this frame (None: the first frame only). `guide_method`: how keyframes
     become latents. `motion_method`: what `auto` means. `between`: what its canvas shows on frames without a keyframe.
-    `prompt_tail`: follows the artist's text; `{motion:.1f}` takes the motion score. `motion_range`: scores seen in
-    training or recommended. `sizes` are (width, height), the first is the default. `cfg_scale`
+    `motion_score`: unless the artist says another one. `motion_range`: scores seen in training or recommended. `sizes` are (width, height), the first is the default. `cfg_scale`
     is the highest scale of a changing `guidance`. `zero_negative`: the pass without text sees zeros, not a negative
     prompt. `step_lists`: steps of the sampler `optimal` -> places on its grid. `boundary`: where two experts change.
     `decodes_whole`: all latents at once, where CogVideoX's VAE takes two at a time. `lora_learning_rate`: a LoRA's, unless
@@ -67,7 +83,7 @@ class Release:
     sizes: tuple[tuple[int, int], ...]
     key_multiple: int | None
     motion_method: MotionMethod
-    prompt_tail: str
+    prompt_tail: PromptTail
     motion_score: float
     motion_range: tuple[float, float]
     negative_prompt: str

@@ -107,8 +107,7 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
 
 def encode_text(components: Components, release: Release, request: Request) -> TextFeatures:
     """The prompt with the release's tail, what stands against it, and the first listed drawing as upstream sees it."""
-    score = release.motion_score if request.motion_score is None else request.motion_score
-    prompt = compose_prompt(request.prompt, release.prompt_tail, score)
+    prompt = compose_prompt(request.prompt, release, request.motion_score)
     text = components.text_encoder.encode([prompt])
     if release.zero_negative:
         no_text = torch.zeros_like(text)

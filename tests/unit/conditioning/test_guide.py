@@ -7,7 +7,6 @@ import torch
 from comfyui_anisora.anisora_core.conditioning.guide import canvas_of_keyframes, centred
 from comfyui_anisora.anisora_core.conditioning.guide import encode_guide as encode_placed
 from comfyui_anisora.anisora_core.conditioning.masks import feather, fit_area, pack_mask
-from comfyui_anisora.anisora_core.conditioning.prompt import compose_prompt
 from comfyui_anisora.anisora_core.conditioning.timeline import place
 from comfyui_anisora.anisora_core.domain.conditions import (
     GuideRules,
@@ -229,10 +228,3 @@ def test_feather_keeps_the_middle_and_softens_the_edge():
     assert soft[0, 16, 2] > 0.99
     assert 0.3 < soft[0, 16, 16] < 0.7
     assert torch.equal(feather(LEFT, 0.0), LEFT)
-
-
-def test_prompt_tail_takes_the_score_and_replaces_a_written_one():
-    tail = "motion score: {motion:.1f}."
-    assert compose_prompt("a cat jumps", tail, 2.0) == "a cat jumps. motion score: 2.0."
-    assert compose_prompt("a cat jumps. motion score: 4.0.", tail, 2.0) == "a cat jumps. motion score: 2.0."
-    assert compose_prompt("", tail, 2.0) == "motion score: 2.0."
