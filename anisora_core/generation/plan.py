@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -49,7 +49,9 @@ class SamplingPlan:
 
     @cached_property
     def prediction(self) -> Prediction:
-        return family_of(self.release).prediction(self.release, self.steps)
+        """V2's program for step lists hands timesteps over as they are, where its scheduler truncates (OSS/model_wrap.py)."""
+        exact = replace(self.release, truncate_timestep=False) if self.sampler == "optimal" else self.release
+        return family_of(self.release).prediction(exact, self.steps)
 
     @property
     def scale(self) -> float | Scale:
