@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -148,10 +148,10 @@ class AniSoraGuide:
                     "For releases with an image encoder (V2, V3, anymask): it encodes the first drawing.",
                 ),
                 "mask_resize": choice(
-                    MASK_RESIZES,
-                    "average",
-                    "How masks are resized to the latent size. average: area average. nearest, bicubic: as in "
-                    "AniSora anymask's own programs.",
+                    ["auto", *MASK_RESIZES],
+                    "auto",
+                    "How masks are resized to the latent size. auto: the release's default. average: area average. "
+                    "nearest, bicubic: as AniSora anymask's own programs for masks in space and in time.",
                 ),
             },
         }
@@ -166,11 +166,12 @@ class AniSoraGuide:
         motion_area: MotionArea | None = None,
         clip_vision_output: ClipVisionOutput | None = None,
         clip_vision: ClipVision | None = None,
-        mask_resize: MaskResize = "average",
+        mask_resize: MaskResize | Literal["auto"] = "auto",
     ) -> dict[str, Any]:
+        rules = release.guide_rules
         guide = encode_guide(
             timeline,
-            replace(release.guide_rules, mask_resize=mask_resize),
+            rules if mask_resize == "auto" else replace(rules, mask_resize=mask_resize),
             lambda video: encode_video(vae, video),
             motion_area=motion_area,
         )

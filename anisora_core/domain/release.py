@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .conditions import Between, GuideMethod, GuideRules, MotionMethod
+from .conditions import Between, GuideMethod, GuideRules, MaskResize, MotionMethod
 from .grid import LatentGrid
 
 Part = Literal["transformer", "high_noise", "low_noise", "vae", "text_encoder", "image_encoder", "preview"]
@@ -64,7 +64,8 @@ class Release:
     become latents. `motion_method`: what `auto` means. `between`: what its canvas shows on frames without a keyframe.
     `motion_score`: unless the artist says another one. `motion_range`: scores seen in training or recommended. `sizes` are (width, height), the first is the default. `cfg_scale`
     is the highest scale of a changing `guidance`. `zero_negative`: the pass without text sees zeros, not a negative
-    prompt. `step_lists`: steps of the sampler `optimal` -> places on its grid. `boundary`: where two experts change.
+    prompt. `small_shift`: (pixels of a frame, shift) for clips of up to so many pixels, but not for `step_lists`,
+    whose grid has `shift`. `mask_resize`: how masks come to latent size. `step_lists`: steps of the sampler `optimal` -> places on its grid. `boundary`: where two experts change.
     `decodes_whole`: all latents at once, where CogVideoX's VAE takes two at a time. `lora_learning_rate`: a LoRA's, unless
     another is asked for; a small model needs and bears far larger steps. `folder`: all of its files lie together in this folder of
     the pack's `assets`, made by this project; or in another that is named as its transformer. `float32_parts`: loaded so whatever precision is
@@ -98,6 +99,8 @@ class Release:
     truncate_timestep: bool = True
     boundary: float | None = None
     decodes_whole: bool = False
+    small_shift: tuple[int, float] | None = None
+    mask_resize: MaskResize = "average"
     step_lists: Mapping[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
     between: Between = "grey"
     lora_learning_rate: float = 1e-4
@@ -109,7 +112,20 @@ class Release:
 
     @property
     def guide_rules(self) -> GuideRules:
-        return GuideRules(self.grid, self.guide_method, self.motion_method, self.key_multiple, self.between)
+        return GuideRules(
+            self.grid,
+            self.guide_method,
+            self.motion_method,
+            self.key_multiple,
+            self.between,
+            self.mask_resize,
+        )
+
+    def shift_for(self, size: tuple[int, int]) -> float:
+        """`shift`, or that of a clip of `size` (height, width)."""
+        if self.small_shift is not None and size[0] * size[1] <= self.small_shift[0]:
+            return self.small_shift[1]
+        return self.shift
 
 
 def published(part: Part, where: str, gigabytes: float) -> WeightFile:

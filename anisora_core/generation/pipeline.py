@@ -81,6 +81,7 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
         cfg_scale=request.cfg_scale,
         guidance=request.guidance,
         faster_cache=request.faster_cache,
+        size=(request.timeline.height, request.timeline.width),
     )
     timeline = place(request.timeline, release.key_multiple)
     yield PipelineStage("text")

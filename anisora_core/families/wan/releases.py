@@ -56,6 +56,7 @@ _V2 = replace(
     key_multiple=None,
     motion_score=1.3,
     motion_range=(1.0, 2.0),
+    small_shift=(832 * 480, 3.0),
     step_lists={
         16: (2, 5, 11, 21, 36, 49, 63, 71, 80, 84, 87, 89, 92, 94, 95, 96),
         12: (5, 20, 54, 63, 71, 79, 82, 87, 91, 94, 95, 96),
@@ -129,6 +130,7 @@ RELEASES = (
         title="AniSora anymask (Wan2.1 14B, dense masks)",
         key_multiple=1,
         motion_method="condition",
+        mask_resize="nearest",
         prompt_tail=PromptTail(5.5, closing=_NO_TEXT),
         num_frames=65,
         sizes=(*_V3.sizes, (640, 352), (352, 640)),

@@ -16,6 +16,7 @@ from comfyui_anisora.anisora_core.domain.conditions import (
     Timeline,
 )
 from comfyui_anisora.anisora_core.domain.grid import LatentGrid
+from comfyui_anisora.anisora_core.releases import find_release
 
 GRID = LatentGrid()
 RULES = GuideRules(GRID)
@@ -228,3 +229,17 @@ def test_feather_keeps_the_middle_and_softens_the_edge():
     assert soft[0, 16, 2] > 0.99
     assert 0.3 < soft[0, 16, 16] < 0.7
     assert torch.equal(feather(LEFT, 0.0), LEFT)
+
+
+@pytest.mark.parametrize(
+    ("name", "resize"), [("anymask", "nearest"), ("mini", "average"), ("V3.1", "average")]
+)
+def test_masks_come_to_latent_size_as_in_the_release_s_own_program(name, resize):
+    rules = find_release(name).guide_rules
+    assert rules.mask_resize == resize
+    area = torch.zeros(1, 32, 32)
+    area[:, :, :20] = 1.0  # ends in the middle of a latent
+    moving = MotionArea(area, "condition")
+    mask = encode_guide(timeline(Keyframe(RED, "first")), rules, Recorder(), motion_area=moving).mask_BMTHW
+    expected = [0.0, 0.0, 0.0, 1.0] if resize == "nearest" else [0.0, 0.0, 0.5, 1.0]
+    assert mask[0, 0, 1, 0].tolist() == expected
