@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .conditions import Between, GuideMethod, GuideRules, MaskResize, MotionMethod
+from .conditions import Between, Geometry, GuideMethod, GuideRules, MaskResize, MotionMethod
 from .grid import LatentGrid
 
 Part = Literal["transformer", "high_noise", "low_noise", "vae", "text_encoder", "image_encoder", "preview"]
@@ -65,7 +65,8 @@ class Release:
     `motion_score`: unless the artist says another one. `motion_range`: scores seen in training or recommended. `sizes` are (width, height), the first is the default. `cfg_scale`
     is the highest scale of a changing `guidance`. `zero_negative`: the pass without text sees zeros, not a negative
     prompt. `small_shift`: (pixels of a frame, shift) for clips of up to so many pixels, but not for `step_lists`,
-    whose grid has `shift`. `mask_resize`: how masks come to latent size. `step_lists`: steps of the sampler `optimal` -> places on its grid. `boundary`: where two experts change.
+    whose grid has `shift`. `mask_resize`: how masks come to latent size. `program_fit`: how its own program
+    brings drawings to the clip's shape, for `compat`. `step_lists`: steps of the sampler `optimal` -> places on its grid. `boundary`: where two experts change.
     `decodes_whole`: all latents at once, where CogVideoX's VAE takes two at a time. `lora_learning_rate`: a LoRA's, unless
     another is asked for; a small model needs and bears far larger steps. `folder`: all of its files lie together in this folder of
     the pack's `assets`, made by this project; or in another that is named as its transformer. `float32_parts`: loaded so whatever precision is
@@ -101,6 +102,7 @@ class Release:
     decodes_whole: bool = False
     small_shift: tuple[int, float] | None = None
     mask_resize: MaskResize = "average"
+    program_fit: Geometry = "stretch"
     step_lists: Mapping[int, tuple[int, ...]] = field(default_factory=dict[int, tuple[int, ...]])
     between: Between = "grey"
     lora_learning_rate: float = 1e-4

@@ -22,6 +22,7 @@ _V1 = Release(
     key_multiple=1,
     guide_method="per_keyframe",
     motion_method="hold",
+    program_fit="crop",
     prompt_tail=PromptTail(5.5, camera_motion_last=True),
     motion_score=0.7,
     motion_range=(0.5, 1.5),

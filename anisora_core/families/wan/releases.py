@@ -97,6 +97,7 @@ _MINI = Release(
     negative_prompt="",
     truncate_timestep=False,
     between="flow",
+    program_fit="crop",
     lora_learning_rate=5e-3,
 )
 
