@@ -104,7 +104,9 @@ def add_clip_options(root: argparse.ArgumentParser) -> None:
     group = root.add_argument_group("clip")
     group.add_argument("--prompt", default="")
     group.add_argument("--negative", help="negative prompt")
-    group.add_argument("--motion-score", type=float, help="how much motion the clip has")
+    group.add_argument(
+        "--motion-score", type=float, help="how much motion the clip has; in place of a score in the prompt"
+    )
     group.add_argument("--length", type=int, help="frames")
     group.add_argument("--size", metavar="WxH", help="pixels")
     group.add_argument("--fps", type=float)

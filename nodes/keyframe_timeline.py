@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ..anisora_core.conditioning.prompt import Segment, compose_segments
-from ..anisora_core.conditioning.timeline import place
+from ..anisora_core.conditioning.timeline import parse_position, place
 from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, PlacedTimeline, Timeline
 from ..anisora_core.domain.release import Release
 from ..anisora_core.media.images import read_image
@@ -29,6 +29,7 @@ WIDGET_RELEASES = {
         "key_multiple": release.key_multiple,
         "frames_multiple": release.grid.frames_multiple,
         "sizes": release.sizes,
+        "program_fit": release.program_fit,
     }
     for name, release in RELEASES.items()
 }
@@ -132,8 +133,8 @@ class AniSoraTimeline:
                 "fit": choice(
                     FITS,
                     "crop",
-                    "For drawings whose aspect ratio is not the clip's. crop: cut to it. stretch: distorted to it, "
-                    "as AniSora's own programs do.",
+                    "For drawings whose aspect ratio is not the clip's. crop: cut to it. stretch: distorted to it. compat: "
+                    "as the release's own program does, bit by bit: V1 crops, the others stretch.",
                 ),
             },
         }
@@ -152,21 +153,23 @@ class AniSoraTimeline:
     ) -> tuple[PlacedTimeline, int, float, str]:
         rows, segments = parse_timeline_json(timeline_json)
         all_keyframes = (*keyframes, *map(read_row, rows))
+        num_frames, fps = length or release.num_frames, fps or release.fps
         size = release.size[::-1]
         if shape in SIZES:
             size = SIZES[shape]
         elif shape == "first keyframe" and all_keyframes:
-            size = release.grid.fit_area(size[0] * size[1], *all_keyframes[0].image_HWC.shape[:2])
+            first = min(all_keyframes, key=lambda key: parse_position(key.position, num_frames, fps))
+            size = release.grid.fit_area(size[0] * size[1], *first.image_HWC.shape[:2])
         timeline = Timeline(
-            num_frames=length or release.num_frames,
-            fps=fps or release.fps,
+            num_frames=num_frames,
+            fps=fps,
             height=height or size[0],
             width=width or size[1],
             keyframes=all_keyframes,
             fit=fit,
         )
         release.grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
-        placed = place(timeline, release.key_multiple)
+        placed = place(timeline, release.key_multiple, release.program_fit)
         check_segments(segments, timeline.num_frames)
         return placed, placed.num_frames, placed.fps, compose_segments(segments, timeline.fps)
 

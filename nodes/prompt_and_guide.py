@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -94,14 +94,18 @@ class AniSoraPrompt:
                 "release": socket(RELEASE, "From the loader."),
                 "text": text("", "What happens in the clip, in plain words.", multiline=True),
                 "motion_score": decimal(
-                    -1.0, -1.0, 10.0, 0.1, "How much motion the clip has. -1: the release's default."
+                    -1.0,
+                    -1.0,
+                    10.0,
+                    0.1,
+                    "How much motion the clip has. -1: the score in the text, else the release's default.",
                 ),
             }
         }
 
     def compose(self, release: Release, text: str, motion_score: float) -> tuple[str, str]:
-        score = release.motion_score if motion_score < 0 else motion_score
-        return compose_prompt(text, release.prompt_tail, score), release.negative_prompt
+        score = None if motion_score < 0 else motion_score
+        return compose_prompt(text, release, score), release.negative_prompt
 
 
 class AniSoraGuide:
@@ -144,10 +148,10 @@ class AniSoraGuide:
                     "For releases with an image encoder (V2, V3, anymask): it encodes the first drawing.",
                 ),
                 "mask_resize": choice(
-                    MASK_RESIZES,
-                    "average",
-                    "How masks are resized to the latent size. average: area average. nearest, bicubic: as in "
-                    "AniSora anymask's own programs.",
+                    ["auto", *MASK_RESIZES],
+                    "auto",
+                    "How masks are resized to the latent size. auto: the release's default. average: area average. "
+                    "nearest, bicubic: as AniSora anymask's own programs for masks in space and in time.",
                 ),
             },
         }
@@ -162,11 +166,12 @@ class AniSoraGuide:
         motion_area: MotionArea | None = None,
         clip_vision_output: ClipVisionOutput | None = None,
         clip_vision: ClipVision | None = None,
-        mask_resize: MaskResize = "average",
+        mask_resize: MaskResize | Literal["auto"] = "auto",
     ) -> dict[str, Any]:
+        rules = release.guide_rules
         guide = encode_guide(
             timeline,
-            replace(release.guide_rules, mask_resize=mask_resize),
+            rules if mask_resize == "auto" else replace(rules, mask_resize=mask_resize),
             lambda video: encode_video(vae, video),
             motion_area=motion_area,
         )

@@ -55,8 +55,13 @@ def plan_of(
     cfg: float = 0.0,
     guidance: Guidance | Literal["auto"] = "auto",
     faster_cache: bool = False,
+    latent: HostLatent | None = None,
 ) -> SamplingPlan:
-    """0 and `auto` are the release's own."""
+    """0 and `auto` are the release's own, which the size of the clip's `latent` can decide."""
+    size = None
+    if latent is not None:
+        height, width = (side * release.grid.pixels_per_latent for side in latent["samples"].shape[-2:])
+        size = height, width
     return plan_sampling(
         release,
         steps=steps or None,
@@ -65,6 +70,7 @@ def plan_of(
         cfg_scale=cfg or None,
         guidance=None if guidance == "auto" else guidance,
         faster_cache=faster_cache,
+        size=size,
     )
 
 
@@ -138,7 +144,7 @@ class AniSoraSampler:
         faster_cache: bool = False,
         low_noise_model: Model | None = None,
     ) -> tuple[HostLatent]:
-        plan = plan_of(release, steps, shift, sampler, cfg, guidance, faster_cache)
+        plan = plan_of(release, steps, shift, sampler, cfg, guidance, faster_cache, latent)
         seen = positive[0][1]
         if "concat_latent_image" not in seen:
             raise ValueError("positive: the guide is missing; connect the outputs of AniSora Guide")
@@ -187,10 +193,20 @@ class AniSoraSigmas:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         known = AniSoraSampler.INPUT_TYPES()["required"]
-        return {"required": {name: known[name] for name in ("release", "steps", "shift", "sampler")}}
+        return {
+            "required": {name: known[name] for name in ("release", "steps", "shift", "sampler")},
+            "optional": {
+                "latent": socket(
+                    "LATENT",
+                    "From AniSora Guide, for V2: its default shift depends on the clip's size. Not connected: 5.",
+                )
+            },
+        }
 
-    def list(self, release: Release, steps: int, shift: float, sampler: str) -> tuple[Tensor]:
-        plan = plan_of(release, steps, shift, sampler)
+    def list(
+        self, release: Release, steps: int, shift: float, sampler: str, latent: HostLatent | None = None
+    ) -> tuple[Tensor]:
+        plan = plan_of(release, steps, shift, sampler, latent=latent)
         return (torch.tensor(plan.sigmas, dtype=torch.float32),)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from ..domain.conditions import Fit
+from ..domain.conditions import Geometry
 from ..media.resize import cover_crop, stretch_mask
 
 #: A soft edge is a stack of outlines; each of these levels has one, so that softness lasts between the keys.
@@ -133,7 +133,7 @@ def moved(padded: Array, way: NDArray[np.float64], room: int) -> Array:
     return padded[top : top + height, left : left + width]
 
 
-def fit_mask(mask_HW: Tensor, height: int, width: int, fit: Fit) -> Tensor:
+def fit_mask(mask_HW: Tensor, height: int, width: int, fit: Geometry) -> Tensor:
     """A mask painted on a drawing follows it into the clip: cut to its shape around the centre, or pulled to it."""
     if mask_HW.shape == (height, width):
         return mask_HW

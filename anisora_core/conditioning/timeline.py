@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..domain.conditions import Fit, PlacedKeyframe, PlacedTimeline, Timeline
-from ..media.resize import cover, cover_crop, stretch
+from ..domain.conditions import Geometry, PlacedKeyframe, PlacedTimeline, Timeline
+from ..media.resize import cover, cover_crop, stretch, v1_cover_crop
 
 
 def parse_position(text: str, num_frames: int, fps: float) -> int:
@@ -55,13 +55,14 @@ def snap_to_grid(frame: int, num_frames: int, key_multiple: int | None) -> int:
     return min(snapped, last_legal)
 
 
-def place(timeline: Timeline, key_multiple: int | None) -> PlacedTimeline:
+def place(timeline: Timeline, key_multiple: int | None, program_fit: Geometry = "stretch") -> PlacedTimeline:
     """Keyframes on a release's legal frames, their pictures resized. Nobody else reads a position.
 
-    ValueError for a position outside the clip, or two keyframes on one frame.
+    `program_fit`: what `compat` means. ValueError for a position outside the clip, or two keyframes on one frame.
     """
     placed: dict[int, PlacedKeyframe] = {}
     report: list[str] = []
+    fit = program_fit if timeline.fit == "compat" else timeline.fit
     for number, keyframe in enumerate(timeline.keyframes, start=1):
         asked = parse_position(keyframe.position, timeline.num_frames, timeline.fps)
         frame = snap_to_grid(asked, timeline.num_frames, key_multiple)
@@ -72,18 +73,21 @@ def place(timeline: Timeline, key_multiple: int | None) -> PlacedTimeline:
             raise ValueError(
                 f"keyframe {number}: two keyframes on frame {frame} (position {keyframe.position!r}); move one"
             )
-        image, sentence = fit_picture(keyframe.image_HWC, timeline.height, timeline.width, timeline.fit)
+        image, sentence = fit_picture(
+            keyframe.image_HWC, timeline.height, timeline.width, fit, clamp=timeline.fit != "compat"
+        )
         if sentence:
             report.append(f"keyframe {number} {sentence}")
         placed[frame] = PlacedKeyframe(frame, image, keyframe.strength, keyframe.image_HWC)
+    keyframes = tuple(placed[frame] for frame in sorted(placed))
     return PlacedTimeline(
         timeline.num_frames,
         timeline.fps,
         timeline.height,
         timeline.width,
-        tuple(placed[frame] for frame in sorted(placed)),
-        timeline.keyframes[0].image_HWC if timeline.keyframes else None,
-        timeline.fit,
+        keyframes,
+        keyframes[0].drawing_HWC if keyframes else None,
+        fit,
         tuple(report),
     )
 
@@ -99,8 +103,13 @@ def require_legal(placed: PlacedTimeline, key_multiple: int | None) -> None:
             )
 
 
-def fit_picture(image_HWC: Tensor, height: int, width: int, fit: Fit = "crop") -> tuple[Tensor, str]:
-    """Resize to cover height x width and crop the centre, or pull to it -> (HWC 0..1, sentence or '')."""
+def fit_picture(
+    image_HWC: Tensor, height: int, width: int, fit: Geometry = "crop", *, clamp: bool = True
+) -> tuple[Tensor, str]:
+    """Resize to cover height x width and crop the centre, or pull to it -> (HWC, sentence or '').
+
+    `clamp`: to 0..1; else as AniSora's own programs, whose bicubic overshoots at lines.
+    """
     if image_HWC.ndim != 3 or image_HWC.shape[2] not in (3, 4) or 0 in image_HWC.shape:
         raise ValueError(f"image has shape {tuple(image_HWC.shape)}; use one RGB picture (height, width, 3)")
     if not torch.isfinite(image_HWC).all():
@@ -110,8 +119,11 @@ def fit_picture(image_HWC: Tensor, height: int, width: int, fit: Fit = "crop") -
     if source == target:
         return image, ""
     if fit == "stretch":
-        return stretch(image[None], target)[0].clamp(0.0, 1.0), "stretched to the clip's aspect ratio"
-    cropped = cover_crop(image.movedim(2, 0)[None], target, "bicubic")[0].movedim(0, 2)
+        stretched = stretch(image[None], target)[0]
+        return stretched.clamp(0.0, 1.0) if clamp else stretched, "stretched to the clip's aspect ratio"
+    planes = image.movedim(2, 0)[None]
+    cropped = cover_crop(planes, target, "bicubic") if clamp else v1_cover_crop(planes, target)
+    cropped = cropped[0].movedim(0, 2)
     lost = 1.0 - height * width / math.prod(cover(source, target).scaled)
     return cropped, f"cropped: {lost:.0%} of the picture lies outside {width}x{height}" if lost > 0.02 else ""
 

@@ -21,9 +21,12 @@ GuideMethod = Literal["dense", "per_keyframe"]
 #: What of a VAE's posterior a guide is: its mode, or a sample of it, as AniSora V1's own program has it.
 PosteriorUse = Literal["mode", "sample"]
 POSTERIOR_USES: tuple[PosteriorUse, ...] = ("mode", "sample")
-#: Drawings of another shape than the clip: cut to it, or pulled to it as AniSora's own programs do.
-Fit = Literal["crop", "stretch"]
-FITS: tuple[Fit, ...] = ("crop", "stretch")
+#: Drawings of another shape than the clip: cut to it, or pulled to it. `compat`: one of both as the release's own program does,
+#: bit by bit.
+Fit = Literal["crop", "stretch", "compat"]
+FITS: tuple[Fit, ...] = ("crop", "stretch", "compat")
+#: What of both it is.
+Geometry = Literal["crop", "stretch"]
 #: A mask's way to latent size: shares of pixels, or as AniSora's programs for space and for time have it.
 MaskResize = Literal["average", "nearest", "bicubic"]
 MASK_RESIZES: tuple[MaskResize, ...] = ("average", "nearest", "bicubic")
@@ -90,8 +93,8 @@ class PlacedKeyframe:
 class PlacedTimeline:
     """A timeline on the grid of a release: positions read, snapped to its legal frames, drawings of the clip's size.
 
-    `keyframes` are in order of frames. `first_drawing_HWC`: the one that the artist listed first, as it came. `report`: a sentence
-    for each that was moved or cropped.
+    `keyframes` are in order of frames. `first_drawing_HWC`: the first in time, as it came. `fit`: how drawings came to the clip's
+    shape, and masks follow. `report`: a sentence for each that was moved or cropped.
     """
 
     num_frames: int
@@ -100,7 +103,7 @@ class PlacedTimeline:
     width: int
     keyframes: tuple[PlacedKeyframe, ...] = ()
     first_drawing_HWC: Tensor | None = None
-    fit: Fit = "crop"
+    fit: Geometry = "crop"
     report: tuple[str, ...] = ()
 
 

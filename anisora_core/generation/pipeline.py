@@ -11,7 +11,14 @@ from torch import Tensor
 from ..conditioning.guide import encode_guide
 from ..conditioning.prompt import compose_prompt
 from ..conditioning.timeline import flatten_alpha, place
-from ..domain.conditions import POSTERIOR_USES, MotionArea, PosteriorUse, TextFeatures, Timeline
+from ..domain.conditions import (
+    POSTERIOR_USES,
+    MotionArea,
+    PlacedTimeline,
+    PosteriorUse,
+    TextFeatures,
+    Timeline,
+)
 from ..domain.latents import NormalizedLatent, RawLatent
 from ..domain.protocols import Step
 from ..domain.release import Guidance, Release
@@ -81,10 +88,11 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
         cfg_scale=request.cfg_scale,
         guidance=request.guidance,
         faster_cache=request.faster_cache,
+        size=(request.timeline.height, request.timeline.width),
     )
-    timeline = place(request.timeline, release.key_multiple)
+    timeline = place(request.timeline, release.key_multiple, release.program_fit)
     yield PipelineStage("text")
-    features = encode_text(components, release, request)
+    features = encode_text(components, release, request, timeline)
     yield PipelineStage("guide")
     guide = encode_guide(
         timeline,
@@ -105,26 +113,25 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
         start += frames.shape[0]
 
 
-def encode_text(components: Components, release: Release, request: Request) -> TextFeatures:
-    """The prompt with the release's tail, what stands against it, and the first listed drawing as upstream sees it."""
-    score = release.motion_score if request.motion_score is None else request.motion_score
-    prompt = compose_prompt(request.prompt, release.prompt_tail, score)
+def encode_text(
+    components: Components, release: Release, request: Request, timeline: PlacedTimeline
+) -> TextFeatures:
+    """The prompt with the release's tail, what stands against it, and the drawing that is the first in time."""
+    prompt = compose_prompt(request.prompt, release, request.motion_score)
     text = components.text_encoder.encode([prompt])
     if release.zero_negative:
         no_text = torch.zeros_like(text)
     else:
         negative = release.negative_prompt if request.negative is None else request.negative
         no_text = components.text_encoder.encode([negative])
-    drawings = request.timeline.keyframes
-    if not release.has_clip_vision or not drawings:
+    drawing = timeline.first_drawing_HWC
+    if not release.has_clip_vision or drawing is None:
         return TextFeatures(text, no_text)
     if components.image_encoder is None:
         raise ValueError(
             f"release {release.name} needs the first drawing encoded by CLIP; load its image encoder"
         )
-    return TextFeatures(
-        text, no_text, components.image_encoder.encode(flatten_alpha(drawings[0].image_HWC)[None])
-    )
+    return TextFeatures(text, no_text, components.image_encoder.encode(flatten_alpha(drawing)[None]))
 
 
 def posterior_rng(request: Request) -> torch.Generator | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -49,7 +49,9 @@ class SamplingPlan:
 
     @cached_property
     def prediction(self) -> Prediction:
-        return family_of(self.release).prediction(self.release, self.steps)
+        """V2's program for step lists hands timesteps over as they are, where its scheduler truncates (OSS/model_wrap.py)."""
+        exact = replace(self.release, truncate_timestep=False) if self.sampler == "optimal" else self.release
+        return family_of(self.release).prediction(exact, self.steps)
 
     @property
     def scale(self) -> float | Scale:
@@ -86,8 +88,9 @@ def plan_sampling(
     cfg_scale: float | None = None,
     guidance: Guidance | None = None,
     faster_cache: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> SamplingPlan:
-    """None means the release's own. ValueError for an unknown name, listing the known ones."""
+    """None means the release's own; `size` (height, width) of the clip can decide its shift. ValueError for an unknown name, listing the known ones."""
     chosen = sampler or release.sampler
     if chosen not in SAMPLER_NAMES:
         raise ValueError(f"sampler {chosen!r} is unknown; use one of {', '.join(SAMPLER_NAMES)}")
@@ -97,11 +100,12 @@ def plan_sampling(
     for name, value in (("shift", shift), ("cfg", cfg_scale)):
         if value is not None and not math.isfinite(value):
             raise ValueError(f"{name} {value} must be a number")
+    own_shift = release.shift if size is None or chosen == "optimal" else release.shift_for(size)
     return SamplingPlan(
         release,
         release.steps if steps is None else steps,
         chosen,
-        release.shift if shift is None else shift,
+        own_shift if shift is None else shift,
         release.cfg_scale if cfg_scale is None else cfg_scale,
         curve,
         faster_cache,

@@ -43,11 +43,25 @@ def cover(source: Size, target: Size, share: float = 0.5) -> Cover:
 def cover_crop(planes_BCHW: Tensor, target: Size, mode: Literal["bilinear", "bicubic"]) -> Tensor:
     """Antialiased; the middle of the scaled planes, clamped to 0..1."""
     placed = cover((planes_BCHW.shape[2], planes_BCHW.shape[3]), target)
-    scaled = F.interpolate(planes_BCHW, placed.scaled, mode=mode, antialias=True)
-    rows, columns = (
-        slice(start, start + side) for start, side in zip((placed.top, placed.left), target, strict=True)
+    return _middle(F.interpolate(planes_BCHW, placed.scaled, mode=mode, antialias=True), target).clamp(
+        0.0, 1.0
     )
-    return scaled[:, :, rows, columns].clamp(0.0, 1.0)
+
+
+def v1_cover_crop(planes_BCHW: Tensor, target: Size) -> Tensor:
+    """Bicubic as AniSora V1's own program (`resize_for_rectangle_crop`): the longer side is truncated to whole pixels, and edges
+    may overshoot 0..1."""
+    (height, width), (source_h, source_w) = target, planes_BCHW.shape[2:]
+    wide = source_w / source_h > width / height
+    scaled = (
+        (height, int(source_w * height / source_h)) if wide else (int(source_h * width / source_w), width)
+    )
+    return _middle(F.interpolate(planes_BCHW, scaled, mode="bicubic", antialias=True), target)
+
+
+def _middle(planes_BCHW: Tensor, target: Size) -> Tensor:
+    top, left = ((side - wanted) // 2 for side, wanted in zip(planes_BCHW.shape[2:], target, strict=True))
+    return planes_BCHW[:, :, top : top + target[0], left : left + target[1]]
 
 
 def stretch(pictures_BHWC: Tensor, target: Size) -> Tensor:

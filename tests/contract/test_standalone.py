@@ -190,6 +190,16 @@ def test_the_clips_size_comes_from_the_release_the_drawing_or_a_list(release, sh
     assert (timeline.width, timeline.height) == size
 
 
+def test_the_first_keyframe_that_gives_the_shape_is_the_first_in_time():
+    nodes = {name: NODE_CLASS_MAPPINGS[name]() for name in ("AniSoraKeyframe", "AniSoraTimeline")}
+    (later,) = nodes["AniSoraKeyframe"].add(torch.zeros(1, 50, 100, 3), "last", 1.0)
+    (both,) = nodes["AniSoraKeyframe"].add(torch.zeros(1, 100, 50, 3), "first", 1.0, later)
+    timeline, *_ = nodes["AniSoraTimeline"].build(
+        find_release("mini"), 0, 0.0, 0, 0, both, shape="first keyframe"
+    )
+    assert (timeline.width, timeline.height) == (80, 176)
+
+
 def test_the_hosts_clip_vision_gets_the_square_that_wan_makes():
     seen = {}
 

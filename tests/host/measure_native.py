@@ -69,7 +69,8 @@ LOADER = {
         "text_encoder_file": "t5xxl.safetensors",
     },
 }
-SIZE = {"mini": (5, 64, 48), "V3.1": (5, 64, 48), "V3.2": (5, 64, 48), "V1": (9, 64, 48)}
+LOADER["V2"] = LOADER["V3.1"]
+SIZE = {"V2": (5, 64, 48), "mini": (5, 64, 48), "V3.1": (5, 64, 48), "V3.2": (5, 64, 48), "V1": (9, 64, 48)}
 SEED = 7
 
 
@@ -250,6 +251,16 @@ def published():
         scene.custom(select("unipc"), levels, 3.0),
     )
     record(scene, "the core without a host", unipc, scene.core("unipc", 4, 3.0))
+    scene = Scene("V2")
+    made = scene.ours("optimal", 12, 3.0)
+    record(scene, "optimal steps, the core without a host", made, scene.core("optimal", 12, 3.0))
+    levels = sigmas_of(scene, 12, "optimal")
+    record(
+        scene,
+        "optimal steps, our SAMPLER and SIGMAS",
+        made,
+        scene.custom(select("optimal"), levels, 3.0),
+    )
     scene = Scene("V3.2")
     record(scene, "the core without a host", scene.ours("unipc", 8, 3.0), scene.core("unipc", 8, 3.0))
     from safetensors.torch import save_file

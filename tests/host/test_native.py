@@ -56,6 +56,8 @@ def measured(request, tmp_path_factory) -> dict:
         "V3.1: our SAMPLER and SIGMAS in SamplerCustomAdvanced",
         "V3.1: the core without a host",
         "V3.1: the host's own loader and network",
+        "V2: optimal steps, the core without a host",
+        "V2: optimal steps, our SAMPLER and SIGMAS",
         "V3.2: the core without a host",
         "V3.2: LoRA on both experts, the core without a host",
         "mini: AniSora LoRA, against the host's own LoRA loader",

@@ -86,6 +86,7 @@ function clipOf(node, releases) {
   const release = wanted in releases ? wanted : "mini";
   const row = releases[release];
   const shape = String(siblingWidget(node, "shape")?.value ?? "");
+  const fit = siblingWidget(node, "fit")?.value;
   const named = /^(\d+)x(\d+)$/.exec(shape);
   const [width, height] = named ? [Number(named[1]), Number(named[2])] : row.sizes[0];
   const [ownWidth, ownHeight] = [numberOf(node, "width"), numberOf(node, "height")];
@@ -98,7 +99,7 @@ function clipOf(node, releases) {
     lengthLinked: isLinked(node, "length"),
     fpsLinked: isLinked(node, "fps"),
     aspect: asDrawn ? 0 : (ownWidth || width) / (ownHeight || height),
-    stretch: siblingWidget(node, "fit")?.value === "stretch",
+    stretch: (fit === "compat" ? row.program_fit : fit) === "stretch",
     linked: linkedKeyframes(node).map(({ linked, ...keyframe }) => ({
       ...keyframe,
       id: String(linked.id),

@@ -45,7 +45,7 @@ def encode_clips(components: Components, release: Release, clips: Sequence[Carto
         first = Keyframe(to_floats(frames[0]))
         timeline = Timeline(len(frames), clip.fps, frames.shape[1], frames.shape[2], (first,))
         guide = encode_guide(place(timeline, release.key_multiple), release.guide_rules, encode)
-        prompt = compose_prompt(clip.caption, release.prompt_tail, clip.motion_score)
+        prompt = compose_prompt(clip.caption, release, clip.motion_score)
         text = components.text_encoder.encode([prompt])
         encoded.append(EncodedClip(encode(to_video(frames)[None]), guide, text))
     return encoded

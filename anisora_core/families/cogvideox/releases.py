@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...domain.grid import LatentGrid
-from ...domain.release import INDEX_PAGE, Release, WeightFile, published
+from ...domain.release import INDEX_PAGE, PromptTail, Release, WeightFile, published
 
 _V1 = Release(
     name="V1",
@@ -22,7 +22,8 @@ _V1 = Release(
     key_multiple=1,
     guide_method="per_keyframe",
     motion_method="hold",
-    prompt_tail="aesthetic score: 5.5. motion score: {motion:.1f}.",
+    program_fit="crop",
+    prompt_tail=PromptTail(5.5, camera_motion_last=True),
     motion_score=0.7,
     motion_range=(0.5, 1.5),
     negative_prompt="",
@@ -49,6 +50,7 @@ RELEASES = (
         sizes=((720, 480),),
         key_multiple=None,
         decodes_whole=True,
+        prompt_tail=PromptTail(adds_motion_score=False, camera_motion_last=True),  # its program adds nothing
         files=(published("transformer", "5B_RL", 11.1), *_V1.files[1:]),
     ),
 )

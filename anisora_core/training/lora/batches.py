@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ...conditioning.prompt import compose_prompt
+from ...conditioning.prompt import as_sentence, compose_prompt
 from ...data.captions import compose_caption, without_trigger
 from ...domain.release import Release
 from .cache import ExampleCache, TextCache
@@ -128,7 +128,7 @@ def prompt_of(
         rng=rng,
     )
     caption = ". ".join(part for part in (caption.rstrip(". "), motion.words) if part)
-    return compose_prompt(caption, release.prompt_tail, motion.score)
+    return compose_prompt(as_sentence(caption), release, motion.score)
 
 
 def pools_of(

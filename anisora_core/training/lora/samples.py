@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ...conditioning.guide import encode_guide
-from ...conditioning.prompt import compose_prompt
+from ...conditioning.prompt import as_sentence, compose_prompt
 from ...conditioning.timeline import place as place_timeline
 from ...data.captions import compose_caption
 from ...data.training_folder import TrainingFolder
@@ -91,7 +91,7 @@ def shots_of(
             place_timeline(timeline, release.key_multiple), release.guide_rules, encoders.encode
         )
         image = encode_image(picture[None]) if encode_image and picture is not None else None
-        prompt = compose_prompt(request.caption, release.prompt_tail, release.motion_score)
+        prompt = compose_prompt(as_sentence(request.caption), release)
         shots.append(SampleShot(prompt, guide, image, recipe.seed + number))
     return shots
 

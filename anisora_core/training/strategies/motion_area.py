@@ -16,8 +16,7 @@ from torch import Tensor
 from ...conditioning.guide import Encoder, canvas_of_keyframes, keyframe_mask, locked_video
 from ...conditioning.masks import latent_area, pack_mask
 from ...data.training_folder import Item
-from ...domain.conditions import Between, PlacedKeyframe, Timeline
-from ...domain.grid import LatentGrid
+from ...domain.conditions import GuideRules, PlacedKeyframe, Timeline
 from ...domain.release import Release
 from ...evaluation.metrics.motion_amount import moving_pixels
 from ...media.tensors import to_floats, to_video
@@ -76,7 +75,7 @@ def area_of(frames_FHWC: np.ndarray, foreground: Foreground) -> Tensor:
 
 
 def area_example(
-    frames_FHWC: np.ndarray, fps: float, area_HW: Tensor, grid: LatentGrid, between: Between, encode: Encoder
+    frames_FHWC: np.ndarray, fps: float, area_HW: Tensor, rules: GuideRules, encode: Encoder
 ) -> dict[str, Tensor]:
     """latent, guide and mask. The first frame is given, with the area as its mask; outside of it latents are those of that frame
     standing still."""
@@ -84,14 +83,14 @@ def area_example(
     timeline = Timeline(num_frames, fps, height, width)
     placed = [PlacedKeyframe(0, to_floats(frames_FHWC[0]), 1.0)]
     area_FHW = area_HW.expand(num_frames, -1, -1)
-    canvas = keyframe_mask(canvas_of_keyframes(placed, timeline, between), placed, area_FHW)
+    canvas = keyframe_mask(canvas_of_keyframes(placed, timeline, rules.between), placed, area_FHW)
     latent = encode(to_video(frames_FHWC)[None])[0]
     held = encode(locked_video(placed, timeline)[None])[0]
-    moves = latent_area(area_FHW, grid).to(latent)
+    moves = latent_area(area_FHW, rules.grid).to(latent)
     return {
         "latent": torch.lerp(held, latent, moves),
         "guide": encode(canvas.video_CFHW[None])[0],
-        "mask": pack_mask(canvas.given_mask_FHW, grid),
+        "mask": pack_mask(canvas.given_mask_FHW, rules.grid, rules.mask_resize),
     }
 
 
@@ -113,7 +112,7 @@ class MotionAreaStrategy(Strategy):
         ) -> tuple[dict[str, Tensor], Motion]:
             frames, motion = frames_of(example, release, example.rng(seed))
             area = area_of(frames, foreground)
-            tensors = area_example(frames, example.fps, area, release.grid, release.between, encoders.encode)
+            tensors = area_example(frames, example.fps, area, release.guide_rules, encoders.encode)
             if encoders.encode_image:
                 tensors["image"] = encoders.encode_image(to_floats(frames[:1]))[0]
             return tensors, motion

@@ -67,7 +67,7 @@ class RenderedClips(Dataset[dict[str, Any]]):
         return {
             "videos": torch.stack([to_video(frames), *(c.video_CFHW for c in canvases)]).half(),
             "given": torch.stack([c.given_mask_FHW for c in canvases]).half(),
-            "prompt": compose_prompt(clip.caption, self.release.prompt_tail, score),
+            "prompt": compose_prompt(clip.caption, self.release, score),
         }
 
 

@@ -96,11 +96,20 @@ def truncated(found: ModelSampling) -> ModelSampling:
     kind: type = type(found)
 
     class Truncated(kind):  # type: ignore[misc]
+        untruncated = kind
+
         def timestep(self, sigma: Tensor) -> Tensor:
             return (super().timestep(sigma.double()) + 1e-4).floor().to(sigma)
 
     changed = copy.copy(found)
     changed.__class__ = Truncated
+    return changed
+
+
+def untruncated(found: ModelSampling) -> ModelSampling:
+    """As the sampler `optimal` needs it, whatever the release's own sampler takes."""
+    changed = copy.copy(found)
+    changed.__class__ = getattr(type(found), "untruncated", type(found))
     return changed
 
 

@@ -3,7 +3,8 @@
 # pyright: reportUntypedBaseClass=false
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import cast
 
 import comfy.model_management
@@ -26,7 +27,7 @@ from ....anisora_core.layers.preview_decoder import PreviewDecoder
 from ....anisora_core.runtime.faster_cache import FasterCache
 from ..host_masks import from_concat_mask
 from ..protocol import Conditioning, HostLatent
-from .model import sampling_of
+from .model import sampling_of, untruncated
 from .objects import GuidedPrediction, Guider, ModelPatcher, SamplerArguments
 from .preview import Progress
 
@@ -62,10 +63,11 @@ class HostSampler(comfy.samplers.Sampler):
         x = noise
         if not self.whole and float(sigmas[0]) < min(GRID_START.values()):
             x = model_sampling.noise_scaling(sigmas[0], noise, latent_image, False)
-        for step in self.steps(denoise, x, sigmas.tolist(), extra_args.get("seed")):
-            x = step.x
-            if callback is not None:
-                callback(step.index, step.denoised, x, step.total)
+        with exact_timesteps(model_wrap) if self.name == "optimal" else nullcontext():
+            for step in self.steps(denoise, x, sigmas.tolist(), extra_args.get("seed")):
+                x = step.x
+                if callback is not None:
+                    callback(step.index, step.denoised, x, step.total)
         return model_sampling.inverse_noise_scaling(sigmas[-1], x)
 
     def steps(
@@ -74,6 +76,18 @@ class HostSampler(comfy.samplers.Sampler):
         draw = seeded_draws(x.shape, seed or 0)
         draw()  # the first is the noise that sampling starts from
         return SAMPLERS[self.name](denoise, x, sigmas, lambda: draw().to(x))
+
+
+@contextmanager
+def exact_timesteps(model_wrap: Guider) -> Generator[None]:
+    """While the block runs, timesteps reach the network untruncated."""
+    inner = model_wrap.inner_model
+    found = inner.model_sampling
+    inner.model_sampling = untruncated(found)
+    try:
+        yield
+    finally:
+        inner.model_sampling = found
 
 
 def host_denoiser(

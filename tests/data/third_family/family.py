@@ -7,7 +7,7 @@ from typing import ClassVar
 from ...diffusion.prediction import Flow
 from ...diffusion.schedules import flow_sigmas
 from ...domain.file_kind import FileKind, Network, Shapes, count
-from ...domain.release import Release, WeightFile
+from ...domain.release import PromptTail, Release, WeightFile
 from ...domain.text_rules import V1_TEXT
 from ..interface import Family, LoraNames, VideoTransformer
 from .config import PixelConfig, PixelVAEConfig
@@ -75,7 +75,7 @@ class Pixels(Family):
             sizes=((48, 48),),
             key_multiple=4,
             motion_method="condition",
-            prompt_tail="motion score: {motion:.1f}.",
+            prompt_tail=PromptTail(ends_sentence=True),
             motion_score=1.0,
             motion_range=(0.0, 2.0),
             negative_prompt="",

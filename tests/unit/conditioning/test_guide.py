@@ -7,7 +7,6 @@ import torch
 from comfyui_anisora.anisora_core.conditioning.guide import canvas_of_keyframes, centred
 from comfyui_anisora.anisora_core.conditioning.guide import encode_guide as encode_placed
 from comfyui_anisora.anisora_core.conditioning.masks import feather, fit_area, pack_mask
-from comfyui_anisora.anisora_core.conditioning.prompt import compose_prompt
 from comfyui_anisora.anisora_core.conditioning.timeline import place
 from comfyui_anisora.anisora_core.domain.conditions import (
     GuideRules,
@@ -17,6 +16,7 @@ from comfyui_anisora.anisora_core.domain.conditions import (
     Timeline,
 )
 from comfyui_anisora.anisora_core.domain.grid import LatentGrid
+from comfyui_anisora.anisora_core.releases import find_release
 
 GRID = LatentGrid()
 RULES = GuideRules(GRID)
@@ -231,8 +231,15 @@ def test_feather_keeps_the_middle_and_softens_the_edge():
     assert torch.equal(feather(LEFT, 0.0), LEFT)
 
 
-def test_prompt_tail_takes_the_score_and_replaces_a_written_one():
-    tail = "motion score: {motion:.1f}."
-    assert compose_prompt("a cat jumps", tail, 2.0) == "a cat jumps. motion score: 2.0."
-    assert compose_prompt("a cat jumps. motion score: 4.0.", tail, 2.0) == "a cat jumps. motion score: 2.0."
-    assert compose_prompt("", tail, 2.0) == "motion score: 2.0."
+@pytest.mark.parametrize(
+    ("name", "resize"), [("anymask", "nearest"), ("mini", "average"), ("V3.1", "average")]
+)
+def test_masks_come_to_latent_size_as_in_the_release_s_own_program(name, resize):
+    rules = find_release(name).guide_rules
+    assert rules.mask_resize == resize
+    area = torch.zeros(1, 32, 32)
+    area[:, :, :20] = 1.0  # ends in the middle of a latent
+    moving = MotionArea(area, "condition")
+    mask = encode_guide(timeline(Keyframe(RED, "first")), rules, Recorder(), motion_area=moving).mask_BMTHW
+    expected = [0.0, 0.0, 0.0, 1.0] if resize == "nearest" else [0.0, 0.0, 0.5, 1.0]
+    assert mask[0, 0, 1, 0].tolist() == expected

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from comfyui_anisora.anisora_core.conditioning.timeline import (
@@ -9,6 +11,7 @@ from comfyui_anisora.anisora_core.conditioning.timeline import (
     snap_to_grid,
 )
 from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
+from comfyui_anisora.anisora_core.media.resize import stretch, v1_cover_crop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,3 +114,27 @@ def test_transparency_becomes_white_paper():
 def test_a_picture_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="not finite"):
         fit_picture(torch.full((4, 4, 3), float("nan")), 32, 32)
+
+
+@pytest.mark.parametrize("program", ["crop", "stretch"])
+def test_compat_is_the_program_s_own_resize_unclamped(program):
+    """Lines overshoot by up to a third of the range; the default clamps them."""
+    picture = (torch.rand(40, 61, 3, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    found = place(replace(timeline(Keyframe(picture)), fit="compat"), 1, program)
+    image = found.keyframes[0].image_HWC
+    own = stretch(picture[None], (32, 32))[0]
+    if program == "crop":
+        own = v1_cover_crop(picture.movedim(2, 0)[None], (32, 32))[0].movedim(0, 2)
+    assert torch.equal(image, own)
+    assert image.min() < 0.0
+    assert image.max() > 1.0
+    assert found.fit == program  # masks follow it
+    clamped = place(timeline(Keyframe(picture)), 1).keyframes[0].image_HWC
+    assert clamped.min() >= 0.0
+    assert clamped.max() <= 1.0
+
+
+def test_the_first_drawing_is_the_first_in_time():
+    later, sooner = torch.zeros(32, 32, 3), torch.ones(16, 16, 3)
+    found = place(timeline(Keyframe(later, "last"), Keyframe(sooner, "25%")), 1)
+    assert found.first_drawing_HWC is sooner

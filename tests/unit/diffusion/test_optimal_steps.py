@@ -12,6 +12,7 @@ from comfyui_anisora.anisora_core.diffusion.optimal_steps import (
     grid_sigmas,
     listed_sigmas,
 )
+from comfyui_anisora.anisora_core.diffusion.prediction import denoiser
 from comfyui_anisora.anisora_core.diffusion.samplers import SAMPLERS
 from comfyui_anisora.anisora_core.generation.plan import plan_sampling
 from comfyui_anisora.anisora_core.releases import RELEASES, find_release
@@ -95,3 +96,16 @@ def test_experts_change_at_the_boundary_and_only_one_is_resident(steps, shift, h
         denoise(torch.zeros(1), sigma)
     assert loads == ["high", "low"]
     assert calls == ["high"] * high + ["low"] * (steps - high)
+
+
+@pytest.mark.parametrize("steps", LISTS)
+def test_the_network_is_given_exact_timesteps(steps):
+    """V2's program for lists feeds 1000 sigma; its scheduler for other samplers truncates."""
+    seen, release = [], find_release("V2")
+    plan = plan_sampling(release, sampler="optimal", steps=steps)
+    model = denoiser(plan.prediction, lambda x, t: seen.append(float(t[0])) or x)
+    list(SAMPLERS["optimal"](model, torch.zeros(1), plan.sigmas))
+    grid = [5.0 * i / (96.0 + 4.0 * i) for i in reversed(LISTS[steps])]
+    assert seen == pytest.approx([1000.0 * sigma for sigma in grid], abs=1e-3)
+    assert seen[1] == pytest.approx(997.899, abs=1e-3)
+    assert plan_sampling(release).prediction.timestep(grid[1]) == 997.0

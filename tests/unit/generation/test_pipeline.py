@@ -6,14 +6,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.domain.conditions import Timeline
+from comfyui_anisora.anisora_core.conditioning.timeline import place
+from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
 from comfyui_anisora.anisora_core.domain.noise import seeded_noise
 from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG_VAE, V1_VAE
 from comfyui_anisora.anisora_core.families.cogvideox.vae import CogVideoXVAE
+from comfyui_anisora.anisora_core.generation.components import Components
 from comfyui_anisora.anisora_core.generation.loading import load_vae
 from comfyui_anisora.anisora_core.generation.pipeline import (
     Request,
     decode_frames,
+    encode_text,
     posterior_rng,
     vae_encoder,
 )
@@ -57,6 +60,24 @@ def test_every_drawing_gets_a_draw_of_its_own(vae):
 def test_an_unknown_use_of_the_posterior_is_named():
     with pytest.raises(ValueError, match="unknown posterior 'mean'; use one of mode, sample"):
         posterior_rng(replace(REQUEST, posterior="mean"))
+
+
+class Encodes:
+    """A text or image encoder that says what it was given."""
+
+    def encode(self, given):
+        return given if isinstance(given, torch.Tensor) else torch.zeros(1, 1, 1)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_clip_sees_the_drawing_that_is_first_in_time(vae, order):
+    keyframes = Keyframe(torch.zeros(16, 16, 3), "first"), Keyframe(torch.ones(8, 8, 3), "last")
+    timeline = replace(REQUEST.timeline, keyframes=tuple(keyframes[i] for i in order))
+    encodes = Encodes()
+    features = encode_text(
+        Components(vae, vae, encodes, encodes), RELEASES["V3.1"], REQUEST, place(timeline, 8)
+    )
+    assert torch.equal(features.image_BLD, keyframes[0].image_HWC[None])
 
 
 def test_v1_decodes_two_latents_at_a_time_and_v1_rl_the_whole_clip(tmp_path):

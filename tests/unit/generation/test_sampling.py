@@ -109,3 +109,23 @@ def test_a_block_that_is_not_there_is_named_with_those_that_are(wan, lora):
     use = LoraUse(lora, blocks=block_strengths("2-7=0.5"))
     with pytest.raises(ValueError, match=r"^blocks: there is no block 4; this network has 0 to 3"):
         changes_to(wan, [use])
+
+
+@pytest.mark.parametrize(
+    ("release", "size", "sampler", "shift"),
+    [
+        ("V2", (480, 832), None, 3.0),
+        ("V2", (832, 480), None, 3.0),
+        ("V2", (464, 832), None, 3.0),
+        ("V2", (528, 960), None, 5.0),
+        ("V2", (720, 1280), None, 5.0),
+        ("V2", None, None, 5.0),
+        ("V2", (480, 832), "optimal", 5.0),
+        ("V3.1", (480, 832), None, 5.0),
+    ],
+)
+def test_the_size_of_a_clip_chooses_v2s_shift_as_its_program_does(release, size, sampler, shift):
+    steps = 16 if sampler else None
+    plan = plan_sampling(RELEASES[release], sampler=sampler, steps=steps, size=size)
+    assert plan.shift == shift
+    assert plan_sampling(RELEASES[release], shift=4.0, size=size).shift == 4.0

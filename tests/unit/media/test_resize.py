@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from comfyui_anisora.anisora_core.media.resize import cover, cover_crop, cover_crop_pixels, stretch
+from comfyui_anisora.anisora_core.media.resize import (
+    cover,
+    cover_crop,
+    cover_crop_pixels,
+    stretch,
+    v1_cover_crop,
+)
 
 
 def test_pixels_cover_and_the_middle_is_kept():
@@ -71,3 +77,48 @@ def test_planes_keep_the_middle_and_stay_in_range():
         assert cropped.mean().item() == pytest.approx(0.5, abs=1e-3)
         assert 0.0 <= cropped.min() <= cropped.max() <= 1.0
     assert stretch(torch.rand(2, 8, 12, 3), (5, 7)).shape == (2, 5, 7, 3)
+
+
+def bicubic(source: int, target: int, *, antialias: bool) -> torch.Tensor:
+    """[target, source] weights of a bicubic filter (Keys 1981), a = -0.5 with antialiasing and -0.75 without, as torch has it."""
+    a, scale = (-0.5, source / target) if antialias else (-0.75, source / target)
+    width = max(scale, 1.0) if antialias else 1.0
+
+    def weight(x: float) -> float:
+        x = abs(x)
+        if x < 1.0:
+            return ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0
+        return (((x - 5.0) * x + 8.0) * x - 4.0) * a if x < 2.0 else 0.0
+
+    rows = torch.zeros(target, source, dtype=torch.float64)
+    for i in range(target):
+        middle = (i + 0.5) * scale - 0.5
+        for j in range(-3, source + 3):
+            if antialias and not 0 <= j < source:
+                continue  # what lies outside does not count
+            rows[i, min(max(j, 0), source - 1)] += weight((j - middle) / width)
+    return rows / rows.sum(1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "scaled"),
+    [
+        ((20, 61), (13, 20), (13, 39)),  # 39.65, where rounding would give 40
+        ((61, 20), (30, 13), (39, 13)),
+        ((16, 16), (31, 40), (40, 40)),
+    ],
+)
+def test_v1s_own_crop_by_hand(source, target, scaled):
+    lines = (torch.rand(1, 3, *source, generator=torch.Generator().manual_seed(0)) > 0.5).double()
+    tall, wide = (bicubic(a, b, antialias=True) for a, b in zip(source, scaled, strict=True))
+    top, left = ((b - c) // 2 for b, c in zip(scaled, target, strict=True))
+    expected = (tall @ lines @ wide.T)[:, :, top : top + target[0], left : left + target[1]]
+    assert expected.min() < -0.01
+    torch.testing.assert_close(v1_cover_crop(lines, target), expected)
+
+
+def test_stretching_by_hand():
+    lines = (torch.rand(1, 20, 30, 3, generator=torch.Generator().manual_seed(0)) > 0.5).double()
+    tall, wide = bicubic(20, 33, antialias=False), bicubic(30, 17, antialias=False)
+    expected = (tall @ lines.movedim(3, 1) @ wide.T).movedim(1, 3)
+    torch.testing.assert_close(stretch(lines, (33, 17)), expected)

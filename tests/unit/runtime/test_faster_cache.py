@@ -54,22 +54,64 @@ def test_the_circle_of_low_frequencies():
     assert not low[0, 5]
 
 
-def test_attention_runs_every_third_step_continues_straight_and_is_put_back():
+def test_attention_is_guessed_in_skipped_steps_alone_and_put_back():
+    """A whole run against a reference written out step by step: AniSora V1's program keeps a list of two outputs per layer,
+    and continues it only in steps whose pass with text is skipped (its size check refuses it in full steps)."""
+    numbers = torch.Generator().manual_seed(0)
+    real = {name: torch.randn(51, 1, 1, 1, 20, 20, generator=numbers) for name in ("cond", "uncond")}
     original = lambda q, k, v, heads: q  # noqa: E731
     layer, cache = SimpleNamespace(attention=original), FasterCache()
-    seen = []
+
+    def network(name):
+        return lambda x, t: layer.attention(real[name][step_of(t)], x, x, 1)
+
+    with_text, without_text = cache.wrap(network("cond"), network("uncond"))
+    x, expected, difference = torch.zeros(1, 1, 1, 20, 20), real["uncond"].clone(), torch.zeros(())
+    with cache.cached_attention([layer]):
+        for step in range(1, 51):
+            timestep, full = torch.tensor([1000.0 - step]), step < 18 or step % 5 == 0
+            if not full and step % 3:
+                last, before = sorted(n for n in range(1, step) if n < 18 or not (n % 3 and n % 5))[:-3:-1]
+                expected[step] = real["uncond"][last] * 1.3 - real["uncond"][before] * 0.3
+            base = without_text(x, timestep)
+            torch.testing.assert_close(base, expected[step], atol=1e-5, rtol=0)
+            if full:
+                torch.testing.assert_close(with_text(x, timestep), real["cond"][step])
+                difference = split(real["cond"][step] - base)
+                continue
+            low, high = difference
+            difference = low * (1.1 if step <= 40 else 1.0), high * (1.1 if step >= 30 else 1.0)
+            torch.testing.assert_close(with_text(x, timestep), base + sum(difference), atol=1e-4, rtol=0)
+    assert layer.attention is original
+
+
+def test_without_a_second_pass_attention_is_still_saved():
+    """At cfg 1 the pass with text runs alone, and is the one that is continued."""
+    original = lambda q, k, v, heads: q  # noqa: E731
+    layer, cache, seen = SimpleNamespace(attention=original), FasterCache(), []
 
     def network(x, timestep):
-        value = torch.full((1,), 999.0 - float(timestep[0]) + 1.0)
+        value = torch.full((1,), float(step_of(timestep)))
         seen.append(float(layer.attention(value, value, value, 1)))
         return x
 
-    _, without_text = cache.wrap(network, network)
+    with_text, _ = cache.wrap(network, network)
     with cache.cached_attention([layer]):
-        for step in range(24):
-            without_text(torch.zeros(1), torch.tensor([999.0 - step]))
-    assert layer.attention is original
-    real = [*range(1, 19), 21, 24]
-    assert [value for index, value in enumerate(seen, 1) if index in real] == [float(n) for n in real]
-    guessed = [value for index, value in enumerate(seen, 1) if index not in real]
-    assert torch.allclose(torch.tensor(guessed), torch.tensor([18.3, 18.3, 21.9, 21.9]))
+        for step in range(1, 24):
+            with_text(torch.zeros(1), torch.tensor([1000.0 - step]))
+    assert torch.allclose(torch.tensor(seen[17:]), torch.tensor([18.0, 18.3, 20.0, 21.0, 21.3, 21.3]))
+
+
+def step_of(timestep):
+    return 1000 - int(timestep[0])
+
+
+def split(field):
+    """(low, high) frequencies within and outside a radius of 4 of a field of 20 x 20, by a shifted spectrum."""
+    rows = torch.arange(20) - 10
+    inside = rows[:, None].square() + rows[None].square() <= 16
+    spectrum = torch.fft.fftshift(torch.fft.fft2(field), dim=(-2, -1))
+    parts = [
+        torch.fft.ifft2(torch.fft.ifftshift(spectrum * part, dim=(-2, -1))).real for part in (inside, ~inside)
+    ]
+    return parts[0], parts[1]

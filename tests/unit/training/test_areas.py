@@ -50,7 +50,7 @@ def test_latents_outside_the_area_are_those_of_the_frame_held():
     encode = vae_encoder(vae)
     area = torch.zeros(64, 64)
     area[16:48, :48] = 1.0
-    made = area_example(frames, 12.0, area, MINI.grid, MINI.between, encode)
+    made = area_example(frames, 12.0, area, MINI.guide_rules, encode)
     from comfyui_anisora.anisora_core.media.tensors import to_video
 
     held = encode(to_video(np.repeat(frames[:1], len(frames), 0))[None])[0]

@@ -50,6 +50,7 @@ interface Release {
   /** null: the release takes a drawing on the first frame only. */
   key_multiple: number | null;
   frames_multiple: number;
+  program_fit: string;
   sizes: number[][];
 }
 
