@@ -1,0 +1,185 @@
+"""A scene into frames: each layer warped by the sum of its motions, composed, and made smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .looks import paper_grain
+from .motions import FIGURE_MOTIONS, Motion, Shape, Term
+from .scenes import Layer, Scene
+
+#: Scenes are composed at twice the clip's size: warping blurs by a fraction of a fine pixel only.
+SUPERSAMPLE = 2
+#: Parts of a motion that lag behind it, as hair follows a head: chance, and delay as a share of the clip.
+LAG = (0.35, (0.04, 0.12))
+
+
+@dataclass(frozen=True)
+class DrawnClip:
+    """frames_FHWC uint8 RGB, frame 0 the drawing; moving_FHW: pixels that differ between frame f and f + 1 (the last repeats).
+
+    `motion_score` 0..6 as of `cartoons.CartoonClip`: 14 times the square root of the mean displacement in frame heights per second.
+    `displacement_FHW2`: of the front figure's layer, in pixels of the clip.
+    """
+
+    frames_FHWC: np.ndarray
+    moving_FHW: np.ndarray
+    displacement_FHW2: np.ndarray
+    caption: str
+    motion_score: float
+    action: str
+    camera: str
+
+
+def render_scene(
+    scene: Scene, rng: np.random.Generator, *, num_frames: int = 33, fps: float = 12.0, amount: float | None = None
+) -> DrawnClip:
+    """Moves drawn from `rng`. `amount`: how far the figure's tip moves, pixels of a clip of 128 rows; random by default."""
+    height, width = scene.height // SUPERSAMPLE, scene.width // SUPERSAMPLE
+    pixels = float(np.exp(rng.uniform(np.log(0.8), np.log(9.0)))) if amount is None else amount
+    reach = pixels * scene.height / 128
+    time_F = times(rng, num_frames)
+    camera, camera_terms = camera_move(rng, scene, time_F, reach)
+    moved: list[list[Term]] = []
+    actions: list[Motion] = []
+    for layer in scene.layers:
+        terms = list(camera_terms[layer.role])
+        if layer.role == "figure":
+            motions, own = figure_terms(rng, layer, scene, reach, time_F)
+            actions, terms = motions, [*own, *terms]
+        moved.append(terms)
+    swaps = expressions(rng, scene.layers[-1], num_frames)
+    frames, displacement = compose(scene, moved, swaps, num_frames)
+    grain = paper_grain((height, width), scene.look, rng)
+    small = [cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in frames]
+    if grain is not None:
+        small = [np.clip(frame + grain[..., None], 0, 255) for frame in small]
+    clip = np.stack([np.rint(frame).astype(np.uint8) for frame in small])
+    words = str(rng.choice(list(actions[0].words))) if actions else "stands still"
+    return DrawnClip(
+        clip,
+        moving_pixels(clip),
+        displacement,
+        caption(scene, words, camera),
+        score(displacement, height, fps),
+        actions[0].name if actions else "still",
+        camera,
+    )
+
+
+def times(rng: np.random.Generator, num_frames: int) -> np.ndarray:
+    """0..1 over 33 frames; drawn on ones, twos or threes."""
+    hold = int(rng.choice([1, 2, 3], p=[0.7, 0.22, 0.08]))
+    frames = np.arange(num_frames)
+    return ((frames - frames % hold) / 32.0).astype(np.float32)
+
+
+def figure_terms(
+    rng: np.random.Generator, layer: Layer, scene: Scene, reach: float, time_F: np.ndarray
+) -> tuple[list[Motion], list[Term]]:
+    """One to three motions of a figure, some lagging behind; the first is the largest and names the clip."""
+    shape = shape_of(layer, scene)
+    chances = np.array([chance for chance, _ in FIGURE_MOTIONS])
+    count = int(rng.choice([1, 2, 3], p=[0.35, 0.45, 0.2]))
+    chosen = rng.choice(len(FIGURE_MOTIONS), size=count, replace=False, p=chances / chances.sum())
+    motions = [FIGURE_MOTIONS[int(index)][1] for index in chosen]
+    terms: list[Term] = []
+    for rank, motion in enumerate(motions):
+        delay = float(rng.uniform(*LAG[1])) if rank and rng.random() < LAG[0] else 0.0
+        late = np.maximum(time_F - delay, time_F[0])
+        terms += motion.terms(rng, shape, reach * (1.0 if rank == 0 else 0.45), late)
+    return motions, terms
+
+
+def shape_of(layer: Layer, scene: Scene) -> Shape:
+    tall, wide = layer.picture.shape[:2]
+    shift = np.array([[1, 0, layer.left], [0, 1, layer.top]], np.float32)
+    alpha = cv2.warpAffine(np.ascontiguousarray(layer.picture[..., 3]), shift, (scene.width, scene.height))
+    box = (layer.left, layer.top, layer.left + wide, layer.top + tall)
+    return Shape(box, alpha.astype(np.float32) / 255)
+
+
+def camera_move(
+    rng: np.random.Generator, scene: Scene, time_F: np.ndarray, reach: float
+) -> tuple[str, dict[str, list[Term]]]:
+    """(its name, terms of each role). The background follows at a part of the speed, as far things do."""
+    kind = str(rng.choice(["still", "pan left", "pan right", "zoom in", "zoom out"], p=[0.7, 0.08, 0.08, 0.08, 0.06]))
+    if kind == "still":
+        return kind, {"figure": [], "background": []}
+    y, x = np.mgrid[0 : scene.height, 0 : scene.width].astype(np.float32)
+    far = float(rng.uniform(0.4, 0.9))
+    eased = time_F * time_F * (3 - 2 * time_F)
+    limit = 0.9 * (1.25 - 1.0) / 2 * scene.width
+    if kind.startswith("pan"):
+        sign = 1.0 if kind == "pan right" else -1.0
+        field = np.stack([np.ones_like(x), np.zeros_like(x)], axis=2) * sign * min(2.0 * reach, limit)
+    else:
+        share = min(0.2, 3.0 * reach / scene.height) * (-1.0 if kind == "zoom in" else 0.5)
+        field = np.stack([x - scene.width / 2, y - scene.height / 2], axis=2) * share
+    return kind, {"figure": [Term(field, eased)], "background": [Term(field * far, eased)]}
+
+
+def expressions(rng: np.random.Generator, layer: Layer, num_frames: int) -> np.ndarray:
+    """[F]: 0 for the layer's own picture, n for the n-th other: a blink, a change that stays, or talking."""
+    swaps = np.zeros(num_frames, int)
+    if not layer.others or rng.random() < 0.35:
+        return swaps
+    other, kind = int(rng.integers(len(layer.others))) + 1, rng.random()
+    if kind < 0.4:
+        for start in rng.integers(3, max(4, num_frames - 3), size=2):
+            swaps[start : start + 2] = other
+    elif kind < 0.7:
+        swaps[int(rng.integers(4, max(5, num_frames - 4))) :] = other
+    else:
+        swaps[1:] = np.where(np.arange(num_frames - 1) // 3 % 2 == 1, other, 0)
+    return swaps
+
+
+def compose(
+    scene: Scene, moved: Sequence[list[Term]], swaps: np.ndarray, num_frames: int
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Frames [H, W, 3] float32 of 255 at the scene's size, and displacements [F, h, w, 2] of the last layer in pixels of the clip."""
+    y, x = np.mgrid[0 : scene.height, 0 : scene.width].astype(np.float32)
+    frames: list[np.ndarray] = []
+    displacement: list[np.ndarray] = []
+    for frame in range(num_frames):
+        image = np.zeros((scene.height, scene.width, 3), np.float32)
+        shift: np.ndarray | None = None
+        for layer, terms in zip(scene.layers, moved, strict=True):
+            shift = sum((term.field_HW2 * term.amount_F[frame] for term in terms), np.zeros((*x.shape, 2), np.float32))
+            swap = int(swaps[frame]) if layer is scene.layers[-1] else 0
+            picture = layer.others[swap - 1] if swap else layer.picture
+            border = cv2.BORDER_REPLICATE if layer.role == "background" else cv2.BORDER_CONSTANT
+            map_x, map_y = x - layer.left + shift[..., 0], y - layer.top + shift[..., 1]
+            warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=border).astype(np.float32)
+            image = warped[..., :3] + image * (1 - warped[..., 3:] / 255)
+        frames.append(image)
+        assert shift is not None
+        displacement.append(shift[::SUPERSAMPLE, ::SUPERSAMPLE] / SUPERSAMPLE)
+    return frames, np.stack(displacement).astype(np.float32)
+
+
+def moving_pixels(frames_FHWC: np.ndarray) -> np.ndarray:
+    """Exactly the pixels whose value changes."""
+    changed = (frames_FHWC[1:] != frames_FHWC[:-1]).any(axis=3)
+    return np.concatenate([changed, changed[-1:]]) if len(changed) else np.zeros(frames_FHWC.shape[:3], bool)
+
+
+def score(displacement_FHW2: np.ndarray, height: int, fps: float) -> float:
+    if len(displacement_FHW2) < 2:
+        return 0.0
+    moved = np.hypot(*np.moveaxis(np.diff(displacement_FHW2, axis=0), 3, 0)).mean()
+    return round(min(6.0, 14.0 * float(moved * fps / height) ** 0.5), 1)
+
+
+def caption(scene: Scene, words: str, camera: str) -> str:
+    """Who does what, where, and what the camera does; at most 110 bytes."""
+    name = " ".join(scene.layers[-1].words) or "drawing"
+    place = f", {scene.place}" if scene.place else ""
+    kind, _, way = camera.partition(" ")
+    moves = f" camera {kind}s {way}." if way else ""
+    return f"{name} {words}{place}.{moves}"[:110]
