@@ -17,6 +17,7 @@ COMMANDS = {
     "generate": "make one clip",
     "inspect": "identify a weights file and check that it is complete",
     "convert": "write a model or LoRA file in another format",
+    "data art": "prepare openly licensed drawings to train mini on",
     "data cartoons": "render cartoon clips as training data",
     "data captions": "write .txt captions for drawings that have none",
     "data check": "list the contents and problems of a training folder",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,26 +19,28 @@ Split = Literal["train", "heldout"]
 
 @dataclass(frozen=True)
 class Drawing:
-    """One picture of the library. `sha256` is that of the file in its package; `words` name what it shows."""
+    """One picture of the library. `sha256` is that of the file in its package; `words` name what it shows.
+
+    `closed`: the same with its eyes closed; `mouths`: with other mouths. All of one size.
+    """
 
     path: Path
     sha256: str
     source: str
     category: str
     words: tuple[str, ...]
+    closed: Path | None = None
+    mouths: tuple[Path, ...] = ()
 
     @property
     def split(self) -> Split:
         """A file whose hash ends in 0 is never trained on."""
         return "heldout" if self.sha256.endswith("0") else "train"
 
-    def pixels(self) -> np.ndarray:
-        """[H, W, 4] uint8 RGBA, not premultiplied."""
-        return read_rgba(self.path)
-
 
 @lru_cache(maxsize=256)
 def read_rgba(path: Path) -> np.ndarray:
+    """[H, W, 4] uint8, not premultiplied."""
     picture = read_as_stored(path)
     if picture.shape[2] == 3:
         picture = np.concatenate([picture, np.full_like(picture[..., :1], 255)], axis=2)
@@ -54,14 +56,16 @@ def read_library(folder: Path, split: Split) -> list[Drawing]:
     return [drawing for drawing in drawings_of(rows, folder) if drawing.split == split]
 
 
-def drawings_of(rows: Sequence[dict[str, object]], folder: Path) -> list[Drawing]:
+def drawings_of(rows: Sequence[dict[str, Any]], folder: Path) -> list[Drawing]:
     return [
         Drawing(
-            folder / str(row["file"]),
-            str(row["sha256"]),
-            str(row["source"]),
-            str(row["category"]),
-            tuple(str(row["words"]).split()),
+            folder / row["file"],
+            row["sha256"],
+            row["source"],
+            row["category"],
+            tuple(row["words"].split()),
+            folder / row["closed"] if row["closed"] else None,
+            tuple(folder / name for name in row["mouths"]),
         )
         for row in rows
     ]

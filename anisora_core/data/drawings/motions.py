@@ -23,15 +23,21 @@ class Term:
 
 @dataclass(frozen=True)
 class Shape:
-    """Where a figure is on the canvas: `box` left, top, right, bottom in pixels, and its alpha 0..1, [H, W]."""
+    """Where a figure is on the canvas, in pixels, and its alpha 0..1, [H, W]."""
 
-    box: tuple[float, float, float, float]
+    left: float
+    top: float
+    width: float
+    height: float
     alpha_HW: np.ndarray
 
     @property
-    def size(self) -> tuple[float, float]:
-        left, top, right, bottom = self.box
-        return max(8.0, right - left), max(8.0, bottom - top)
+    def middle(self) -> float:
+        return self.left + self.width / 2
+
+    @property
+    def bottom(self) -> float:
+        return self.top + self.height
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,9 @@ def smooth_step(value: np.ndarray) -> np.ndarray:
     return value * value * (3.0 - 2.0 * value)
 
 
-def turned(x: np.ndarray, y: np.ndarray, about: tuple[float, float], share: np.ndarray) -> tuple[Field, Field]:
+def turned(
+    x: np.ndarray, y: np.ndarray, about: tuple[float, float], share: np.ndarray
+) -> tuple[Field, Field]:
     """Fields of a turn by the angle a: the first times sin a, the second times cos a - 1; `share` is 1 where all of it acts."""
     dx, dy = (x - about[0]) * share, (y - about[1]) * share
     return np.stack([dy, -dx], axis=2), np.stack([dx, dy], axis=2)
@@ -71,10 +79,14 @@ def wave_over(rng: np.random.Generator, time_F: np.ndarray, cycles: tuple[float,
     """A swing of amplitude 1 with a random phase and a little of its second harmonic."""
     speed, phase = float(rng.uniform(*cycles)), float(rng.uniform(0, 2 * np.pi))
     second = float(rng.uniform(0, 0.25))
-    return np.sin(2 * np.pi * speed * time_F + phase) + second * np.sin(4 * np.pi * speed * time_F + 2 * phase)
+    return np.sin(2 * np.pi * speed * time_F + phase) + second * np.sin(
+        4 * np.pi * speed * time_F + 2 * phase
+    )
 
 
-def course(rng: np.random.Generator, time_F: np.ndarray, cycles: tuple[float, float] = (0.7, 2.0)) -> np.ndarray:
+def course(
+    rng: np.random.Generator, time_F: np.ndarray, cycles: tuple[float, float] = (0.7, 2.0)
+) -> np.ndarray:
     """Either a swing, or a move to another pose that stays or comes back; size about 1."""
     kind = rng.random()
     if kind < 0.6:
@@ -89,9 +101,8 @@ def course(rng: np.random.Generator, time_F: np.ndarray, cycles: tuple[float, fl
 
 def sway(rng: np.random.Generator, shape: Shape, amount: float, time_F: np.ndarray) -> list[Term]:
     """Bends like grass: the foot stays, the top moves sideways, and a little down."""
-    x, y = grid(shape.alpha_HW.shape)
-    left, top, right, bottom = shape.box
-    height = np.clip((bottom - y) / (bottom - top), 0, 1.3)
+    _, y = grid(shape.alpha_HW.shape)
+    height = np.clip((shape.bottom - y) / shape.height, 0, 1.3)
     bend = height ** float(rng.uniform(1.2, 2.2))
     reach = amount * float(rng.uniform(0.6, 1.4))
     return [Term(np.stack([bend * reach, np.zeros_like(bend)], axis=2), course(rng, time_F))]
@@ -100,19 +111,18 @@ def sway(rng: np.random.Generator, shape: Shape, amount: float, time_F: np.ndarr
 def lean(rng: np.random.Generator, shape: Shape, amount: float, time_F: np.ndarray) -> list[Term]:
     """The whole figure turns about its foot."""
     x, y = grid(shape.alpha_HW.shape)
-    left, top, right, bottom = shape.box
-    angle = amount / shape.size[1] * 1.2
-    return turning(turned(x, y, ((left + right) / 2, bottom), np.ones_like(x)), angle * course(rng, time_F))
+    angle = amount / shape.height * 1.2
+    fields = turned(x, y, (shape.middle, shape.bottom), np.ones_like(x))
+    return turning(fields, angle * course(rng, time_F))
 
 
 def breathe(rng: np.random.Generator, shape: Shape, amount: float, time_F: np.ndarray) -> list[Term]:
     """Grows and sinks above the foot; the chest widens."""
     x, y = grid(shape.alpha_HW.shape)
-    left, top, right, bottom = shape.box
-    width, tall = shape.size
-    height = np.clip((bottom - y) / tall, 0, 1.2)
-    chest_y, chest = top + 0.5 * tall, 0.25 * tall
-    widening = np.exp(-(((y - chest_y) / chest) ** 2)) * np.clip((x - (left + right) / 2) / width, -0.7, 0.7)
+    height = np.clip((shape.bottom - y) / shape.height, 0, 1.2)
+    chest_y, chest = shape.top + 0.5 * shape.height, 0.25 * shape.height
+    aside = np.clip((x - shape.middle) / shape.width, -0.7, 0.7)
+    widening = np.exp(-(((y - chest_y) / chest) ** 2)) * aside
     swing = from_zero(wave_over(rng, time_F, (0.8, 1.8)))
     return [
         Term(np.stack([np.zeros_like(height), smooth_step(height) * amount * 0.7], axis=2), swing),
@@ -123,12 +133,10 @@ def breathe(rng: np.random.Generator, shape: Shape, amount: float, time_F: np.nd
 def head(rng: np.random.Generator, shape: Shape, amount: float, time_F: np.ndarray) -> list[Term]:
     """What is above the neck tilts about it, or nods; the body follows a little."""
     x, y = grid(shape.alpha_HW.shape)
-    left, top, right, bottom = shape.box
-    tall = shape.size[1]
-    neck_y = top + tall * float(rng.uniform(0.25, 0.5))
+    neck_y = shape.top + shape.height * float(rng.uniform(0.25, 0.5))
     neck_x = centre_of(shape, neck_y)
-    above = smooth_step((neck_y + 0.08 * tall - y) / (0.2 * tall))
-    reach = max(8.0, neck_y - top)
+    above = smooth_step((neck_y + 0.08 * shape.height - y) / (0.2 * shape.height))
+    reach = max(8.0, neck_y - shape.top)
     if rng.random() < 0.6:
         angle = amount / reach * 1.3
         return turning(turned(x, y, (neck_x, neck_y), above), angle * course(rng, time_F))
@@ -141,17 +149,16 @@ def centre_of(shape: Shape, at_y: float) -> float:
     """The middle of the figure in this row of the canvas, in pixels."""
     row = shape.alpha_HW[int(np.clip(at_y, 0, shape.alpha_HW.shape[0] - 1))]
     inside = np.flatnonzero(row > 0.5)
-    return float(inside.mean()) if len(inside) else (shape.box[0] + shape.box[2]) / 2
+    return float(inside.mean()) if len(inside) else shape.middle
 
 
 def flutter(rng: np.random.Generator, shape: Shape, amount: float, time_F: np.ndarray) -> list[Term]:
     """Hair and cloth in the wind: a wave travels outward and grows towards the outline."""
     x, y = grid(shape.alpha_HW.shape)
-    left, top, right, bottom = shape.box
-    width, tall = shape.size
-    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
-    out = np.clip(np.hypot((x - middle_x) / width, (y - middle_y) / tall) * 2, 0, 1.4) ** 2
-    length = tall * float(rng.uniform(0.35, 0.9))
+    middle_y = shape.top + shape.height / 2
+    distance = np.hypot((x - shape.middle) / shape.width, (y - middle_y) / shape.height)
+    out = np.clip(2 * distance, 0, 1.4) ** 2
+    length = shape.height * float(rng.uniform(0.35, 0.9))
     phase = 2 * np.pi * (y + 0.4 * x) / length
     cycles, start = float(rng.uniform(0.9, 2.2)), float(rng.uniform(0, 2 * np.pi))
     turn = 2 * np.pi * cycles * time_F + start
@@ -159,7 +166,8 @@ def flutter(rng: np.random.Generator, shape: Shape, amount: float, time_F: np.nd
     fields = [out * amount * wave for wave in (np.cos(phase), -np.sin(phase))]
     amounts = [from_zero(np.sin(turn)), from_zero(np.cos(turn))]
     return [
-        Term(np.stack([field, way * field], axis=2), swing) for field, swing in zip(fields, amounts, strict=True)
+        Term(np.stack([field, way * field], axis=2), swing)
+        for field, swing in zip(fields, amounts, strict=True)
     ]
 
 
@@ -201,7 +209,9 @@ def ripple(rng: np.random.Generator, shape: Shape, amount: float, time_F: np.nda
         coarse = rng.standard_normal((cells, cells, 2)).astype(np.float32)
         field = cv2.resize(coarse, (wide, tall), interpolation=cv2.INTER_CUBIC)
         field *= amount / (np.abs(field).max() + 1e-6)
-        terms.append(Term(field * (1.0 if cells == 3 else 0.5), from_zero(wave_over(rng, time_F, (0.6, 1.6)))))
+        terms.append(
+            Term(field * (1.0 if cells == 3 else 0.5), from_zero(wave_over(rng, time_F, (0.6, 1.6))))
+        )
     return terms
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ...domain.atomic_write import write_beside
-from ...media.pictures import read_layers
+from ...media.pictures import read_colours_and_alpha
 from .library import INDEX
 from .sources import SOURCES, Found, Source, drawings_of_source
 
@@ -52,7 +52,7 @@ def keep(found: Found, source: Source, folder: Path, prints: set[str]) -> dict[s
     """The row of the index; None for a drawing that is left out. `prints` are of the drawings that are kept already."""
     digest = hashlib.sha256(found.path.read_bytes()).hexdigest()
     try:
-        pictures = [Image.fromarray(read_layers(p)) for p in (found.path, *others_of(found))]
+        pictures = [with_alpha(path) for path in (found.path, *others_of(found))]
     except ValueError:
         return None
     box = pictures[0].getchannel("A").point(lambda alpha: 255 * (alpha > _FAINT)).getbbox()
@@ -77,6 +77,14 @@ def keep(found: Found, source: Source, folder: Path, prints: set[str]) -> dict[s
         "category": found.category,
         "words": " ".join(found.words),
     }
+
+
+def with_alpha(path: Path) -> Image.Image:
+    """RGBA. ValueError when it cannot be read."""
+    colours, alpha = read_colours_and_alpha(path)
+    picture = Image.fromarray(colours).convert("RGB")
+    picture.putalpha(Image.fromarray(alpha) if alpha is not None else 255)
+    return picture
 
 
 def others_of(found: Found) -> list[Path]:

@@ -36,7 +36,12 @@ class DrawnClip:
 
 
 def render_scene(
-    scene: Scene, rng: np.random.Generator, *, num_frames: int = 33, fps: float = 12.0, amount: float | None = None
+    scene: Scene,
+    rng: np.random.Generator,
+    *,
+    num_frames: int = 33,
+    fps: float = 12.0,
+    amount: float | None = None,
 ) -> DrawnClip:
     """Moves drawn from `rng`. `amount`: how far the figure's tip moves, pixels of a clip of 128 rows; random by default."""
     height, width = scene.height // SUPERSAMPLE, scene.width // SUPERSAMPLE
@@ -52,21 +57,23 @@ def render_scene(
             motions, own = figure_terms(rng, layer, scene, reach, time_F)
             actions, terms = motions, [*own, *terms]
         moved.append(terms)
-    swaps = expressions(rng, scene.layers[-1], num_frames)
-    frames, displacement = compose(scene, moved, swaps, num_frames)
+    face, pictures = face_action(rng, scene.layers[-1], num_frames)
+    frames, displacement = compose(scene, moved, pictures)
     grain = paper_grain((height, width), scene.look, rng)
     small = [cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in frames]
     if grain is not None:
         small = [np.clip(frame + grain[..., None], 0, 255) for frame in small]
     clip = np.stack([np.rint(frame).astype(np.uint8) for frame in small])
     words = str(rng.choice(list(actions[0].words))) if actions else "stands still"
+    if face and rng.random() < 0.7:
+        words = str(rng.choice(list(FACE_WORDS[face])))
     return DrawnClip(
         clip,
         moving_pixels(clip),
         displacement,
         caption(scene, words, camera),
         score(displacement, height, fps),
-        actions[0].name if actions else "still",
+        face or (actions[0].name if actions else "still"),
         camera,
     )
 
@@ -99,15 +106,16 @@ def shape_of(layer: Layer, scene: Scene) -> Shape:
     tall, wide = layer.picture.shape[:2]
     shift = np.array([[1, 0, layer.left], [0, 1, layer.top]], np.float32)
     alpha = cv2.warpAffine(np.ascontiguousarray(layer.picture[..., 3]), shift, (scene.width, scene.height))
-    box = (layer.left, layer.top, layer.left + wide, layer.top + tall)
-    return Shape(box, alpha.astype(np.float32) / 255)
+    return Shape(layer.left, layer.top, wide, tall, alpha.astype(np.float32) / 255)
 
 
 def camera_move(
     rng: np.random.Generator, scene: Scene, time_F: np.ndarray, reach: float
 ) -> tuple[str, dict[str, list[Term]]]:
     """(its name, terms of each role). The background follows at a part of the speed, as far things do."""
-    kind = str(rng.choice(["still", "pan left", "pan right", "zoom in", "zoom out"], p=[0.7, 0.08, 0.08, 0.08, 0.06]))
+    kind = str(
+        rng.choice(["still", "pan left", "pan right", "zoom in", "zoom out"], p=[0.7, 0.08, 0.08, 0.08, 0.06])
+    )
     if kind == "still":
         return kind, {"figure": [], "background": []}
     y, x = np.mgrid[0 : scene.height, 0 : scene.width].astype(np.float32)
@@ -123,42 +131,55 @@ def camera_move(
     return kind, {"figure": [Term(field, eased)], "background": [Term(field * far, eased)]}
 
 
-def expressions(rng: np.random.Generator, layer: Layer, num_frames: int) -> np.ndarray:
-    """[F]: 0 for the layer's own picture, n for the n-th other: a blink, a change that stays, or talking."""
-    swaps = np.zeros(num_frames, int)
-    if not layer.others or rng.random() < 0.35:
-        return swaps
-    other, kind = int(rng.integers(len(layer.others))) + 1, rng.random()
-    if kind < 0.4:
-        for start in rng.integers(3, max(4, num_frames - 3), size=2):
-            swaps[start : start + 2] = other
-    elif kind < 0.7:
-        swaps[int(rng.integers(4, max(5, num_frames - 4))) :] = other
-    else:
-        swaps[1:] = np.where(np.arange(num_frames - 1) // 3 % 2 == 1, other, 0)
-    return swaps
+def face_action(rng: np.random.Generator, layer: Layer, num_frames: int) -> tuple[str, list[np.ndarray]]:
+    """(what the face does, the picture of each frame): a blink, talking, another face that stays, or nothing."""
+    pictures = [layer.picture] * num_frames
+    can = [name for name, has in (("blink", layer.closed is not None), ("talk", bool(layer.mouths))) if has]
+    if not can or num_frames < 6 or rng.random() < 0.3:
+        return "", pictures
+    kind = str(rng.choice(can))
+    if kind == "blink" and layer.closed is not None:
+        for start in rng.integers(2, num_frames - 3, size=int(rng.integers(1, 4))):
+            hold = int(rng.integers(2, 5))
+            pictures[start : start + hold] = [layer.closed] * len(pictures[start : start + hold])
+        return kind, pictures
+    pace = int(rng.integers(2, 5))
+    if rng.random() < 0.25:
+        start = int(rng.integers(3, num_frames - 2))
+        pictures[start:] = [layer.mouths[int(rng.integers(len(layer.mouths)))]] * (num_frames - start)
+        return "change", pictures
+    shown = (layer.picture, *layer.mouths)
+    spoken = rng.integers(len(shown), size=num_frames // pace + 1)
+    return kind, [shown[int(spoken[f // pace])] if f else layer.picture for f in range(num_frames)]
+
+
+#: What faces do, in words for the caption.
+FACE_WORDS = {"blink": ("blinks",), "talk": ("talks", "speaks"), "change": ("smiles", "changes its face")}
 
 
 def compose(
-    scene: Scene, moved: Sequence[list[Term]], swaps: np.ndarray, num_frames: int
+    scene: Scene, moved: Sequence[list[Term]], front: Sequence[np.ndarray]
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Frames [H, W, 3] float32 of 255 at the scene's size, and displacements [F, h, w, 2] of the last layer in pixels of the clip."""
+    """Frames [H, W, 3] float32 of 255 at the scene's size, and displacements [F, h, w, 2] of the last layer in pixels of the clip.
+
+    `front`: the last layer's picture in each frame.
+    """
     y, x = np.mgrid[0 : scene.height, 0 : scene.width].astype(np.float32)
     frames: list[np.ndarray] = []
     displacement: list[np.ndarray] = []
-    for frame in range(num_frames):
+    for frame, shown in enumerate(front):
         image = np.zeros((scene.height, scene.width, 3), np.float32)
-        shift: np.ndarray | None = None
+        shift = np.zeros((*x.shape, 2), np.float32)
         for layer, terms in zip(scene.layers, moved, strict=True):
-            shift = sum((term.field_HW2 * term.amount_F[frame] for term in terms), np.zeros((*x.shape, 2), np.float32))
-            swap = int(swaps[frame]) if layer is scene.layers[-1] else 0
-            picture = layer.others[swap - 1] if swap else layer.picture
+            shift = sum(
+                (term.field_HW2 * term.amount_F[frame] for term in terms), np.zeros((*x.shape, 2), np.float32)
+            )
+            picture = shown if layer is scene.layers[-1] else layer.picture
             border = cv2.BORDER_REPLICATE if layer.role == "background" else cv2.BORDER_CONSTANT
             map_x, map_y = x - layer.left + shift[..., 0], y - layer.top + shift[..., 1]
             warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=border).astype(np.float32)
             image = warped[..., :3] + image * (1 - warped[..., 3:] / 255)
         frames.append(image)
-        assert shift is not None
         displacement.append(shift[::SUPERSAMPLE, ::SUPERSAMPLE] / SUPERSAMPLE)
     return frames, np.stack(displacement).astype(np.float32)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -13,7 +13,7 @@ import numpy as np
 from ...media.resize import cover
 from ..cartoons.backgrounds import ART, make_background, painted_places, read_art
 from ..cartoons.styles import LINES, PALETTES
-from .library import Drawing
+from .library import Drawing, read_rgba
 from .looks import Look, draw_look, random_look
 
 Role = Literal["background", "figure"]
@@ -25,7 +25,7 @@ MARGIN = 1.25
 class Layer:
     """`picture`: premultiplied uint8 RGBA [h, w, 4], its top left corner at (`left`, `top`) of the canvas, in pixels.
 
-    `others`: the same figure with other expressions, same shape and place.
+    `closed` and `mouths`: the same figure with its eyes closed and with other mouths, same shape and place.
     """
 
     picture: np.ndarray
@@ -33,7 +33,8 @@ class Layer:
     top: float
     role: Role
     words: tuple[str, ...] = ()
-    others: tuple[np.ndarray, ...] = ()
+    closed: np.ndarray | None = None
+    mouths: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,21 +70,34 @@ def make_scene(rng: np.random.Generator, library: Sequence[Drawing], height: int
 def drawn(layer: Layer, look: Look, rng: np.random.Generator) -> Layer:
     """The layer as this look draws it; every expression with the same random choices."""
     seed = int(rng.integers(1 << 31))
-    pictures = [draw_look(p, look, np.random.default_rng(seed)) for p in (layer.picture, *layer.others)]
-    return replace(layer, picture=pictures[0], others=tuple(pictures[1:]))
+
+    def draw(picture: np.ndarray) -> np.ndarray:
+        return draw_look(picture, look, np.random.default_rng(seed))
+
+    return replace(
+        layer,
+        picture=draw(layer.picture),
+        closed=None if layer.closed is None else draw(layer.closed),
+        mouths=tuple(draw(mouth) for mouth in layer.mouths),
+    )
 
 
-def figure(
-    rng: np.random.Generator, library: Sequence[Drawing], height: int, width: int, kind: str
-) -> Layer:
+def figure(rng: np.random.Generator, library: Sequence[Drawing], height: int, width: int, kind: str) -> Layer:
     """One drawing, standing on or near the lower edge; a close-up shows its upper part."""
     drawing = library[int(rng.integers(len(library)))]
-    picture = drawing.pixels()
-    if rng.random() < 0.5:
-        picture = picture[:, ::-1]
-    low, high = {"figures": (0.6, 1.0), "paper": (0.65, 1.0), "close-up": (1.15, 2.2), "aside": (0.2, 0.5)}[kind]
+    picture = read_rgba(drawing.path)
+    mirrored = rng.random() < 0.5
+    low, high = {"figures": (0.6, 1.0), "paper": (0.65, 1.0), "close-up": (1.15, 2.2), "aside": (0.2, 0.5)}[
+        kind
+    ]
     room = min(height / picture.shape[0], width / picture.shape[1])
-    scaled = premultiplied(picture, room * float(rng.uniform(low, high)))
+    scale = room * float(rng.uniform(low, high))
+
+    def placed(path: Path) -> np.ndarray:
+        rgba = read_rgba(path)
+        return premultiplied(rgba[:, ::-1] if mirrored else rgba, scale)
+
+    scaled = placed(drawing.path)
     tall, wide = scaled.shape[:2]
     middle = width * (float(rng.uniform(0.32, 0.68)) if kind != "aside" else float(rng.uniform(0.0, 1.0)))
     if kind == "close-up":
@@ -92,22 +106,27 @@ def figure(
     else:
         top = height * float(rng.uniform(0.9, 1.05)) - tall
         top = max(top, -0.1 * tall) if kind != "aside" else top
-    return Layer(scaled, middle - wide / 2, top, "figure", drawing.words)
+    closed = None if drawing.closed is None else placed(drawing.closed)
+    mouths = tuple(placed(mouth) for mouth in drawing.mouths)
+    return Layer(scaled, middle - wide / 2, top, "figure", drawing.words, closed, mouths)
 
 
 def sprite(rng: np.random.Generator, height: int, width: int) -> Layer:
-    """The pack's visual-novel character, with her other expressions."""
-    names = sorted(ART.glob("sylvie_blue_*"))
-    first = int(rng.integers(len(names)))
+    """The pack's visual-novel character; her laugh has closed eyes, her other expressions another mouth."""
     mirrored = rng.random() < 0.5
-    scale = height * float(rng.uniform(0.95, 2.3)) / read_art(names[0]).shape[0]
-    pictures = [premultiplied(read_art(p)[:, ::-1] if mirrored else read_art(p), scale) for p in names]
-    wide = pictures[0].shape[1]
+    names = {path.stem.rpartition("_")[2]: path for path in sorted(ART.glob("sylvie_blue_*"))}
+    scale = height * float(rng.uniform(0.95, 2.3)) / read_art(names["normal"]).shape[0]
+    pictures = {
+        name: premultiplied(read_art(path)[:, ::-1] if mirrored else read_art(path), scale)
+        for name, path in names.items()
+    }
+    wide = pictures["normal"].shape[1]
     left = width * float(rng.uniform(0.3, 0.7)) - wide / 2
     top = float(rng.uniform(0.0, 0.15)) * height
-    others = tuple(p for index, p in enumerate(pictures) if index != first)
+    first = str(rng.choice(["normal", "smile", "surprised"]))
+    mouths = tuple(pictures[name] for name in ("normal", "smile", "surprised") if name != first)
     words = ("girl", "with", "orange", "hair")
-    return Layer(pictures[first], left, top, "figure", words, others)
+    return Layer(pictures[first], left, top, "figure", words, pictures["giggle"], mouths)
 
 
 def premultiplied(rgba: np.ndarray, scale: float) -> np.ndarray:
@@ -124,7 +143,11 @@ def backdrop(
 ) -> tuple[str, Layer]:
     """(its name for captions, a layer `MARGIN` times the canvas, opaque)."""
     tall, wide = round(height * MARGIN), round(width * MARGIN)
-    kind = "paper" if plain else str(rng.choice(["cartoon", "painted", "drawing", "clouds"], p=[0.4, 0.27, 0.15, 0.18]))
+    kind = (
+        "paper"
+        if plain
+        else str(rng.choice(["cartoon", "painted", "drawing", "clouds"], p=[0.4, 0.27, 0.15, 0.18]))
+    )
     name = ""
     if kind == "paper":
         shade = rng.uniform(0.93, 1.0) if rng.random() < 0.6 else rng.random()
@@ -135,7 +158,7 @@ def backdrop(
         name = list(places)[int(rng.integers(len(places)))]
         picture = crop_of(rng, read_art(places[name]), tall, wide)
     elif kind == "drawing":
-        rgba = library[int(rng.integers(len(library)))].pixels()
+        rgba = read_rgba(library[int(rng.integers(len(library)))].path)
         alpha = rgba[..., 3:] / 255
         picture = crop_of(rng, (rgba[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8), tall, wide)
     elif kind == "clouds":

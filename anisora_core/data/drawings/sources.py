@@ -96,7 +96,9 @@ def avatars(cache: Path) -> Iterator[Found]:
 def draw_avatars(cache: Path, out: Path) -> None:
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
-        raise ValueError("avatars: Node is not installed; install nodejs and npm, or leave avatars out of --sources")
+        raise ValueError(
+            "avatars: Node is not installed; install nodejs and npm, or leave avatars out of --sources"
+        )
     cache.mkdir(parents=True, exist_ok=True)
     script = Path(shutil.copy(_AVATARS, cache))
     for command in (
@@ -106,5 +108,7 @@ def draw_avatars(cache: Path, out: Path) -> None:
         done = subprocess.run(command, cwd=cache, capture_output=True, text=True)
         if done.returncode:
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-            raise ValueError(f"avatars: {Path(command[0]).name} failed: {said[-1] if said else done.returncode}")
+            raise ValueError(
+                f"avatars: {Path(command[0]).name} failed: {said[-1] if said else done.returncode}"
+            )
     (out / "done").touch()
