@@ -1,10 +1,11 @@
-"""A trained mini as files: fp16 safetensors and a card that says how to make them again."""
+"""A trained mini as files: safetensors of 8-bit weights, and a card that says how to make them again."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,10 +61,11 @@ def export_mini(
         "parameters": {},
     }
     for name, network in networks.items():
-        tensors = unique_tensors(network)
+        parameters = dict(network.named_parameters())  # T5 ties its embedding to itself: named once here
+        tensors = eight_bits({name: value.detach().cpu() for name, value in parameters.items()})
         # the only part that other tools read apart from its folder
         stated = {CONFIG_KEY: json.dumps(configs[name])} if name == "transformer" else None
-        card["parameters"][name] = sum(value.numel() for value in tensors.values())
+        card["parameters"][name] = sum(value.numel() for value in parameters.values())
         whole = folder / f"{name}.safetensors"
         entries = Weights(whole, {key: held(value) for key, value in tensors.items()})
         for path, names in shards_for(whole, entries, SHARD_BYTES).items():
@@ -75,9 +77,20 @@ def export_mini(
         part.write_text(json.dumps(card, indent=1) + "\n")
 
 
-def unique_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
-    """State without second names of shared tensors (T5 ties its embedding to itself)."""
-    return {name: p.detach().to("cpu", torch.float16).contiguous() for name, p in network.named_parameters()}
+def eight_bits(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights of layers as int8 with a scale for each row beside them (`weight_scale`), which readers multiply; all else as float16.
+
+    A row's largest weight is 127 of its scale, so no weight is off by more than 1/254 of that.
+    """
+    kept: dict[str, torch.Tensor] = {}
+    for name, value in tensors.items():
+        if value.ndim < 2 or not name.endswith(".weight"):
+            kept[name] = value.half().contiguous()
+            continue
+        scale = value.float().abs().amax(dim=tuple(range(1, value.ndim)), keepdim=True).clamp_min(1e-12) / 127
+        kept[name] = (value.float() / scale).round().to(torch.int8).contiguous()
+        kept[f"{name}_scale"] = scale
+    return kept
 
 
 def stage_logs(run_folder: Path) -> dict[str, Any]:
@@ -96,9 +109,10 @@ def commit() -> str:
 
 
 def data_hash() -> str:
-    """sha256 over the renderer's sources and art: the data are a function of them and the seed."""
+    """sha256 over the renderers' sources and art: the data are a function of them, the library of drawings and the seed."""
     digest = hashlib.sha256()
-    for path in sorted((Path(__file__).parent.parent / "data" / "cartoons").rglob("*")):
+    rooms = [Path(__file__).parent.parent / "data" / name for name in ("cartoons", "drawings")]
+    for path in sorted(path for room in rooms for path in room.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

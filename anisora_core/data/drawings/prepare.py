@@ -55,7 +55,7 @@ def keep(found: Found, source: Source, folder: Path, prints: set[str]) -> dict[s
         pictures = [with_alpha(path) for path in (found.path, *others_of(found))]
     except ValueError:
         return None
-    box = pictures[0].getchannel("A").point(lambda alpha: 255 * (alpha > _FAINT)).getbbox()
+    box = Image.fromarray(np.asarray(pictures[0].getchannel("A")) > _FAINT).getbbox()
     if box is None:
         return None
     pictures = [shrunk(picture.crop(box)) for picture in pictures]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .transformer import WanTransformer
-from .vae import AttentionBlock, Downsample, ResidualBlock, Upsample, WanVAE
+from .vae import AttentionBlock, DownLevel, Downsample, ResidualBlock, UpLevel, Upsample, WanVAE
 
 
 def fan_in_normal_(weight: Tensor, rng: torch.Generator, *, gain: float = 1.0) -> None:
@@ -44,6 +44,29 @@ def init_vae_frames_first(vae: WanVAE, rng: torch.Generator) -> None:
             copy_frames_(module.time_conv, taps=(0.0, 0.5, 0.5))
         elif isinstance(module, Upsample) and hasattr(module, "time_conv"):
             copy_frames_(module.time_conv, taps=(0.0, 0.0, 1.0))
+
+
+@torch.no_grad()
+def start_from_shallower(vae: WanVAE, trained: WanVAE) -> None:
+    """Let a VAE begin with the answers of a trained one of the same widths that has as many or fewer blocks in each level.
+
+    Further blocks follow the trained ones; `init_vae_frames_first` has made their residual branches zero.
+    """
+    outside = dict(trained.state_dict())
+    for name, level in vae.named_modules():
+        if not isinstance(level, DownLevel | UpLevel):
+            continue
+        layers, known = (
+            list(next(one.children()).children()) for one in (level, trained.get_submodule(name))
+        )
+        for is_block in (True, False):
+            own, other = (
+                [m for m in all_ if isinstance(m, ResidualBlock) == is_block] for all_ in (layers, known)
+            )
+            for layer, trained_layer in zip(own, other, strict=False):
+                layer.load_state_dict(trained_layer.state_dict())
+        outside = {key: value for key, value in outside.items() if not key.startswith(f"{name}.")}
+    vae.load_state_dict(outside, strict=False)
 
 
 def copy_frames_(conv: nn.Conv3d, *, taps: tuple[float, float, float]) -> None:

@@ -6,6 +6,7 @@ Every stage resumes from its folder; `--warm` starts from the shipped weights in
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 import math
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from ...data.drawings.library import INDEX
 from ..engine.events import Encoding
 from ..engine.loop import StepReport
 from ..engine.run_folder import locked
@@ -57,6 +59,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--recipe", choices=RECIPES, default="gpu" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--run", type=Path, default=Path("runs/mini"), help="folder of the run")
     parser.add_argument("--stages", nargs="+", choices=list(STAGES), default=list(STAGES))
+    parser.add_argument(
+        "--art",
+        type=Path,
+        metavar="DIR",
+        help="drawings made by `anisora data art`, for most of the clips; without it, all are cartoons",
+    )
     parser.add_argument("--warm", action="store_true", help="start from the shipped weights")
     parser.add_argument(
         "--compile",
@@ -77,24 +85,40 @@ def main(arguments: Sequence[str]) -> int:
         recipe = replace(recipe, seed=options.seed)
     busy = f"--run: another training runs in {options.run}; wait until it ends, or choose another folder"
     with locked(options.run, busy):
-        require_same_recipe(recipe, options.warm, options.run)
+        require_same_recipe(recipe, options.run, warm=options.warm, art=options.art)
         for stage in options.stages:
             stop = passed(options.minutes)
-            run = MiniRun(recipe, options.run, device, options.stages, options.warm, options.compile, stop)
+            run = MiniRun(
+                recipe,
+                options.run,
+                device,
+                options.stages,
+                art=options.art,
+                warm=options.warm,
+                compile=options.compile,
+                should_stop=stop,
+            )
             for report in STAGES[stage](run):
                 log.info("%s %s", stage, described(report))
     return 0
 
 
-def require_same_recipe(recipe: MiniRecipe, warm: bool, folder: Path) -> None:
+def require_same_recipe(
+    recipe: MiniRecipe, folder: Path, *, warm: bool = False, art: Path | None = None
+) -> None:
     """ValueError when the folder holds a run of another recipe, which this one cannot continue; leaves its own there."""
     kept = folder / "recipe.json"
-    inputs = json.loads(json.dumps({**asdict(recipe), "warm": warm}))
+    inputs = json.loads(json.dumps({**asdict(recipe), "warm": warm, "art": hash_of(art) if art else ""}))
     if kept.exists():
         advice = "use that, or choose another folder with --run"
         require_same_inputs(json.loads(kept.read_text("utf-8")), inputs, folder, advice=advice)
     else:
         remember_inputs(kept, inputs)
+
+
+def hash_of(art: Path) -> str:
+    """Of the library's index, which has the hash of every drawing."""
+    return hashlib.sha256((art / INDEX).read_bytes()).hexdigest()
 
 
 def described(report: StepReport | Encoding) -> str:

@@ -20,7 +20,10 @@ SIZES = ((128, 128), (128, 160), (160, 128))
 
 @dataclass(frozen=True)
 class MiniRecipe:
-    """Everything that decides the result, besides the code. `own_vae`: else the shipped one stays."""
+    """Everything that decides the result, besides the code and the library of drawings.
+
+    `drawings`: the share of clips that are drawings, where there is a library. `own_vae`: else the shipped one stays.
+    """
 
     transformer: WanConfig
     vae: WanVAEConfig
@@ -40,6 +43,8 @@ class MiniRecipe:
     strong: TrainingSettings
     mix: ConditionMix = ConditionMix()
     undrawn: float = 0.12
+    drawings: float = 0.85
+    frames_crop: int | None = 64
     seed: int = 1
     own_vae: bool = True
 
@@ -63,18 +68,18 @@ def buckets(low: bool, batch: int) -> tuple[Bucket, ...]:
 
 CPU = MiniRecipe(
     transformer=MINI,
-    vae=MINI_VAE,
+    vae=replace(MINI_VAE, num_res_blocks=2),
     text=TextConfig(vocabulary=caption_words()),
     frames=TrainingSettings(
-        steps=3200,
-        learning_rate=2e-3,
-        warmup=50,
-        ema_decay=0.997,
+        steps=16000,
+        learning_rate=1e-3,
+        warmup=40,
+        ema_decay=0.998,
         log_every=100,
-        save_every=400,
+        save_every=500,
         optimizer="muon",
     ),
-    frames_batch=6,
+    frames_batch=24,
     clips=TrainingSettings(
         steps=3000, learning_rate=6e-4, warmup=100, ema_decay=0.998, log_every=50, optimizer="muon"
     ),

@@ -10,8 +10,13 @@ from typing import cast
 
 import torch
 
+from ...data.training_clips import ClipSource
 from ...encoders.byte_t5 import ByteTextEncoder, init_byte_positions
-from ...families.wan.initialization import init_transformer_zero_gates, init_vae_frames_first
+from ...families.wan.initialization import (
+    init_transformer_zero_gates,
+    init_vae_frames_first,
+    start_from_shallower,
+)
 from ...families.wan.transformer import WanTransformer
 from ...families.wan.vae import WanVAE
 from ...generation.components import Components
@@ -27,7 +32,7 @@ from ..export import export_mini
 from ..held_out import reconstruction_sheet, sample_sheet
 from ..latent_space import fit_latent_rgb, fit_preview_decoder, latent_statistics, latents_and_frames
 from ..objectives import Reconstruction
-from ..strategies.autoencoder import CartoonBatches
+from ..strategies.autoencoder import ClipBatches
 from ..strategies.pretraining import (
     Bucket,
     LatentBatches,
@@ -47,16 +52,24 @@ class MiniRun:
     folder: Path
     device: torch.device
     stages: Sequence[str]
+    art: Path | None = None
     warm: bool = False
     compile: bool = False
     should_stop: Callable[[], bool] = lambda: False
+
+    @property
+    def source(self) -> ClipSource:
+        """Cartoons alone without a library."""
+        return ClipSource(self.art, self.recipe.drawings)
 
     def rng(self) -> torch.Generator:
         return torch.Generator().manual_seed(self.recipe.seed)
 
 
 def train_vae_frames(run: MiniRun) -> Iterator[StepReport]:
-    data = CartoonBatches(run.recipe.frames_batch, 1, SIZES, run.recipe.seed)
+    data = ClipBatches(
+        run.source, run.recipe.frames_batch, 1, SIZES, run.recipe.seed, crop=run.recipe.frames_crop
+    )
     yield from train_vae(run, "vae-frames", new_vae(run), data, run.recipe.frames)
 
 
@@ -74,9 +87,10 @@ def train_vae_decoder(run: MiniRun) -> Iterator[StepReport]:
     yield from train_vae(run, "vae-decoder", vae, cropped_clips(run, 2), run.recipe.decoder)
 
 
-def cropped_clips(run: MiniRun, stream: int) -> CartoonBatches:
+def cropped_clips(run: MiniRun, stream: int) -> ClipBatches:
     recipe = run.recipe
-    return CartoonBatches(
+    return ClipBatches(
+        run.source,
         recipe.clips_batch,
         recipe.clips_length,
         SIZES,
@@ -87,7 +101,7 @@ def cropped_clips(run: MiniRun, stream: int) -> CartoonBatches:
 
 
 def train_vae(
-    run: MiniRun, stage: str, vae: WanVAE, data: CartoonBatches, settings: TrainingSettings
+    run: MiniRun, stage: str, vae: WanVAE, data: ClipBatches, settings: TrainingSettings
 ) -> Iterator[StepReport]:
     folder = run.folder / stage
     yield from train(vae, data, Reconstruction(), settings, folder, run.device, run.should_stop)
@@ -97,10 +111,9 @@ def train_vae(
 
 def new_vae(run: MiniRun) -> WanVAE:
     vae = WanVAE(run.recipe.vae)
+    init_vae_frames_first(vae, run.rng())
     if run.warm:
-        vae.load_state_dict(load_mini().vae.state_dict())
-    else:
-        init_vae_frames_first(vae, run.rng())
+        start_from_shallower(vae, cast(WanVAE, load_mini().vae))
     return vae.requires_grad_(True)
 
 
@@ -132,7 +145,7 @@ def trained_vae(run: MiniRun) -> WanVAE:
 
 
 def statistics_clips(run: MiniRun) -> list[torch.Tensor]:
-    data = CartoonBatches(2, 33, SIZES, seed=run.recipe.seed + 7, steps_per_clip=1)
+    data = ClipBatches(run.source, 2, 33, SIZES, seed=run.recipe.seed + 7, steps_per_clip=1)
     return [data[index].to(run.device) for index in range(24)]
 
 
@@ -145,7 +158,9 @@ def cache_latents(run: MiniRun) -> Iterator[Encoding]:
     for bucket in (*weak, *strong) or (*recipe.weak_buckets, *recipe.strong_buckets):
         count = max(1, round(recipe.cached_clips * bucket.share))
         conditions = recipe.conditions_per_clip if bucket.num_frames > 1 else 1
-        clips = RenderedClips(bucket, conditions, recipe.mix, recipe.seed, find_release(DEFAULT_RELEASE))
+        clips = RenderedClips(
+            run.source, bucket, conditions, recipe.mix, recipe.seed, find_release(DEFAULT_RELEASE)
+        )
         for done in encode_bucket(vae, text_encoder, clips, count, run.folder / "latents"):
             yield Encoding(done, count)
 

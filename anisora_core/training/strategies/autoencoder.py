@@ -1,4 +1,4 @@
-"""mini's VAE on rendered clips: single frames first, then short clips."""
+"""Batches for mini's VAE: single frames first, then short clips."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ...data.cartoons import make_shot, render
+from ...data.training_clips import ClipSource
 from ...media.tensors import to_video
 from ..latent_space import Size
 
 
 @lru_cache(maxsize=64)
-def rendered(seed: int, number: int, size: Size) -> np.ndarray:
+def drawn(source: ClipSource, seed: int, number: int, size: Size, num_frames: int) -> np.ndarray:
     """Frames of training clip `number`; neighbours in time share clips, so each is drawn once in a worker."""
     torch.set_num_threads(1)  # beside a trainer that wants the cores
     rng = np.random.default_rng((seed, number))
-    shot = make_shot(int(rng.integers(1 << 31)), split="train")
-    return render(shot, num_frames=33, height=size[0], width=size[1]).frames_FHWC
+    if num_frames == 1:
+        return source.still(rng, size)[None]
+    return source.clip(rng, size).frames_FHWC
 
 
 @dataclass(frozen=True)
-class CartoonBatches(Dataset[Tensor]):
+class ClipBatches(Dataset[Tensor]):
     """Item i is video_BCFHW: `batch_size` runs of `num_frames`, from clips that stay in use for some steps.
 
     A new clip comes every `steps_per_clip` items; an item draws from the last `batch_size` clips of its size.
     """
 
+    source: ClipSource
     batch_size: int
     num_frames: int
     sizes: tuple[Size, ...]
@@ -44,8 +46,9 @@ class CartoonBatches(Dataset[Tensor]):
         newest = index // (self.steps_per_clip * len(self.sizes)) + self.batch_size
         crops: list[Tensor] = []
         for number in range(newest - self.batch_size, newest):
-            frames = rendered(self.seed, number * len(self.sizes) + which, self.sizes[which])
-            start = int(rng.integers(33 - self.num_frames + 1))
+            size = self.sizes[which]
+            frames = drawn(self.source, self.seed, number * len(self.sizes) + which, size, self.num_frames)
+            start = int(rng.integers(len(frames) - self.num_frames + 1))
             run = frames[start : start + self.num_frames]
             if self.crop is not None:
                 top, left = (int(rng.integers(side - self.crop + 1)) for side in run.shape[1:3])

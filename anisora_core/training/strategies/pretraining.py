@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ...conditioning.masks import pack_mask
 from ...conditioning.prompt import compose_prompt
-from ...data.cartoons import make_shot, render
+from ...data.training_clips import ClipSource
 from ...domain.atomic_write import write_beside
 from ...domain.latents import RawLatent
 from ...domain.release import Release
@@ -48,6 +48,7 @@ class Bucket:
 class RenderedClips(Dataset[dict[str, Any]]):
     """Item i: a true clip and `conditions` canvases for it, made in the worker; the caller encodes them."""
 
+    source: ClipSource
     bucket: Bucket
     conditions: int
     mix: ConditionMix
@@ -57,8 +58,7 @@ class RenderedClips(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         torch.set_num_threads(1)
         rng = np.random.default_rng((self.seed, self.bucket.num_frames, *self.bucket.size, index))
-        shot = make_shot(int(rng.integers(1 << 31)), split="train")
-        clip = render(shot, num_frames=33, height=self.bucket.size[0], width=self.bucket.size[1])
+        clip = self.source.clip(rng, self.bucket.size, max(17, self.bucket.num_frames))
         frames, moving = clip.frames_FHWC[: self.bucket.num_frames], clip.moving_FHW[: self.bucket.num_frames]
         canvases = [
             random_canvas(frames, moving, self.mix, rng, self.release.between) for _ in range(self.conditions)

@@ -5,13 +5,14 @@ import torch
 import torch.nn.functional as F
 from comfyui_anisora.anisora_core.checkpoints.detect import read_card
 from comfyui_anisora.anisora_core.checkpoints.load import read_preview_decoder
+from comfyui_anisora.anisora_core.data.training_clips import ClipSource
 from comfyui_anisora.anisora_core.generation.loading import ASSETS, load_mini
 from comfyui_anisora.anisora_core.layers.preview_decoder import PreviewDecoder
 from comfyui_anisora.anisora_core.training.latent_space import (
     fit_preview_decoder,
     latents_and_frames,
 )
-from comfyui_anisora.anisora_core.training.strategies.autoencoder import CartoonBatches
+from comfyui_anisora.anisora_core.training.strategies.autoencoder import ClipBatches
 
 
 def test_frames_are_half_as_large_as_the_clips():
@@ -19,7 +20,7 @@ def test_frames_are_half_as_large_as_the_clips():
 
 
 def test_it_shows_more_of_a_clip_than_a_colour_for_each_latent():
-    clip = CartoonBatches(1, 9, ((128, 128),), seed=99, steps_per_clip=1)[0]
+    clip = ClipBatches(ClipSource(), 1, 9, ((128, 128),), seed=99, steps_per_clip=1)[0]
     ((latent, picture),) = latents_and_frames(load_mini().vae, [clip])
     small = F.avg_pool2d(picture, 2)
     rgb = torch.tensor(read_card(ASSETS / "mini")["latent_rgb"])

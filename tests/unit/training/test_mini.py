@@ -17,6 +17,7 @@ from comfyui_anisora.anisora_core.families.wan.config import DEBUG, MINI_VAE
 from comfyui_anisora.anisora_core.families.wan.initialization import (
     init_transformer_zero_gates,
     init_vae_frames_first,
+    start_from_shallower,
 )
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
@@ -151,9 +152,20 @@ def test_what_is_exported_loads_and_is_the_same(tmp_path):
     model = TextToVideo(WanTransformer(recipe.transformer), ByteTextEncoder(TINY_TEXT))
     export_mini(vae, model, PreviewDecoder(), recipe, tmp_path, tmp_path / "mini", [[0.0] * 17] * 3)
     loaded = load_mini(tmp_path / "mini")
-    for name, value in model.text_encoder.state_dict().items():
-        assert torch.equal(loaded.text_encoder.state_dict()[name], value.half().float()), name
-    assert torch.equal(loaded.vae.conv1.weight, vae.conv1.weight.half().float())
+    pairs = (
+        (loaded.text_encoder, model.text_encoder),
+        (loaded.vae, vae),
+        (loaded.transformer, model.transformer),
+    )
+    for again, exported in pairs:
+        for name, value in exported.state_dict().items():
+            kept = again.state_dict()[name]
+            if value.ndim < 2 or not name.endswith(".weight"):
+                assert torch.equal(kept, value.half().float()), name
+                continue
+            largest = value.flatten(1).abs().amax(1).clamp_min(1e-12)
+            off = (kept - value).flatten(1).abs().amax(1)
+            assert (off <= largest / 253).all(), name
     (tmp_path / "mini" / "card.json").write_text("{")
     with pytest.raises(ValueError, match=r"card\.json cannot be read"):
         load_mini(tmp_path / "mini")
@@ -168,11 +180,11 @@ def test_shards_hold_every_tensor_once():
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
-def test_what_a_recipe_ships_fits_40_megabytes(recipe):
+def test_what_a_recipe_ships_fits_25_megabytes(recipe):
     with torch.device("meta"):
         transformer, vae = WanTransformer(recipe.transformer), WanVAE(recipe.vae)
     networks = (transformer, vae, ByteTextEncoder(recipe.text))
-    assert 2 * sum(p.numel() for network in networks for p in network.parameters()) < 40e6
+    assert sum(p.numel() for network in networks for p in network.parameters()) < 25e6
 
 
 def test_a_recipes_seed_decides_its_first_weights(tmp_path):
@@ -218,7 +230,7 @@ def test_the_recipe_runs_every_stage_and_resumes(tmp_path, monkeypatch):
         transformer=replace(DEBUG, text_dim=24, text_len=160),
         vae=TINY_VAE,
         text=replace(TINY_TEXT, max_length=160),
-        frames=few, frames_batch=1, clips=few, clips_batch=1, clips_length=5, clips_crop=32,
+        frames=few, frames_batch=1, frames_crop=None, clips=few, clips_batch=1, clips_length=5, clips_crop=32,
         weak_buckets=(Bucket(5, (32, 32), 0.5, 2), Bucket(1, (32, 32), 0.5, 2)),
         strong_buckets=(Bucket(9, (32, 48), 1.0, 2),),
         cached_clips=2, weak=few, strong=few, decoder=few,
@@ -254,12 +266,29 @@ def test_one_process_trains_in_a_folder_at_a_time(tmp_path):
 
 
 def test_a_run_of_another_recipe_is_not_continued(tmp_path):
-    mini.require_same_recipe(CPU, False, tmp_path)
-    mini.require_same_recipe(CPU, False, tmp_path)
+    mini.require_same_recipe(CPU, tmp_path)
+    mini.require_same_recipe(CPU, tmp_path)
     other = replace(CPU, frames=replace(CPU.frames, learning_rate=1.0))
     with pytest.raises(
-        ValueError, match=r"frames\.learning_rate: .* holds a training with .* 0\.002; use that"
+        ValueError, match=r"frames\.learning_rate: .* holds a training with .* 0\.001; use that"
     ):
-        mini.require_same_recipe(other, False, tmp_path)
+        mini.require_same_recipe(other, tmp_path)
     with pytest.raises(ValueError, match=r"warm: .* holds a training with warm False"):
-        mini.require_same_recipe(CPU, True, tmp_path)
+        mini.require_same_recipe(CPU, tmp_path, warm=True)
+
+
+def test_a_deeper_vae_begins_with_the_answers_of_the_trained_one():
+    rng = torch.Generator().manual_seed(0)
+    trained, deeper = (WanVAE(replace(TINY_VAE, num_res_blocks=n)) for n in (1, 2))
+    for vae in (trained, deeper):
+        init_vae_frames_first(vae, rng)
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=rng))
+    start_from_shallower(deeper, trained)
+    video = torch.rand(1, 3, 5, 32, 32, generator=rng) * 2 - 1
+    with torch.no_grad():
+        latent = trained.encode(video).mode()
+        assert torch.allclose(deeper.encode(video).mode(), latent, atol=1e-5)
+        assert torch.allclose(deeper.decode(latent), trained.decode(latent), atol=1e-5)
+    assert sum(p.numel() for p in deeper.parameters()) > sum(p.numel() for p in trained.parameters())
