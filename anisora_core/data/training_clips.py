@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from .cartoons import make_shot, render
-from .drawings import Drawing, make_scene, read_library, render_scene
-from .drawings.render import SUPERSAMPLE
+from .drawings import Drawing, animate, make_scene, read_library
+from .drawings.animation import SUPERSAMPLE
 
 Size = tuple[int, int]  # height, width
 #: Still drawings are also shown in parts: how much larger than the clip's size they are drawn.
@@ -45,7 +45,7 @@ class ClipSource:
             return render(make_shot(seed, split="train"), num_frames=33, height=size[0], width=size[1])
         height, width = (side * SUPERSAMPLE for side in size)
         scene = make_scene(rng, self.drawings(), height, width)
-        return render_scene(scene, rng, num_frames=num_frames)
+        return animate(scene, rng, num_frames=num_frames)
 
     def still(self, rng: np.random.Generator, size: Size) -> np.ndarray:
         """picture_HWC uint8: a frame of a cartoon, or a drawing or a part of one."""
@@ -57,7 +57,7 @@ class ClipSource:
         scale = float(rng.choice(scales, p=chances))
         tall, wide = (int(side * scale) for side in size)
         scene = make_scene(rng, self.drawings(), tall * SUPERSAMPLE, wide * SUPERSAMPLE)
-        picture = render_scene(scene, rng, num_frames=1).frames_FHWC[0]
+        picture = animate(scene, rng, num_frames=1).frames_FHWC[0]
         top, left = int(rng.integers(tall - size[0] + 1)), int(rng.integers(wide - size[1] + 1))
         return picture[top : top + size[0], left : left + size[1]]
 

@@ -41,7 +41,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Motion:
+class FigureMotion:
     """`words` are synonyms for the caption."""
 
     name: str
@@ -216,13 +216,13 @@ def ripple(rng: np.random.Generator, shape: Shape, amount: float, time_F: np.nda
 
 
 #: How a figure may move, how often, and the words for it.
-FIGURE_MOTIONS: tuple[tuple[float, Motion], ...] = (
-    (0.2, Motion("sway", ("sways", "sways in the wind", "swings gently"), sway)),
-    (0.12, Motion("lean", ("leans", "rocks", "leans to the side"), lean)),
-    (0.14, Motion("breathe", ("breathes", "breathes calmly"), breathe)),
-    (0.18, Motion("head", ("nods", "tilts the head", "moves the head"), head)),
-    (0.12, Motion("flutter", ("flutters in the wind", "hair moves in the wind"), flutter)),
-    (0.12, Motion("limb", ("waves", "moves an arm", "stretches"), limb)),
-    (0.06, Motion("bob", ("floats", "bobs up and down", "hovers"), bob)),
-    (0.06, Motion("ripple", ("moves", "moves gently", "stirs"), ripple)),
+FIGURE_MOTIONS: tuple[tuple[float, FigureMotion], ...] = (
+    (0.2, FigureMotion("sway", ("sways", "sways in the wind", "swings gently"), sway)),
+    (0.12, FigureMotion("lean", ("leans", "rocks", "leans to the side"), lean)),
+    (0.14, FigureMotion("breathe", ("breathes", "breathes calmly"), breathe)),
+    (0.18, FigureMotion("head", ("nods", "tilts the head", "moves the head"), head)),
+    (0.12, FigureMotion("flutter", ("flutters in the wind", "hair moves in the wind"), flutter)),
+    (0.12, FigureMotion("limb", ("waves", "moves an arm", "stretches"), limb)),
+    (0.06, FigureMotion("bob", ("floats", "bobs up and down", "hovers"), bob)),
+    (0.06, FigureMotion("ripple", ("moves", "moves gently", "stirs"), ripple)),
 )

@@ -15,7 +15,7 @@ from PIL import Image
 from ...domain.atomic_write import write_beside
 from ...media.pictures import read_colours_and_alpha
 from .library import INDEX
-from .sources import SOURCES, Found, Source, drawings_of_source
+from .sources import SOURCES, PackagedDrawing, Source, drawings_of_source
 
 #: Longest side of a kept drawing; scenes are composed at 256 to 512 pixels.
 LONGEST = 512
@@ -48,7 +48,7 @@ def prepare_library(names: Sequence[str], folder: Path) -> Iterator[tuple[int, i
         part.write_text(json.dumps({"drawings": rows}, indent=0) + "\n", encoding="utf-8")
 
 
-def keep(found: Found, source: Source, folder: Path, prints: set[str]) -> dict[str, object] | None:
+def keep(found: PackagedDrawing, source: Source, folder: Path, prints: set[str]) -> dict[str, object] | None:
     """The row of the index; None for a drawing that is left out. `prints` are of the drawings that are kept already."""
     digest = hashlib.sha256(found.path.read_bytes()).hexdigest()
     try:
@@ -87,7 +87,7 @@ def with_alpha(path: Path) -> Image.Image:
     return picture
 
 
-def others_of(found: Found) -> list[Path]:
+def others_of(found: PackagedDrawing) -> list[Path]:
     return [*([found.closed] if found.closed else []), *found.mouths]
 
 

@@ -22,7 +22,7 @@ MARGIN = 1.25
 
 
 @dataclass(frozen=True)
-class Layer:
+class SceneLayer:
     """`picture`: premultiplied uint8 RGBA [h, w, 4], its top left corner at (`left`, `top`) of the canvas, in pixels.
 
     `closed` and `mouths`: the same figure with its eyes closed and with other mouths, same shape and place.
@@ -41,7 +41,7 @@ class Layer:
 class Scene:
     """Layers from back to front, on a canvas of `height` x `width` pixels."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[SceneLayer, ...]
     height: int
     width: int
     place: str
@@ -67,7 +67,7 @@ def make_scene(rng: np.random.Generator, library: Sequence[Drawing], height: int
     return Scene(tuple(drawn(layer, look, rng) for layer in layers), height, width, place, look)
 
 
-def drawn(layer: Layer, look: Look, rng: np.random.Generator) -> Layer:
+def drawn(layer: SceneLayer, look: Look, rng: np.random.Generator) -> SceneLayer:
     """The layer as this look draws it; every expression with the same random choices."""
     seed = int(rng.integers(1 << 31))
 
@@ -82,7 +82,9 @@ def drawn(layer: Layer, look: Look, rng: np.random.Generator) -> Layer:
     )
 
 
-def figure(rng: np.random.Generator, library: Sequence[Drawing], height: int, width: int, kind: str) -> Layer:
+def figure(
+    rng: np.random.Generator, library: Sequence[Drawing], height: int, width: int, kind: str
+) -> SceneLayer:
     """One drawing, standing on or near the lower edge; a close-up shows its upper part."""
     drawing = library[int(rng.integers(len(library)))]
     picture = read_rgba(drawing.path)
@@ -108,10 +110,10 @@ def figure(rng: np.random.Generator, library: Sequence[Drawing], height: int, wi
         top = max(top, -0.1 * tall) if kind != "aside" else top
     closed = None if drawing.closed is None else placed(drawing.closed)
     mouths = tuple(placed(mouth) for mouth in drawing.mouths)
-    return Layer(scaled, middle - wide / 2, top, "figure", drawing.words, closed, mouths)
+    return SceneLayer(scaled, middle - wide / 2, top, "figure", drawing.words, closed, mouths)
 
 
-def sprite(rng: np.random.Generator, height: int, width: int) -> Layer:
+def sprite(rng: np.random.Generator, height: int, width: int) -> SceneLayer:
     """The pack's visual-novel character; her laugh has closed eyes, her other expressions another mouth."""
     mirrored = rng.random() < 0.5
     names = {path.stem.rpartition("_")[2]: path for path in sorted(ART.glob("sylvie_blue_*"))}
@@ -126,7 +128,7 @@ def sprite(rng: np.random.Generator, height: int, width: int) -> Layer:
     first = str(rng.choice(["normal", "smile", "surprised"]))
     mouths = tuple(pictures[name] for name in ("normal", "smile", "surprised") if name != first)
     words = ("girl", "with", "orange", "hair")
-    return Layer(pictures[first], left, top, "figure", words, pictures["giggle"], mouths)
+    return SceneLayer(pictures[first], left, top, "figure", words, pictures["giggle"], mouths)
 
 
 def premultiplied(rgba: np.ndarray, scale: float) -> np.ndarray:
@@ -140,7 +142,7 @@ def premultiplied(rgba: np.ndarray, scale: float) -> np.ndarray:
 
 def backdrop(
     rng: np.random.Generator, library: Sequence[Drawing], height: int, width: int, *, plain: bool
-) -> tuple[str, Layer]:
+) -> tuple[str, SceneLayer]:
     """(its name for captions, a layer `MARGIN` times the canvas, opaque)."""
     tall, wide = round(height * MARGIN), round(width * MARGIN)
     kind = (
@@ -166,7 +168,7 @@ def backdrop(
     else:
         name, picture = cartoon_place(rng, tall, wide)
     rgba = np.concatenate([picture, np.full((tall, wide, 1), 255, np.uint8)], axis=2)
-    return name, Layer(rgba, (width - wide) / 2, (height - tall) / 2, "background")
+    return name, SceneLayer(rgba, (width - wide) / 2, (height - tall) / 2, "background")
 
 
 def cartoon_place(rng: np.random.Generator, tall: int, wide: int) -> tuple[str, np.ndarray]:

@@ -23,7 +23,7 @@ AVATARS_OF_A_STYLE = 90
 
 
 @dataclass(frozen=True)
-class Found:
+class PackagedDrawing:
     """One drawing of a package. `closed`: with its eyes closed; `mouths`: with other mouths; of the same size."""
 
     path: Path
@@ -58,7 +58,7 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def drawings_of_source(source: Source, cache: Path) -> Iterator[Found]:
+def drawings_of_source(source: Source, cache: Path) -> Iterator[PackagedDrawing]:
     """All that may train, in the order of their names; what must be fetched goes to `cache`. ValueError with what to install."""
     if source.name == "openclipart":
         yield from clip_art(_OPENCLIPART)
@@ -66,13 +66,13 @@ def drawings_of_source(source: Source, cache: Path) -> Iterator[Found]:
         yield from avatars(cache)
 
 
-def clip_art(folder: Path) -> Iterator[Found]:
+def clip_art(folder: Path) -> Iterator[PackagedDrawing]:
     if not folder.is_dir():
         raise ValueError("openclipart: not installed; run: apt-get install openclipart-png")
     for path in sorted(folder.rglob("*.png")):
         category = path.parent.relative_to(folder).as_posix()
         if not category.startswith(_LEFT_OUT):
-            yield Found(path, category, words_of(path.stem))
+            yield PackagedDrawing(path, category, words_of(path.stem))
 
 
 def words_of(name: str) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(words[:3])
 
 
-def avatars(cache: Path) -> Iterator[Found]:
+def avatars(cache: Path) -> Iterator[PackagedDrawing]:
     """Drawn by a script of node's on the packages of npm, both fetched into `cache` when they are not there."""
     out = cache / "avatars"
     if not (out / "done").exists():
@@ -90,7 +90,9 @@ def avatars(cache: Path) -> Iterator[Found]:
         closed = path.with_name(f"{path.stem}_closed.png")
         mouths = tuple(sorted(path.parent.glob(f"{path.stem}_mouth*.png")))
         style = path.stem.partition("_")[0]
-        yield Found(path, f"avatars/{style}", ("face",), closed if closed.exists() else None, mouths)
+        yield PackagedDrawing(
+            path, f"avatars/{style}", ("face",), closed if closed.exists() else None, mouths
+        )
 
 
 def draw_avatars(cache: Path, out: Path) -> None:

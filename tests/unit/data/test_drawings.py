@@ -6,14 +6,14 @@ import json
 
 import numpy as np
 import pytest
-from comfyui_anisora.anisora_core.data.drawings import make_scene, read_library, render_scene
+from comfyui_anisora.anisora_core.data.drawings import animate, make_scene, read_library
 from comfyui_anisora.anisora_core.data.drawings import prepare as prepare_module
+from comfyui_anisora.anisora_core.data.drawings.animation import face_action
 from comfyui_anisora.anisora_core.data.drawings.library import INDEX
 from comfyui_anisora.anisora_core.data.drawings.looks import LOOKS
 from comfyui_anisora.anisora_core.data.drawings.motions import FIGURE_MOTIONS, Shape
 from comfyui_anisora.anisora_core.data.drawings.prepare import prepare_library
-from comfyui_anisora.anisora_core.data.drawings.render import face_action
-from comfyui_anisora.anisora_core.data.drawings.sources import Found, words_of
+from comfyui_anisora.anisora_core.data.drawings.sources import PackagedDrawing, words_of
 from comfyui_anisora.anisora_core.data.training_clips import ClipSource
 from PIL import Image, ImageDraw
 
@@ -51,7 +51,7 @@ def library(tmp_path_factory):
 def clip_of(library, seed, **options):
     rng = np.random.default_rng(seed)
     scene = make_scene(rng, read_library(library, "train"), CANVAS, CANVAS)
-    return scene, render_scene(scene, rng, **options)
+    return scene, animate(scene, rng, **options)
 
 
 def test_the_same_seed_draws_the_same_clip_and_another_seed_another(library):
@@ -144,7 +144,9 @@ def test_a_library_is_prepared_once_without_doubles_and_says_its_sources(tmp_pat
     (drawn / "broken.png").write_bytes(b"no picture")
     Image.new("RGBA", (900, 900), (0, 0, 0, 0)).save(drawn / "empty.png")
     found = [
-        Found(path, "animals", words_of(path.stem), drawn / "dog_closed.png" if path.stem == "dog" else None)
+        PackagedDrawing(
+            path, "animals", words_of(path.stem), drawn / "dog_closed.png" if path.stem == "dog" else None
+        )
         for path in sorted(drawn.glob("*.png"))
         if not path.stem.endswith("closed")
     ]

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from .looks import paper_grain
-from .motions import FIGURE_MOTIONS, Motion, Shape, Term
-from .scenes import Layer, Scene
+from .motions import FIGURE_MOTIONS, FigureMotion, Shape, Term
+from .scenes import Scene, SceneLayer
 
 #: Scenes are composed at twice the clip's size: warping blurs by a fraction of a fine pixel only.
 SUPERSAMPLE = 2
@@ -35,7 +35,7 @@ class DrawnClip:
     camera: str
 
 
-def render_scene(
+def animate(
     scene: Scene,
     rng: np.random.Generator,
     *,
@@ -50,7 +50,7 @@ def render_scene(
     time_F = times(rng, num_frames)
     camera, camera_terms = camera_move(rng, scene, time_F, reach)
     moved: list[list[Term]] = []
-    actions: list[Motion] = []
+    actions: list[FigureMotion] = []
     for layer in scene.layers:
         terms = list(camera_terms[layer.role])
         if layer.role == "figure":
@@ -86,8 +86,8 @@ def times(rng: np.random.Generator, num_frames: int) -> np.ndarray:
 
 
 def figure_terms(
-    rng: np.random.Generator, layer: Layer, scene: Scene, reach: float, time_F: np.ndarray
-) -> tuple[list[Motion], list[Term]]:
+    rng: np.random.Generator, layer: SceneLayer, scene: Scene, reach: float, time_F: np.ndarray
+) -> tuple[list[FigureMotion], list[Term]]:
     """One to three motions of a figure, some lagging behind; the first is the largest and names the clip."""
     shape = shape_of(layer, scene)
     chances = np.array([chance for chance, _ in FIGURE_MOTIONS])
@@ -102,7 +102,7 @@ def figure_terms(
     return motions, terms
 
 
-def shape_of(layer: Layer, scene: Scene) -> Shape:
+def shape_of(layer: SceneLayer, scene: Scene) -> Shape:
     tall, wide = layer.picture.shape[:2]
     shift = np.array([[1, 0, layer.left], [0, 1, layer.top]], np.float32)
     alpha = cv2.warpAffine(np.ascontiguousarray(layer.picture[..., 3]), shift, (scene.width, scene.height))
@@ -131,7 +131,7 @@ def camera_move(
     return kind, {"figure": [Term(field, eased)], "background": [Term(field * far, eased)]}
 
 
-def face_action(rng: np.random.Generator, layer: Layer, num_frames: int) -> tuple[str, list[np.ndarray]]:
+def face_action(rng: np.random.Generator, layer: SceneLayer, num_frames: int) -> tuple[str, list[np.ndarray]]:
     """(what the face does, the picture of each frame): a blink, talking, another face that stays, or nothing."""
     pictures = [layer.picture] * num_frames
     can = [name for name, has in (("blink", layer.closed is not None), ("talk", bool(layer.mouths))) if has]
