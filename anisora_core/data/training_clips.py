@@ -9,9 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
+from . import cartoons
 from .cartoons import make_shot, render
 from .drawings import Drawing, animate, make_scene, read_library
 from .drawings.animation import SUPERSAMPLE
+from .drawings.animation import caption_words as words_of_drawings
 
 Size = tuple[int, int]  # height, width
 #: Still drawings are also shown in parts: how much larger than the clip's size they are drawn.
@@ -72,3 +74,8 @@ class ClipSource:
 @lru_cache(maxsize=2)
 def trained_on(library: Path) -> list[Drawing]:
     return read_library(library, "train")
+
+
+def caption_words() -> tuple[str, ...]:
+    """All that captions are made of, in alphabetical order."""
+    return tuple(sorted({*cartoons.caption_words(), *words_of_drawings()}))

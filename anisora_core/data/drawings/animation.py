@@ -11,11 +11,15 @@ import numpy as np
 from .looks import paper_grain
 from .motions import FIGURE_MOTIONS, FigureMotion, Shape, Term
 from .scenes import Scene, SceneLayer
+from .weather import WEATHER, draw_weather
+from .words import AMOUNT_WORDS, LOOK_WORDS, vocabulary
 
 #: Scenes are composed at twice the clip's size: warping blurs by a fraction of a fine pixel only.
 SUPERSAMPLE = 2
 #: Parts of a motion that lag behind it, as hair follows a head: chance, and delay as a share of the clip.
 LAG = (0.35, (0.04, 0.12))
+#: Share of clips in which something falls or drifts in front.
+WEATHER_SHARE = 0.12
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class DrawnClip:
     """frames_FHWC uint8 RGB, frame 0 the drawing; moving_FHW: pixels that differ between frame f and f + 1 (the last repeats).
 
     `motion_score` 0..6 as of `cartoons.CartoonClip`: 14 times the square root of the mean displacement in frame heights per second.
-    `displacement_FHW2`: of the front figure's layer, in pixels of the clip.
+    `displacement_FHW2`: of what is seen at each pixel, from its place in the drawing, in pixels of the clip; without the weather's.
     """
 
     frames_FHWC: np.ndarray
@@ -64,18 +68,29 @@ def animate(
     if grain is not None:
         small = [np.clip(frame + grain[..., None], 0, 255) for frame in small]
     clip = np.stack([np.rint(frame).astype(np.uint8) for frame in small])
-    words = str(rng.choice(list(actions[0].words))) if actions else "stands still"
-    if face and rng.random() < 0.7:
-        words = str(rng.choice(list(FACE_WORDS[face])))
+    weather = str(rng.choice(list(WEATHER))) if num_frames > 1 and rng.random() < WEATHER_SHARE else ""
+    if weather:
+        clip = draw_weather(clip, weather, rng, np.arange(num_frames) / fps)
+    action = actions[0] if actions else None
+    words = FACE_WORDS[face] if face and rng.random() < 0.7 else action.words if action else ("stands still",)
+    said = " ".join([one_of(rng, words), one_of(rng, amount_words(pixels))]).strip()
     return DrawnClip(
         clip,
         moving_pixels(clip),
         displacement,
-        caption(scene, words, camera),
+        caption(rng, scene, said, camera, weather),
         score(displacement, height, fps),
-        face or (actions[0].name if actions else "still"),
+        face or (action.name if action else "still"),
         camera,
     )
+
+
+def one_of(rng: np.random.Generator, words: Sequence[str]) -> str:
+    return words[int(rng.integers(len(words)))]
+
+
+def amount_words(pixels: float) -> tuple[str, ...]:
+    return next(words for most, words in AMOUNT_WORDS if pixels <= most)
 
 
 def times(rng: np.random.Generator, num_frames: int) -> np.ndarray:
@@ -154,13 +169,17 @@ def face_action(rng: np.random.Generator, layer: SceneLayer, num_frames: int) ->
 
 
 #: What faces do, in words for the caption.
-FACE_WORDS = {"blink": ("blinks",), "talk": ("talks", "speaks"), "change": ("smiles", "changes its face")}
+FACE_WORDS = {
+    "blink": ("blinks", "closes the eyes", "winks"),
+    "talk": ("talks", "speaks", "sings", "laughs", "shouts"),
+    "change": ("smiles", "changes the expression", "looks surprised"),
+}
 
 
 def compose(
     scene: Scene, moved: Sequence[list[Term]], front: Sequence[np.ndarray]
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Frames [H, W, 3] float32 of 255 at the scene's size, and displacements [F, h, w, 2] of the last layer in pixels of the clip.
+    """Frames [H, W, 3] float32 of 255 at the scene's size, and displacements [F, h, w, 2] of what is seen, in pixels of the clip.
 
     `front`: the last layer's picture in each frame.
     """
@@ -169,7 +188,7 @@ def compose(
     displacement: list[np.ndarray] = []
     for frame, shown in enumerate(front):
         image = np.zeros((scene.height, scene.width, 3), np.float32)
-        shift = np.zeros((*x.shape, 2), np.float32)
+        seen = np.zeros((*x.shape, 2), np.float32)
         for layer, terms in zip(scene.layers, moved, strict=True):
             shift = sum(
                 (term.field_HW2 * term.amount_F[frame] for term in terms), np.zeros((*x.shape, 2), np.float32)
@@ -179,8 +198,9 @@ def compose(
             map_x, map_y = x - layer.left + shift[..., 0], y - layer.top + shift[..., 1]
             warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=border).astype(np.float32)
             image = warped[..., :3] + image * (1 - warped[..., 3:] / 255)
+            seen = np.where(warped[..., 3:] > 127, shift, seen)
         frames.append(image)
-        displacement.append(shift[::SUPERSAMPLE, ::SUPERSAMPLE] / SUPERSAMPLE)
+        displacement.append(seen[::SUPERSAMPLE, ::SUPERSAMPLE] / SUPERSAMPLE)
     return frames, np.stack(displacement).astype(np.float32)
 
 
@@ -197,10 +217,27 @@ def score(displacement_FHW2: np.ndarray, height: int, fps: float) -> float:
     return round(min(6.0, 14.0 * float(moved * fps / height) ** 0.5), 1)
 
 
-def caption(scene: Scene, words: str, camera: str) -> str:
-    """Who does what, where, and what the camera does; at most 110 bytes."""
-    name = " ".join(scene.layers[-1].words) or "drawing"
-    place = f", {scene.place}" if scene.place else ""
+def caption(rng: np.random.Generator, scene: Scene, words: str, camera: str, weather: str) -> str:
+    """How it is drawn, who does what, where, what falls, and what the camera does; at most 110 bytes."""
+    parts = [f"{scene.layers[-1].name} {words}"]
+    if rng.random() < 0.35:
+        parts.insert(0, one_of(rng, LOOK_WORDS[scene.look.name]))
+    if scene.is_close and rng.random() < 0.5:
+        parts.insert(0, "close up")
+    parts += [scene.place] if scene.place else []
+    parts += [one_of(rng, WEATHER[weather].words)] if weather else []
     kind, _, way = camera.partition(" ")
     moves = f" camera {kind}s {way}." if way else ""
-    return f"{name} {words}{place}.{moves}"[:110]
+    return f"{', '.join(parts)}.{moves}"[:110]
+
+
+def caption_words() -> frozenset[str]:
+    """All that captions of drawings are made of."""
+    motions = (motion.words for _, motion in FIGURE_MOTIONS)
+    tables = (
+        *motions,
+        *FACE_WORDS.values(),
+        *(weather.words for weather in WEATHER.values()),
+        ("stands still",),
+    )
+    return vocabulary() | {word for table in tables for text in table for word in text.split()}

@@ -217,12 +217,34 @@ def ripple(rng: np.random.Generator, shape: Shape, amount: float, time_F: np.nda
 
 #: How a figure may move, how often, and the words for it.
 FIGURE_MOTIONS: tuple[tuple[float, FigureMotion], ...] = (
-    (0.2, FigureMotion("sway", ("sways", "sways in the wind", "swings gently"), sway)),
-    (0.12, FigureMotion("lean", ("leans", "rocks", "leans to the side"), lean)),
-    (0.14, FigureMotion("breathe", ("breathes", "breathes calmly"), breathe)),
-    (0.18, FigureMotion("head", ("nods", "tilts the head", "moves the head"), head)),
-    (0.12, FigureMotion("flutter", ("flutters in the wind", "hair moves in the wind"), flutter)),
-    (0.12, FigureMotion("limb", ("waves", "moves an arm", "stretches"), limb)),
-    (0.06, FigureMotion("bob", ("floats", "bobs up and down", "hovers"), bob)),
-    (0.06, FigureMotion("ripple", ("moves", "moves gently", "stirs"), ripple)),
+    (
+        0.2,
+        FigureMotion(
+            "sway", ("sways", "sways in the wind", "swings", "bends", "dances", "moves in the breeze"), sway
+        ),
+    ),
+    (0.12, FigureMotion("lean", ("leans", "rocks", "leans to the side", "tilts", "bows"), lean)),
+    (0.14, FigureMotion("breathe", ("breathes", "sighs", "stands and breathes", "sleeps"), breathe)),
+    (
+        0.18,
+        FigureMotion(
+            "head", ("nods", "tilts the head", "moves the head", "shakes the head", "looks around"), head
+        ),
+    ),
+    (
+        0.12,
+        FigureMotion(
+            "flutter",
+            ("flutters in the wind", "hair moves in the wind", "hair blows", "dress flutters"),
+            flutter,
+        ),
+    ),
+    (
+        0.12,
+        FigureMotion(
+            "limb", ("waves", "moves an arm", "stretches", "waves a hand", "raises a hand", "points"), limb
+        ),
+    ),
+    (0.06, FigureMotion("bob", ("floats", "bobs up and down", "hovers", "flies", "bounces"), bob)),
+    (0.06, FigureMotion("ripple", ("moves", "stirs", "wobbles", "trembles", "shakes", "ripples"), ripple)),
 )

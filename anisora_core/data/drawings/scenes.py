@@ -15,6 +15,7 @@ from ..cartoons.backgrounds import ART, make_background, painted_places, read_ar
 from ..cartoons.styles import LINES, PALETTES
 from .library import Drawing, read_rgba
 from .looks import Look, draw_look, random_look
+from .words import name_of
 
 Role = Literal["background", "figure"]
 #: A background is this much larger than the picture, so that a camera can move.
@@ -25,14 +26,14 @@ MARGIN = 1.25
 class SceneLayer:
     """`picture`: premultiplied uint8 RGBA [h, w, 4], its top left corner at (`left`, `top`) of the canvas, in pixels.
 
-    `closed` and `mouths`: the same figure with its eyes closed and with other mouths, same shape and place.
+    `name` is for captions. `closed` and `mouths`: the same figure with its eyes closed and with other mouths, same shape and place.
     """
 
     picture: np.ndarray
     left: float
     top: float
     role: Role
-    words: tuple[str, ...] = ()
+    name: str = ""
     closed: np.ndarray | None = None
     mouths: tuple[np.ndarray, ...] = ()
 
@@ -46,6 +47,7 @@ class Scene:
     width: int
     place: str
     look: Look
+    is_close: bool = False
 
 
 #: What a scene shows, and how often.
@@ -64,7 +66,8 @@ def make_scene(rng: np.random.Generator, library: Sequence[Drawing], height: int
         for _ in range(int(rng.choice([0, 1, 2], p=[0.6, 0.28, 0.12]))):
             figures.insert(0, figure(rng, library, height, width, "aside"))
     layers = [background, *figures]
-    return Scene(tuple(drawn(layer, look, rng) for layer in layers), height, width, place, look)
+    pictures = tuple(drawn(layer, look, rng) for layer in layers)
+    return Scene(pictures, height, width, place, look, is_close=kind == "close-up")
 
 
 def drawn(layer: SceneLayer, look: Look, rng: np.random.Generator) -> SceneLayer:
@@ -110,7 +113,8 @@ def figure(
         top = max(top, -0.1 * tall) if kind != "aside" else top
     closed = None if drawing.closed is None else placed(drawing.closed)
     mouths = tuple(placed(mouth) for mouth in drawing.mouths)
-    return SceneLayer(scaled, middle - wide / 2, top, "figure", drawing.words, closed, mouths)
+    name = name_of(drawing.words, drawing.category, int(rng.integers(12)))
+    return SceneLayer(scaled, middle - wide / 2, top, "figure", name, closed, mouths)
 
 
 def sprite(rng: np.random.Generator, height: int, width: int) -> SceneLayer:
@@ -127,8 +131,8 @@ def sprite(rng: np.random.Generator, height: int, width: int) -> SceneLayer:
     top = float(rng.uniform(0.0, 0.15)) * height
     first = str(rng.choice(["normal", "smile", "surprised"]))
     mouths = tuple(pictures[name] for name in ("normal", "smile", "surprised") if name != first)
-    words = ("girl", "with", "orange", "hair")
-    return SceneLayer(pictures[first], left, top, "figure", words, pictures["giggle"], mouths)
+    name = str(rng.choice(["girl with orange hair", "girl", "woman", "anime girl", "character"]))
+    return SceneLayer(pictures[first], left, top, "figure", name, pictures["giggle"], mouths)
 
 
 def premultiplied(rgba: np.ndarray, scale: float) -> np.ndarray:

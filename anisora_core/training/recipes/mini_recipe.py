@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...data.cartoons import caption_words
+from ...data.training_clips import caption_words
 from ...encoders.byte_t5 import TextConfig
 from ...families.wan.config import MINI, MINI_VAE, WanConfig, WanVAEConfig
 from ..engine.settings import TrainingSettings

@@ -32,7 +32,7 @@ from ..export import export_mini
 from ..held_out import reconstruction_sheet, sample_sheet
 from ..latent_space import fit_latent_rgb, fit_preview_decoder, latent_statistics, latents_and_frames
 from ..objectives import Reconstruction
-from ..strategies.autoencoder import ClipBatches
+from ..strategies.autoencoder import Alternating, ClipBatches
 from ..strategies.pretraining import (
     Bucket,
     LatentBatches,
@@ -67,16 +67,13 @@ class MiniRun:
 
 
 def train_vae_frames(run: MiniRun) -> Iterator[StepReport]:
-    data = ClipBatches(
-        run.source, run.recipe.frames_batch, 1, SIZES, run.recipe.seed, crop=run.recipe.frames_crop
-    )
-    yield from train_vae(run, "vae-frames", new_vae(run), data, run.recipe.frames)
+    yield from train_vae(run, "vae-frames", new_vae(run), cropped_stills(run, 0), run.recipe.frames)
 
 
 def train_vae_clips(run: MiniRun) -> Iterator[StepReport]:
     vae = new_vae(run)
     continue_from(run, "vae-frames", "vae-clips", vae)
-    yield from train_vae(run, "vae-clips", vae, cropped_clips(run, 1), run.recipe.clips)
+    yield from train_vae(run, "vae-clips", vae, stills_and_clips(run, 1), run.recipe.clips)
 
 
 def train_vae_decoder(run: MiniRun) -> Iterator[StepReport]:
@@ -84,12 +81,18 @@ def train_vae_decoder(run: MiniRun) -> Iterator[StepReport]:
     vae = trained_vae(run).requires_grad_(True)
     vae.encoder.requires_grad_(False)
     vae.conv1.requires_grad_(False)
-    yield from train_vae(run, "vae-decoder", vae, cropped_clips(run, 2), run.recipe.decoder)
+    yield from train_vae(run, "vae-decoder", vae, stills_and_clips(run, 2), run.recipe.decoder)
 
 
-def cropped_clips(run: MiniRun, stream: int) -> ClipBatches:
+def cropped_stills(run: MiniRun, stream: int) -> ClipBatches:
     recipe = run.recipe
-    return ClipBatches(
+    seed = recipe.seed + stream
+    return ClipBatches(run.source, recipe.frames_batch, 1, SIZES, seed, crop=recipe.frames_crop)
+
+
+def stills_and_clips(run: MiniRun, stream: int) -> Alternating:
+    recipe = run.recipe
+    clips = ClipBatches(
         run.source,
         recipe.clips_batch,
         recipe.clips_length,
@@ -98,10 +101,11 @@ def cropped_clips(run: MiniRun, stream: int) -> ClipBatches:
         steps_per_clip=3,
         crop=recipe.clips_crop,
     )
+    return Alternating((cropped_stills(run, stream), clips))
 
 
 def train_vae(
-    run: MiniRun, stage: str, vae: WanVAE, data: ClipBatches, settings: TrainingSettings
+    run: MiniRun, stage: str, vae: WanVAE, data: ClipBatches | Alternating, settings: TrainingSettings
 ) -> Iterator[StepReport]:
     folder = run.folder / stage
     yield from train(vae, data, Reconstruction(), settings, folder, run.device, run.should_stop)

@@ -15,7 +15,7 @@ from ...media.tensors import to_video
 from ..latent_space import Size
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)  # of several sizes, a batch and more of each
 def drawn(source: ClipSource, seed: int, number: int, size: Size, num_frames: int) -> np.ndarray:
     """Frames of training clip `number`; neighbours in time share clips, so each is drawn once in a worker."""
     torch.set_num_threads(1)  # beside a trainer that wants the cores
@@ -55,3 +55,13 @@ class ClipBatches(Dataset[Tensor]):
                 run = run[:, top : top + self.crop, left : left + self.crop]
             crops.append(to_video(run[:, :, ::-1] if rng.random() < 0.5 else run))
         return torch.stack(crops)
+
+
+@dataclass(frozen=True)
+class Alternating(Dataset[Tensor]):
+    """Item i is an item of the i-th of the parts, in turn: stills keep their share among clips, whose frames outnumber them."""
+
+    parts: tuple[ClipBatches, ...]
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.parts[index % len(self.parts)][index // len(self.parts)]

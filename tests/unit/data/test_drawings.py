@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from comfyui_anisora.anisora_core.data.drawings.looks import LOOKS
 from comfyui_anisora.anisora_core.data.drawings.motions import FIGURE_MOTIONS, Shape
 from comfyui_anisora.anisora_core.data.drawings.prepare import prepare_library
 from comfyui_anisora.anisora_core.data.drawings.sources import PackagedDrawing, words_of
-from comfyui_anisora.anisora_core.data.training_clips import ClipSource
+from comfyui_anisora.anisora_core.data.drawings.weather import WEATHER, draw_weather
+from comfyui_anisora.anisora_core.data.training_clips import ClipSource, caption_words
 from PIL import Image, ImageDraw
 
 CANVAS = 128
@@ -178,3 +180,28 @@ def test_training_takes_its_share_of_drawings_and_without_a_library_cartoons_alo
     assert 5 < kinds(ClipSource(library, 0.5)).count("DrawnClip") < 15
     stills = [ClipSource(library, 0.9).still(np.random.default_rng(seed), (48, 64)) for seed in range(6)]
     assert {still.shape for still in stills} == {(48, 64, 3)}
+
+
+def test_captions_are_made_of_known_words_and_the_words_cover_what_an_artist_types_first(library):
+    known = set(caption_words())
+    for seed in range(40):
+        _, clip = clip_of(library, seed, num_frames=5)
+        assert len(clip.caption) <= 110
+        assert set(re.findall(r"[a-z]+", clip.caption)) <= known
+    first = "girl boy man woman cat dog smiles blinks waves nods talks wind rain snow petals pans zooms slowly gently manga painting close up"
+    assert set(first.split()) <= known
+    assert len(known) >= 300
+
+
+@pytest.mark.parametrize("kind", WEATHER)
+def test_weather_falls_and_half_of_it_comes_to_a_dry_drawing(kind):
+    frames = np.full((9, 64, 64, 3), 90, np.uint8)
+    seconds = np.arange(9) / 12
+    begins = 0
+    for seed in range(20):
+        drawn = draw_weather(frames, kind, np.random.default_rng(seed), seconds)
+        assert (drawn[-1] != frames[-1]).any()
+        assert (drawn[-1] != drawn[-2]).any()
+        begins += int((drawn[0] != frames[0]).any())
+    assert 4 <= begins <= 16
+    assert (frames == 90).all()
