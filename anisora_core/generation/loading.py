@@ -15,6 +15,7 @@ from ..checkpoints.files import open_weights, shards_of
 from ..checkpoints.load import load_network, read_preview_decoder
 from ..checkpoints.load_encoders import load_image_encoder, load_text_encoder
 from ..domain.release import Part, Release
+from ..domain.weights import Weights
 from ..encoders.clip import ClipImageEncoder
 from ..encoders.t5 import T5TextEncoder
 from ..families import VideoTransformer, VideoVAE, family_of
@@ -129,7 +130,12 @@ def load_transformer(
         return load("transformer")
     for part in ("high_noise", "low_noise"):
         file_of(release, files, part)  # a missing one is said before anything is loaded
-    return Experts(partial(load, "high_noise"), partial(load, "low_noise"))
+
+    def bare(expert: str) -> VideoTransformer:
+        path = file_of(release, files, "low_noise" if expert == "low" else "high_noise")
+        return checked(release, bare_network(open_weights(path)), path)
+
+    return Experts(partial(load, "high_noise"), partial(load, "low_noise"), bare)
 
 
 def releases_for(path: Path) -> list[str]:
@@ -140,10 +146,14 @@ def releases_for(path: Path) -> list[str]:
     weights = open_weights(path)
     if is_lora(weights):
         return []
+    return fitting(bare_network(weights), is_ours=CONFIG_KEY in weights.metadata)
+
+
+def bare_network(weights: Weights) -> torch.nn.Module:
+    """The network that weights are of, on the meta device."""
     found = identify(weights)
     with torch.device("meta"):
-        network = found.kind.network.build(found.config())
-    return fitting(network, is_ours=CONFIG_KEY in weights.metadata)
+        return found.kind.network.build(found.config())
 
 
 def fitting(network: torch.nn.Module, *, is_ours: bool) -> list[str]:
