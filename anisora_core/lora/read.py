@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domain.keymap import Leading, Parts
+from ..domain.keymap import Leading, Parts, unwrapped
 from ..domain.weights import Weights
 from ..families import Family, families
 from .changes import Change, Dora, Full, Hadamard, Kronecker, LowRank, added, tucker
@@ -35,10 +35,6 @@ _ENDING = re.compile(r"(?P<module>.+?)\.(?P<role>" + "|".join(f"(?:{p})" for p i
 _CONTAINERS = re.compile(
     r"base_model\.model\.|model\.diffusion_model\.|diffusion_model\.|pipe\.dit\.|dit\.|lora_unet__?|lycoris_"
     r"|transformer_2\.|transformer\."
-)
-#: What torch.compile, data-parallel wrappers and activation checkpointing put between the parts of a name.
-_WRAPPERS = re.compile(
-    r"(?:(?<=[._])|^)_?(?:orig_mod|module|fsdp_wrapped_module|checkpoint_wrapped_module)[._](?=\w)"
 )
 _EXPERTS = {"transformer_2.": "low", "transformer.": "high"}
 #: Both factors of a LoHa in Tucker form.
@@ -187,12 +183,12 @@ def _way(ending: str) -> str:
 
 def _of_family(weights: Weights, family: Family, groups: Sequence[Group], rest: list[str]) -> Lora:
     # diffusers writes LoRAs for one network, whichever, under `transformer.` too
-    is_for_experts = any(_WRAPPERS.sub("", module).startswith("transformer_2.") for module, _ in groups)
+    is_for_experts = any(unwrapped(module).startswith("transformer_2.") for module, _ in groups)
     changes: dict[str, dict[str, Change]] = {}
     unmatched, doubled = list(rest), list[str]()
     adapter = read_adapter(weights)
     for written, roles in groups:
-        module = _WRAPPERS.sub("", written)
+        module = unwrapped(written)
         found = resolve(module, family)
         if found is None:
             unmatched += roles.values()
