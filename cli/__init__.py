@@ -7,6 +7,7 @@ so that `anisora --help` is quick.
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -28,6 +29,11 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a console that lacks a letter of a file's name must not end the work
+            stream.reconfigure(errors="backslashreplace")
     try:
         for count in (1, 2):
             name = " ".join(words[:count])

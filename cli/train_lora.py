@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from ..anisora_core.generation.loading import find_files
@@ -27,6 +23,7 @@ from ..anisora_core.training.engine.events import (
     Warned,
 )
 from ..anisora_core.training.engine.processes import processes
+from ..anisora_core.training.engine.stop_signals import stop_requests
 from ..anisora_core.training.lora.curriculum import (
     FOLDER,
     curricula,
@@ -46,7 +43,7 @@ from .output import print_facts
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="anisora train lora",
-        description="A style LoRA from a folder of drawings. Ctrl-C saves; the same command continues.",
+        description="A style LoRA from a folder of drawings. Ctrl-C, kill and docker stop save; the same command continues.",
     )
     root.add_argument(
         "--preset",
@@ -127,7 +124,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         return {"plan": max(plans, key=lambda plan: plan.device).lines()}
     place = place_of(options, recipe)
     facts: dict[str, Any] = {}
-    with interrupts() as stop:
+    with stop_requests() as stop:
         for event in train_curriculum(recipe, phases, place, stop.is_set):
             if not processes().is_main_process:
                 continue
@@ -145,22 +142,6 @@ def facts_of(event: Finished, place: Place) -> dict[str, Any]:
         "folder": str(place.run),
     }
     return facts if event.is_whole else facts | {"note": "stopped and saved; the same command continues"}
-
-
-@contextmanager
-def interrupts() -> Generator[threading.Event]:
-    """Set by Ctrl-C; a second one ends the program at once."""
-    stop = threading.Event()
-
-    def request_stop(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, request_stop)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def planned(recipe: LoraRecipe) -> LoraPlan:

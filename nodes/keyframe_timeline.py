@@ -59,7 +59,10 @@ class AniSoraKeyframe:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {
             "required": {
-                "image": socket("IMAGE", "One drawing."),
+                "image": socket(
+                    "IMAGE",
+                    "One drawing; or a batch, as of a clip: its frames from the position on, at last up to the end.",
+                ),
                 "position": text("first", "A frame (12), seconds (0.5s), per cent (50%), first or last."),
                 "strength": decimal(
                     1.0,
@@ -69,17 +72,28 @@ class AniSoraKeyframe:
                     "1: the frame matches the drawing. Lower: the drawing is followed more loosely.",
                 ),
             },
-            "optional": {"keyframes": socket(KEYFRAMES, "Keyframes before this one.")},
+            "optional": {
+                "keyframes": socket(KEYFRAMES, "Keyframes before this one."),
+                "given": socket(
+                    "MASK",
+                    "White is given, black is made by the model; one mask, or one for each picture. Not connected: all "
+                    "is given. For releases with mask channels, best anymask.",
+                ),
+            },
         }
 
     def add(
-        self, image: Tensor, position: str, strength: float, keyframes: tuple[Keyframe, ...] = ()
+        self,
+        image: Tensor,
+        position: str,
+        strength: float,
+        keyframes: tuple[Keyframe, ...] = (),
+        given: Tensor | None = None,
     ) -> tuple[tuple[Keyframe, ...]]:
-        if image.shape[0] != 1:
-            raise ValueError(
-                f"image: {image.shape[0]} pictures came in; a keyframe takes one, pick it with ImageFromBatch"
-            )
-        return ((*keyframes, Keyframe(image[0].float().cpu(), position, strength)),)
+        frames = image.float().cpu()
+        following = frames[1:] if len(frames) > 1 else None
+        mask = None if given is None else given.float().cpu()
+        return ((*keyframes, Keyframe(frames[0], position, strength, following, mask)),)
 
 
 class AniSoraTimeline:

@@ -61,10 +61,14 @@ class AniSoraLora:
         read = read_lora(lora_file(lora))
         second = 0.0 if low_noise_model is None else low_noise_strength
         use = LoraUse(read, strength, second, block_strengths(blocks))
-        styled = host.with_lora(model, use, "" if low_noise_model is None else "high")
-        low = None if low_noise_model is None else host.with_lora(low_noise_model, use, "low")
-        log.info("%s", read)
-        return {"ui": {"text": [str(read)]}, "result": (styled, low, str(read))}
+        styled, report = host.with_lora(model, use, "" if low_noise_model is None else "high")
+        low = None
+        if low_noise_model is not None:
+            low, low_report = host.with_lora(low_noise_model, use, "low")
+            if low_report != report:  # without ComfyUI one model is both, and says so at once
+                report = f"high noise: {report}\nlow noise: {low_report}"
+        log.info("%s", report)
+        return {"ui": {"text": [report]}, "result": (styled, low, report)}
 
     @classmethod
     def IS_CHANGED(cls, lora: str = "", **_: Any) -> str:

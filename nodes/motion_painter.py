@@ -173,6 +173,7 @@ def scene_of(timeline: PlacedTimeline, subject_FHW: Tensor | None) -> dict[str, 
                 "url": data_url(key.image_HWC if key.drawing_HWC is None else key.drawing_HWC),
             }
             for key in timeline.keyframes
+            if not key.continues  # of a run, its first frame
         ],
         "subject": None if subject_FHW is None else data_url(subject_FHW[0, ..., None].expand(-1, -1, 3)),
     }

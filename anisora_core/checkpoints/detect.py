@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
+
 from ..domain.file_kind import FileKind
-from ..domain.keymap import our_shapes
-from ..domain.weights import Weights
+from ..domain.keymap import Table, is_joined, lookup, our_shapes, unwrapped
+from ..domain.weights import Entry, Shape, Weights
 from ..encoders.encoder_files import ENCODER_KINDS
 from ..families import families
 
@@ -33,6 +35,19 @@ PREFIXES = (
     "vae.",
     "visual.",
     "vision_model.",
+)
+#: How the names of a checkpoint's parts begin, where it holds all of a model.
+PARTS = (
+    "text_encoders.",
+    "text_encoder.",
+    "cond_stage_model.",
+    "conditioner.",
+    "clip_vision.",
+    "clip_vision_model.",
+    "image_encoder.",
+    "first_stage_model.",
+    "vae.",
+    "transformer.",
 )
 
 
@@ -122,17 +137,84 @@ class Found:
             ) from None
 
 
-def identify(weights: Weights) -> Found:
-    """What weights are, under the prefix they have. ValueError names the nearest kind when none fits."""
-    for prefix in PREFIXES:
-        inside = weights.without_prefix(prefix)
-        fitting = kinds_of(inside.entries.keys())
+def identify(weights: Weights, wanted: Collection[object] = ()) -> Found:
+    """What weights are, under the prefix they have. A checkpoint can hold several networks: then the one that `wanted` builds
+    (`Network.build`), else the first. ValueError names the nearest kind when none fits.
+    """
+    found = parts_of(weights)
+    if not found:
+        raise ValueError(f"{weights.source}: not a known model; {nearest(weights.entries.keys())}")
+    return next((part for part in found if part.kind.network.build in wanted), found[0])
+
+
+def parts_of(weights: Weights) -> list[Found]:
+    """Every network that weights hold, in the order of `PREFIXES`; more than one in checkpoints that hold all of a model."""
+    names = weights.entries.keys()
+    if not any(kinds_of(weights.without_prefix(prefix).entries.keys()) for prefix in PREFIXES):
+        plain = {unwrapped(name): entry for name, entry in weights.entries.items()}
+        weights, names = replace(weights, entries=plain), plain.keys()
+    at: dict[str, FileKind] = {}
+    for prefix in (*PREFIXES, *sorted(other_prefixes(names))):
+        fitting = kinds_of(weights.without_prefix(prefix).entries.keys())
         if fitting:
-            kind = fitting[0]
-            kept = {n: e for n, e in inside.entries.items() if not n.startswith(kind.ignored)}
-            beside = len(weights.entries) - len(kept)
-            return Found(kind, prefix, replace(weights, entries=kept), beside)
-    raise ValueError(f"{weights.source}: not a known model; {nearest(weights.entries.keys())}")
+            at[prefix] = fitting[0]
+    return [
+        _part(weights, prefix, kind, [p for p in at if p.startswith(prefix) and p != prefix])
+        for prefix, kind in at.items()
+    ]
+
+
+def other_prefixes(names: Collection[str]) -> set[str]:
+    """What stands before the telling names of a checkpoint's parts, as `text_encoders.umt5xxl.transformer.` in ComfyUI's."""
+    found = {
+        name.removesuffix(telling)
+        for telling in {kind.has[0] for kind in file_kinds()}
+        for name in names
+        if name.endswith("." + telling)
+    }
+    return {prefix for prefix in found - set(PREFIXES) if prefix.startswith(PARTS)}
+
+
+def _part(weights: Weights, prefix: str, kind: FileKind, inner: Sequence[str]) -> Found:
+    """`inner`: prefixes of other networks, whose names begin with this one's prefix too."""
+    inside = {n: e for n, e in weights.entries.items() if not (inner and n.startswith(tuple(inner)))}
+    kept = {
+        n: e
+        for n, e in replace(weights, entries=inside).without_prefix(prefix).entries.items()
+        if not n.startswith(kind.ignored)
+    }
+    found = Found(kind, prefix, replace(weights, entries=kept), len(weights.entries) - len(kept))
+    return with_sides(found) if weights.drops_sides else found
+
+
+def with_sides(found: Found) -> Found:
+    """Shapes as the network has them, where the file's format left out sides of 1 or joined neighbouring ones."""
+    kind, entries = found.kind, found.weights.entries
+    try:
+        shapes = kind.network.completed(our_shapes(found.weights.shapes, kind.table)[0])
+        with torch.device("meta"):
+            network = kind.network.build(kind.network.config_of(shapes))
+    except (KeyError, ValueError, IndexError, RuntimeError, ZeroDivisionError):
+        return found  # `config` says what is odd
+    whole = {name: tuple(value.shape) for name, value in network.named_parameters()}
+    mended = {
+        name: _viewed(entry, whole.get(_ours(name, kind.table), entry.shape))
+        for name, entry in entries.items()
+    }
+    return replace(found, weights=replace(found.weights, entries=mended))
+
+
+def _ours(name: str, table: Table | None) -> str:
+    target = None if table is None else lookup(name, table)
+    if target is None:
+        return name if table is None else ""
+    return target[0].format(**target[1]) if isinstance(target[0], str) else ""
+
+
+def _viewed(entry: Entry, shape: Shape) -> Entry:
+    if entry.shape == shape or not is_joined(entry.shape, shape):
+        return entry
+    return replace(entry, shape=shape, read=lambda: entry.read().view(shape))
 
 
 def nearest(names: Collection[str]) -> str:

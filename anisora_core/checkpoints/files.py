@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from glob import escape
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ from torch import Tensor
 from ..domain.weights import Entry, Shape, Weights
 from .gguf_metadata import read_gguf_metadata
 
-PICKLES = {".pt", ".pth", ".bin", ".ckpt"}
+PICKLES = {".pt", ".pth", ".bin", ".ckpt", ".pkl"}
+SAFETENSORS = {".safetensors", ".sft"}
+#: All files of weights, in lower case; ComfyUI lists each in upper case too.
+ENDINGS = SAFETENSORS | PICKLES | {".gguf"}
 #: Numbers that weights are of, as safetensors names them.
 SAFETENSORS_KINDS: dict[str, torch.dtype] = {
     "F64": torch.float64,
@@ -48,6 +52,8 @@ KINDS = SAFETENSORS_KINDS | {str(kind).removeprefix("torch."): kind for kind in 
 _NESTS = ("module", "state_dict", "model")
 #: In a folder of SAT's, AniSora V1's among them.
 SAT_FILE = "mp_rank_00_model_states.pt"
+#: GGUF files for ComfyUI say so which shape a tensor had before it was reshaped for its quantisation.
+_ORIGINAL_SHAPE = "comfy.gguf.orig_shape."
 #: Markers and scales of scaled fp8: ComfyUI before and since its 2025 quantisation rewrite.
 _SCALES = (".scale_weight", ".weight_scale")
 _BESIDE = (".scale_input", ".input_scale", ".comfy_quant")
@@ -55,22 +61,21 @@ _BESIDE = (".scale_input", ".input_scale", ".comfy_quant")
 
 def open_weights(path: Path) -> Weights:
     """A file, a shard index or a folder of shards. ValueError names what is missing or damaged, and what to do."""
-    shards = shards_of(path)
+    shards, ending = shards_of(path), path.suffix.lower()
     if len(shards) > 1:
         weights = join(path, shards)
     elif path.is_dir():
         weights = open_folder(path)
     elif path.name.endswith(".index.json"):
         weights = open_index(path)
-    elif path.suffix == ".safetensors":
+    elif ending in SAFETENSORS:
         weights = open_safetensors(path)
-    elif path.suffix == ".gguf":
+    elif ending == ".gguf":
         weights = open_gguf(path)
-    elif path.suffix in PICKLES:
+    elif ending in PICKLES:
         weights = open_pickle(path)
     else:
-        kinds = ", ".join((".safetensors", ".gguf", *sorted(PICKLES)))
-        raise ValueError(f"{path.name}: unknown kind of weights; use one of {kinds}")
+        raise ValueError(f"{path.name}: unknown kind of weights; use one of {', '.join(sorted(ENDINGS))}")
     if not weights.entries:
         raise ValueError(f"{path} holds no tensors; download it again")
     return with_scales(weights)
@@ -153,7 +158,7 @@ def open_folder(path: Path) -> Weights:
             )
         return replace(open_weights(path / name / SAT_FILE), source=path)
     indices = sorted(path.glob("*.safetensors.index.json"))
-    files = sorted(path.glob("*.safetensors"))
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SAFETENSORS)
     if len(indices) == 1:
         return open_index(indices[0])
     if not files:
@@ -233,7 +238,7 @@ def open_gguf(path: Path) -> Weights:
     except ImportError:
         raise ValueError(f"{path.name} needs the package gguf; run: pip install gguf") from None
     try:
-        read_gguf_metadata(path)
+        metadata = read_gguf_metadata(path)
         tensors = GGUFReader(path).tensors
     except Exception as error:  # the reader lets NumPy's and its own errors through
         raise ValueError(f"weights file {path} is damaged ({error}); download it again") from None
@@ -251,9 +256,15 @@ def open_gguf(path: Path) -> Weights:
 
     entries: dict[str, Entry] = {}
     for tensor in tensors:
-        shape = tuple(int(side) for side in reversed(tensor.shape))
-        entries[str(tensor.name)] = Entry(shape, tensor.tensor_type.name, reader(tensor, shape))
-    return Weights(path, entries, details=partial(read_gguf_metadata, path))
+        name = str(tensor.name)
+        sides = metadata.get(f"{_ORIGINAL_SHAPE}{name}", tensor.shape[::-1])
+        shape = tuple(int(side) for side in sides)
+        if prod(shape) != prod(map(int, tensor.shape)):
+            raise ValueError(
+                f"{path}: tensor {name} does not have the shape {shape} it names; download it again"
+            )
+        entries[name] = Entry(shape, tensor.tensor_type.name, reader(tensor, shape))
+    return Weights(path, entries, details=partial(read_gguf_metadata, path), drops_sides=True)
 
 
 def with_scales(weights: Weights) -> Weights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ..encoders.t5 import T5Shape
 from ..encoders.tokenizers import find_tokenizer
 from ..layers.preview_decoder import PreviewDecoder
 from ..lora.read import Lora, is_lora, lora_of
-from .detect import Found, identify
+from .detect import Found, identify, parts_of
 from .files import open_weights
 
 log = logging.getLogger(__name__)
@@ -103,6 +104,9 @@ def describe(path: Path) -> dict[str, Any]:
     config = found.config()
     with torch.device("meta"):
         model = found.kind.network.build(config)
+    others = [part.kind.name for part in parts_of(weights) if part.kind is not found.kind]
+    if others:
+        facts["also"] = ", ".join(others)
     facts["fit"] = str(fit(model, found.weights, found.kind.table))
     if isinstance(config, T5Shape):
         facts["tokenizer"] = describe_tokenizer(weights, config.vocabulary)
@@ -141,12 +145,14 @@ def describe_tokenizer(weights: Weights, vocabulary: int) -> str:
         return str(error)
 
 
-def load_network(path: Path, dtype: torch.dtype, **constructor: Any) -> tuple[nn.Module, Fit]:
+def load_network(
+    path: Path, dtype: torch.dtype, wanted: Collection[object] = (), **constructor: Any
+) -> tuple[nn.Module, Fit]:
     """Any published transformer or VAE -> the network as `dtype`, and what matched.
 
-    `constructor`: operations and attention to inject. ValueError names the file and the nearest kind when it is none.
+    `wanted`: classes of networks, of a file that holds several. `constructor`: operations and attention to inject. ValueError names the file and the nearest kind when it is none.
     """
-    found = identify(open_weights(path))
+    found = identify(open_weights(path), wanted)
     return load_found(found, dtype, **constructor)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import torch
 
 from ..domain.text_rules import V1_TEXT, WAN_TEXT, TextRules
+from ..domain.weights import Weights
 from ..encoders.byte_t5 import ByteTextEncoder
 from ..encoders.clip import ClipImageEncoder, clip_vision
 from ..encoders.t5 import T5TextEncoder, t5_encoder
-from ..encoders.tokenizers import find_tokenizer
+from ..encoders.tokenizers import EMBEDDED, find_tokenizer
 from .detect import identify
 from .files import open_weights
 from .load import load_found
@@ -25,8 +27,8 @@ def load_text_encoder(
     The tokenizer is found before the weights are read; `tokenizer_folder` is the last place looked at. ValueError for
     another kind of file, for one that is not read by the `expected` rules, or when no tokenizer fits.
     """
-    weights = open_weights(path)
-    found = identify(weights)
+    weights = with_tokenizer(open_weights(path))
+    found = identify(weights, (t5_encoder, ByteTextEncoder))
     if found.kind.network.build is ByteTextEncoder and expected is None:
         encoder, _ = load_found(found, dtype)
         return cast(ByteTextEncoder, encoder)
@@ -44,9 +46,17 @@ def load_text_encoder(
     return T5TextEncoder(encoder, tokenizer.tokenize, rules)
 
 
+def with_tokenizer(weights: Weights) -> Weights:
+    """A checkpoint with its text encoder's sentencepiece model, if it has one, under the name that it has in a file of its own."""
+    inside = [name for name in weights.entries if name.endswith(f".{EMBEDDED}")]
+    if EMBEDDED in weights.entries or len(inside) != 1:
+        return weights
+    return replace(weights, entries={**weights.entries, EMBEDDED: weights.entries[inside[0]]})
+
+
 def load_image_encoder(path: Path, dtype: torch.dtype) -> ClipImageEncoder:
     """CLIP ViT-H's vision tower, on the CPU as `dtype`. ValueError for another kind of file."""
-    found = identify(open_weights(path))
+    found = identify(open_weights(path), (clip_vision,))
     if found.kind.network.build is not clip_vision:
         raise ValueError(f"{path} is a {found.kind.name}; pick a CLIP image encoder")
     tower, _ = load_found(found, dtype)

@@ -52,7 +52,10 @@ def index_of(path: Path) -> Path:
 
 
 def save_weights(files: Mapping[Path, Weights], shard_bytes: int | None = None) -> list[Path]:
-    """All files or none; shards get an index, which appears last. ValueError when a tensor cannot be read."""
+    """All files or none; shards get an index, which appears last. ValueError when a tensor cannot be read.
+
+    An index of earlier shards goes before the first of them is replaced: cut off in between, it would be an index of two models.
+    """
     with ExitStack() as stack:
         for path, weights in files.items():
             shards = shards_for(path, weights, shard_bytes)
@@ -62,6 +65,8 @@ def save_weights(files: Mapping[Path, Weights], shard_bytes: int | None = None) 
             for shard, names in shards.items():
                 with stack.enter_context(write_beside(shard)).open("wb") as file:
                     _write(file, {name: weights.entries[name] for name in names}, weights.metadata)
+        for path in files:
+            index_of(path).unlink(missing_ok=True)
     return paths_for(files, shard_bytes)
 
 

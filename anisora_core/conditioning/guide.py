@@ -35,7 +35,7 @@ Encoder = Callable[[Tensor], Latent]
 def canvas_of_keyframes(
     placed: Sequence[PlacedKeyframe], timeline: Timeline | PlacedTimeline, between: Between = "grey"
 ) -> Canvas:
-    """Each keyframe on its frame, mixed with grey by 1 - strength; its mask carries the strength.
+    """Each keyframe on its frame, mixed with grey by 1 - strength, and by its own mask; the given mask carries both.
 
     Other frames have mask 0 and show grey, or with `flow` the nearest keyframe, and between two their in-between
     along optical flow.
@@ -43,8 +43,9 @@ def canvas_of_keyframes(
     video = torch.zeros(3, timeline.num_frames, timeline.height, timeline.width)
     mask = torch.zeros(timeline.num_frames, timeline.height, timeline.width)
     for key in placed:
-        video[:, key.frame] = key.strength * centred(key.image_HWC)
-        mask[key.frame] = key.strength
+        given = key.strength if key.given_HW is None else key.strength * key.given_HW
+        video[:, key.frame] = given * centred(key.image_HWC)
+        mask[key.frame] = given
     if between == "flow" and placed:
         first, last = placed[0].frame, placed[-1].frame
         video[:, :first], video[:, last + 1 :] = video[:, first, None], video[:, last, None]
@@ -64,11 +65,15 @@ def flowing(earlier: PlacedKeyframe, later: PlacedKeyframe) -> Tensor:
 
 
 def mask_conditioning(canvas: Canvas, placed: Sequence[PlacedKeyframe], area_FHW: Tensor) -> Canvas:
-    """Way `condition`: outside the area every frame is given, from the keyframe in force there."""
+    """Way `condition`: outside the area every frame is given, from the keyframe in force there; keyframes are given whole, but of a run
+    only its first frame, as in AniSora anymask's program for masks in space."""
     video, mask = canvas.video_CFHW.clone(), canvas.given_mask_FHW.clone()
-    keyed = {key.frame for key in placed}
+    keyed = {key.frame: key for key in placed}
     for frame in range(mask.shape[0]):
         if frame in keyed:
+            if keyed[frame].continues:
+                video[:, frame] *= 1.0 - area_FHW[frame]
+                mask[frame] *= 1.0 - area_FHW[frame]
             continue
         key = holding_keyframe(placed, frame)
         given = (1.0 - area_FHW[frame]) * key.strength
@@ -94,7 +99,8 @@ def locked_video(placed: Sequence[PlacedKeyframe], timeline: Timeline | PlacedTi
 def disagreement(placed: Sequence[PlacedKeyframe], area_FHW: Tensor, *, threshold: float = 0.1) -> float:
     """Largest share of pixels outside the area where two consecutive keyframes differ by more than `threshold`."""
     shares = [0.0]
-    for earlier, later in pairwise(placed):
+    drawn = [key for key in placed if not key.continues and key.given_HW is None]
+    for earlier, later in pairwise(drawn):
         outside = area_FHW[later.frame] < 0.5
         differs = (earlier.image_HWC - later.image_HWC).abs().amax(-1) > threshold
         shares.append(float((differs & outside).sum() / outside.sum().clamp_min(1)))
@@ -169,6 +175,8 @@ def encode_per_keyframe(
     shape = grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
     slots: dict[int, PlacedKeyframe] = {}
     for key in placed:
+        if key.given_HW is not None:
+            raise ValueError("given: this model has no mask channels; give whole pictures")
         other = slots.setdefault(grid.latent_of_frame(key.frame), key)
         if other is not key:
             raise ValueError(

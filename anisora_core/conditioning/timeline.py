@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..domain.conditions import Geometry, PlacedKeyframe, PlacedTimeline, Timeline
+from ..domain.conditions import Geometry, Keyframe, PlacedKeyframe, PlacedTimeline, Timeline
 from ..media.resize import cover, cover_crop, stretch, v1_cover_crop
+from .areas import fit_mask
 
 
 def parse_position(text: str, num_frames: int, fps: float) -> int:
@@ -64,21 +65,20 @@ def place(timeline: Timeline, key_multiple: int | None, program_fit: Geometry = 
     report: list[str] = []
     fit = program_fit if timeline.fit == "compat" else timeline.fit
     for number, keyframe in enumerate(timeline.keyframes, start=1):
-        asked = parse_position(keyframe.position, timeline.num_frames, timeline.fps)
-        frame = snap_to_grid(asked, timeline.num_frames, key_multiple)
-        if frame != asked:
-            grid = "only the first frame" if key_multiple is None else f"every {key_multiple}th frame"
-            report.append(f"keyframe {number} moved from frame {asked} to {frame}: this release takes {grid}")
-        if frame in placed:
-            raise ValueError(
-                f"keyframe {number}: two keyframes on frame {frame} (position {keyframe.position!r}); move one"
-            )
-        image, sentence = fit_picture(
-            keyframe.image_HWC, timeline.height, timeline.width, fit, clamp=timeline.fit != "compat"
-        )
-        if sentence:
-            report.append(f"keyframe {number} {sentence}")
-        placed[frame] = PlacedKeyframe(frame, image, keyframe.strength, keyframe.image_HWC)
+        places, moved = places_of(number, keyframe, timeline, key_multiple)
+        report += [moved] if moved else []
+        for index, frame in places:
+            if frame in placed:
+                raise ValueError(
+                    f"keyframe {number}: two keyframes on frame {frame} (position {keyframe.position!r}); move one"
+                )
+            picture, given = keyframe.frame(index)
+            size, is_first = (timeline.height, timeline.width), index == places[0][0]
+            image, sentence = fit_picture(picture, *size, fit, clamp=timeline.fit != "compat")
+            if sentence and is_first:
+                report.append(f"keyframe {number} {sentence}")
+            given = None if given is None else fit_mask(given, *size, fit)
+            placed[frame] = PlacedKeyframe(frame, image, keyframe.strength, picture, given, not is_first)
     keyframes = tuple(placed[frame] for frame in sorted(placed))
     return PlacedTimeline(
         timeline.num_frames,
@@ -90,6 +90,40 @@ def place(timeline: Timeline, key_multiple: int | None, program_fit: Geometry = 
         fit,
         tuple(report),
     )
+
+
+def places_of(
+    number: int, keyframe: Keyframe, timeline: Timeline, key_multiple: int | None
+) -> tuple[list[tuple[int, int]], str]:
+    """(frame of the run, frame of the clip) of each picture that a release takes; and a sentence where that is not as asked, or ''.
+
+    A single picture moves to the nearest legal frame; of a run, those on legal frames are taken. ValueError for a run that ends after
+    the clip, or none of whose frames is legal.
+    """
+    asked, count, length = (
+        parse_position(keyframe.position, timeline.num_frames, timeline.fps),
+        keyframe.num_frames,
+        timeline.num_frames,
+    )
+    grid = "only the first frame" if key_multiple is None else f"every {key_multiple}th frame"
+    if count == 1:
+        frame = snap_to_grid(asked, length, key_multiple)
+        moved = f"keyframe {number} moved from frame {asked} to {frame}: this release takes {grid}"
+        return [(0, frame)], moved if frame != asked else ""
+    start = asked - count + 1 if keyframe.position.strip().lower() == "last" else asked
+    if start < 0 or start + count > length:
+        raise ValueError(
+            f"keyframe {number}: its {count} frames from frame {start} on do not lie in the clip of {length} frames; "
+            "use fewer, or a longer clip"
+        )
+    run = [(index, start + index) for index in range(count)]
+    legal = [(index, frame) for index, frame in run if snap_to_grid(frame, length, key_multiple) == frame]
+    if not legal:
+        raise ValueError(
+            f"keyframe {number}: this release takes {grid}, and none of its {count} frames is one; move it"
+        )
+    said = f"keyframe {number}: {len(legal)} of its {count} frames are given: this release takes {grid}"
+    return legal, said if len(legal) < count else ""
 
 
 def require_legal(placed: PlacedTimeline, key_multiple: int | None) -> None:

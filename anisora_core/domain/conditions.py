@@ -39,16 +39,47 @@ MOTION_METHODS: tuple[MotionMethod, ...] = ("auto", "condition", "paper", "hold"
 class Keyframe:
     """A drawing pinned to a position: a frame number `12`, seconds `0.5s`, per cent `50%`, `first` or `last`.
 
-    `strength` in (0, 1]: 1 is kept, less is a suggestion.
+    `strength` in (0, 1]: 1 is kept, less is a suggestion. `following_FHWC`: of a run of frames, as a clip, those after `image_HWC`; it
+    begins at the position, or ends there at `last`. `given_FHW`: how much of each pixel is given, 0..1, one mask or one for each frame;
+    None: all of it.
     """
 
     image_HWC: Tensor
     position: str = "first"
     strength: float = 1.0
+    following_FHWC: Tensor | None = None
+    given_FHW: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 < self.strength <= 1.0:
             raise ValueError(f"strength {self.strength} must be above 0 and at most 1")
+        if self.given_FHW is not None:
+            require_given(self.given_FHW, self.num_frames, self.image_HWC)
+
+    @property
+    def num_frames(self) -> int:
+        return 1 if self.following_FHWC is None else 1 + len(self.following_FHWC)
+
+    def frame(self, index: int) -> tuple[Tensor, Tensor | None]:
+        """Picture and mask of the run's frame."""
+        following = self.following_FHWC
+        picture = self.image_HWC if index == 0 or following is None else following[index - 1]
+        given = self.given_FHW
+        return picture, None if given is None else given[min(index, len(given) - 1)]
+
+
+def require_given(given_FHW: Tensor, num_frames: int, image_HWC: Tensor) -> None:
+    """ValueError for a mask of a keyframe that does not go with its pictures, or is none."""
+    height, width = image_HWC.shape[:2]
+    if given_FHW.ndim != 3 or len(given_FHW) not in (1, num_frames) or given_FHW.shape[1:] != (height, width):
+        raise ValueError(
+            f"given: the mask has shape {tuple(given_FHW.shape)}; use one of {width}x{height} pixels, as the picture, or {num_frames}, "
+            "one for each picture"
+        )
+    if not torch.isfinite(given_FHW).all() or given_FHW.min() < 0 or given_FHW.max() > 1:
+        raise ValueError(
+            "given: the mask has values outside 0..1; use white for what is given, black for the rest"
+        )
 
 
 @dataclass(frozen=True)
@@ -81,12 +112,17 @@ class GuideRules:
 
 @dataclass(frozen=True)
 class PlacedKeyframe:
-    """A keyframe on the clip's own grid: frame index, picture of the clip's size, strength; and the drawing as it came, if known."""
+    """A keyframe on the clip's own grid: frame index, picture of the clip's size, strength; and the drawing as it came, if known.
+
+    `given_HW`: how much of each pixel is given, None for all. `continues`: it is a frame of a run, but not its first.
+    """
 
     frame: int
     image_HWC: Tensor
     strength: float
     drawing_HWC: Tensor | None = None
+    given_HW: Tensor | None = None
+    continues: bool = False
 
 
 @dataclass(frozen=True)

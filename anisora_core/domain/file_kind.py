@@ -27,6 +27,8 @@ class Network:
     build: Callable[..., nn.Module]
     config_of: Callable[[Shapes], Any]
     forms: FileForms = field(default_factory=dict[str, tuple[str, Table | None]])
+    #: Shapes of a format that drops sides -> with those that tell the configuration as they were.
+    completed: Callable[[Shapes], Shapes] = lambda shapes: shapes
     adapted: Callable[[Any, FileForms], FileForms] = lambda _, forms: forms
 
     def forms_of(self, config: Any) -> FileForms:
@@ -46,6 +48,16 @@ class FileKind:
     lacks: tuple[str, ...] = ()
     table: Table | None = None
     ignored: tuple[str, ...] = ()
+
+
+def with_first_sides(shapes: Shapes) -> dict[str, Shape]:
+    """Weights whose first side was joined with others, told by their biases."""
+    found = dict(shapes)
+    for name, shape in shapes.items():
+        bias = shapes.get(f"{name.removesuffix('weight')}bias", ()) if name.endswith(".weight") else ()
+        if len(bias) == 1 and shape and shape[0] != bias[0] and shape[0] % bias[0] == 0:
+            found[name] = (bias[0], shape[0] // bias[0], *shape[1:])
+    return found
 
 
 def count(shapes: Shapes, before: str, after: str) -> int:

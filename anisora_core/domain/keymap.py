@@ -13,6 +13,16 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+#: What torch.compile, data-parallel wrappers and activation checkpointing put between the parts of a name.
+_WRAPPERS = re.compile(
+    r"(?:(?<=\.)|^)_?(?:orig_mod|module|fsdp_wrapped_module|checkpoint_wrapped_module)\.|(?<=_)_?orig_mod_"
+)
+
+
+def unwrapped(name: str) -> str:
+    """A name without the words of such wrappers."""
+    return _WRAPPERS.sub("", name)
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -37,6 +47,18 @@ Table = Mapping[str, "str | Parts | Leading"]
 def _regex(pattern: str) -> re.Pattern[str]:
     escaped = re.escape(pattern).replace(r"\{i\}", r"(?P<i>\d+)").replace(r"\{wb\}", "(?P<wb>weight|bias)")
     return re.compile(escaped)
+
+
+def is_joined(stored: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Whether `stored` is `whole` with sides of 1 left out and neighbouring sides joined, so that the numbers lie in the same order."""
+    rest = [side for side in whole if side != 1]
+    for side in (side for side in stored if side != 1):
+        joined = 1
+        while rest and joined < side:
+            joined *= rest.pop(0)
+        if joined != side:
+            return False
+    return not rest
 
 
 def lookup(key: str, table: Table) -> tuple[str | Parts | Leading, dict[str, str]] | None:

@@ -27,12 +27,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Weights:
-    """Named tensors of a file or folder. `read` gives one; nothing else is in memory. `details`: what else a GGUF says of itself."""
+    """Named tensors of a file or folder. `read` gives one; nothing else is in memory. `details`: what else a GGUF says of itself.
+    `drops_sides`: its format stores at most four sides, so that shapes may lack sides of 1, or have neighbouring ones joined.
+    """
 
     source: Path
     entries: Mapping[str, Entry]
     metadata: Mapping[str, str] = field(default_factory=dict)
     details: Callable[[], Mapping[str, Any]] = dict
+    drops_sides: bool = False
 
     @property
     def shapes(self) -> dict[str, Shape]:

@@ -15,6 +15,8 @@ class Experts:
 
     high: Callable[[], VideoTransformer]
     low: Callable[[], VideoTransformer]
+    #: high or low -> that network without weights, on the meta device.
+    bare: Callable[[str], VideoTransformer] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checkpoints.detect import CONFIG_KEY, identify, read_card
+from ..checkpoints.detect import CONFIG_KEY, identify, parts_of, read_card
 from ..checkpoints.files import open_weights, shards_of
 from ..checkpoints.load import load_network, read_preview_decoder
 from ..checkpoints.load_encoders import load_image_encoder, load_text_encoder
 from ..domain.release import Part, Release
-from ..encoders.clip import ClipImageEncoder
-from ..encoders.t5 import T5TextEncoder
+from ..domain.weights import Weights
+from ..encoders.clip import ClipImageEncoder, clip_vision
+from ..encoders.t5 import T5TextEncoder, t5_encoder
 from ..families import VideoTransformer, VideoVAE, family_of
 from ..layers.preview_decoder import PreviewDecoder
 from ..lora.read import is_lora
@@ -27,12 +28,15 @@ from .components import Components, Experts
 Files = Mapping[Part, Path]
 ASSETS = Path(__file__).parents[1] / "assets"
 WHOLE = Placement()
+#: The folder of files that hold all of a model.
+CHECKPOINTS = "checkpoints"
 
 
 def find_files(
     release: Release, named: Mapping[Part, str], look_in: Callable[[str, str], Path | None]
 ) -> dict[Part, Path]:
-    """What was named, found in `look_in(folder, name)`; and what was not named but is there as published.
+    """What was named, found in `look_in(folder, name)`, or among checkpoints; what was not named but is there as published; and what is
+    in the transformer's file.
 
     Of a release in one folder, that folder as its transformer. ValueError for a name that is nowhere.
     """
@@ -46,12 +50,30 @@ def find_files(
     for wanted in release.files:
         asked = named.get(wanted.part, "")
         name = asked or wanted.file_name
-        path = look_in(wanted.folder, name) if name else None
+        path = (look_in(wanted.folder, name) or look_in(CHECKPOINTS, name)) if name else None
         if path is not None:
             found[wanted.part] = path
         elif asked:
             raise ValueError(f"{wanted.part}: {asked!r} is not in models/{wanted.folder}; check the name")
+    whole = found.get("transformer")
+    if whole is not None and len(found) < len(release.files):
+        found = dict.fromkeys(parts_inside(release, whole), whole) | found
     return found
+
+
+def parts_inside(release: Release, path: Path) -> list[Part]:
+    """Of a release's parts, those that a checkpoint holds; [] where it cannot be read, which is said when it is loaded."""
+    family = family_of(release)
+    builds: dict[Part, Sequence[object]] = {
+        "vae": (family.vae,),
+        "text_encoder": (t5_encoder,),
+        "image_encoder": (clip_vision,),
+    }
+    try:
+        inside = {part.kind.network.build for part in parts_of(open_weights(path))}
+    except ValueError:
+        return []
+    return [part for part, wanted in builds.items() if inside.intersection(wanted)]
 
 
 def load_release(
@@ -122,14 +144,19 @@ def load_transformer(
 
     def load(part: Part) -> VideoTransformer:
         path = file_of(release, files, part)
-        network, _ = load_network(path, dtype, **constructor)
+        network, _ = load_network(path, dtype, (family_of(release).transformer,), **constructor)
         return placement.placed(checked(release, network, path), device)
 
     if release.boundary is None:
         return load("transformer")
     for part in ("high_noise", "low_noise"):
         file_of(release, files, part)  # a missing one is said before anything is loaded
-    return Experts(partial(load, "high_noise"), partial(load, "low_noise"))
+
+    def bare(expert: str) -> VideoTransformer:
+        path = file_of(release, files, "low_noise" if expert == "low" else "high_noise")
+        return checked(release, bare_network(open_weights(path)), path)
+
+    return Experts(partial(load, "high_noise"), partial(load, "low_noise"), bare)
 
 
 def releases_for(path: Path) -> list[str]:
@@ -140,10 +167,14 @@ def releases_for(path: Path) -> list[str]:
     weights = open_weights(path)
     if is_lora(weights):
         return []
+    return fitting(bare_network(weights), is_ours=CONFIG_KEY in weights.metadata)
+
+
+def bare_network(weights: Weights) -> torch.nn.Module:
+    """The network that weights are of, on the meta device."""
     found = identify(weights)
     with torch.device("meta"):
-        network = found.kind.network.build(found.config())
-    return fitting(network, is_ours=CONFIG_KEY in weights.metadata)
+        return found.kind.network.build(found.config())
 
 
 def fitting(network: torch.nn.Module, *, is_ours: bool) -> list[str]:
@@ -174,7 +205,7 @@ def load_vae(
 ) -> VideoVAE:
     """ValueError for another family's."""
     path = file_of(release, files, "vae")
-    network, _ = load_network(path, dtype_of(release, "vae", dtype), **constructor)
+    network, _ = load_network(path, dtype_of(release, "vae", dtype), (family_of(release).vae,), **constructor)
     family = family_of(release)
     if (
         not isinstance(network, family.vae)

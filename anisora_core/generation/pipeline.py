@@ -27,7 +27,7 @@ from ..lora.apply import LoraUse
 from ..media.tensors import to_frames
 from .components import Components
 from .plan import plan_sampling
-from .sampling import sample
+from .sampling import effects_of, sample
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
         vae_encoder(components.vae, posterior_rng(request)),
         motion_area=request.motion_area,
     )
-    yield Notes((*guide.report, *(str(use.lora) for use in request.loras)))
+    yield Notes((*guide.report, *effects_of(components.transformer, request.loras)))
     yield PipelineStage("sample")
     latent = guide.latent_BCTHW
     for step in sample(components.transformer, guide, features, plan, request.seed, request.loras):

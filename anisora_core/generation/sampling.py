@@ -17,7 +17,7 @@ from ..domain.latents import NormalizedLatent
 from ..domain.noise import seeded_draws
 from ..domain.protocols import Denoiser, Step, VelocityModel
 from ..families import VideoTransformer, family_of_network
-from ..lora.apply import LoraUse, changes_to, live, merge_for_good
+from ..lora.apply import LoraUse, changes_to, effect_on, live, merge_for_good, shapes_of
 from ..runtime.faster_cache import FasterCache
 from .components import Experts
 from .plan import SamplingPlan, require_finite
@@ -117,6 +117,24 @@ def conditioned(
         return transformer(x.to(transformer.dtype), timestep_B, text_BLD, **more)
 
     return predict
+
+
+def effects_of(transformer: VideoTransformer | Experts, loras: Sequence[LoraUse]) -> tuple[str, ...]:
+    """What of each LoRA acts, a sentence for each network. ValueError for one that does not fit."""
+    if not isinstance(transformer, Experts):
+        return tuple(_effect_on(transformer, use) for use in loras)
+    if transformer.bare is None:
+        return tuple(str(use.lora) for use in loras)
+    networks = {name: transformer.bare(name) for name in ("high", "low")} if loras else {}
+    return tuple(
+        f"{name} noise: {_effect_on(network, use, name)}"
+        for use in loras
+        for name, network in networks.items()
+    )
+
+
+def _effect_on(network: VideoTransformer, use: LoraUse, expert: str = "") -> str:
+    return str(effect_on(shapes_of(network), family_of_network(network), use, expert))
 
 
 def require_width(name: str, features_BLD: Tensor, width: int) -> None:

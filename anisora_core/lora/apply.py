@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..families import Family, VideoTransformer, family_of_network
 from .changes import Change, Full, LowRank, fits, on_device
-from .read import Lora
+from .read import Lora, some
 
 _BLOCKS = re.compile(r"(?P<first>\d{1,3})(?:-(?P<last>\d{1,3}))?=(?P<factor>-?\d*\.?\d+)")
 
@@ -49,46 +49,83 @@ class LoraUse:
         return self.lora.changes | self.lora.by_expert.get(expert or "high", {}), strength
 
 
+@dataclass(frozen=True)
+class Effect:
+    """What a LoRA does to one network: parameters by our names. `absent`: changes of parameters that this network lacks.
+    `misfits`: changes of another shape than the parameter. Neither acts.
+    """
+
+    use: LoraUse
+    acting: dict[str, Change]
+    strength: float
+    absent: tuple[str, ...] = ()
+    misfits: tuple[str, ...] = ()
+
+    def strength_of(self, name: str) -> float:
+        return self.strength * self.use.blocks.get(block_of(name), 1.0)
+
+    def __str__(self) -> str:
+        lora, count = self.use.lora, len(self.acting) + len(self.absent) + len(self.misfits)
+        changed = [name for name in self.acting if self.strength_of(name)]
+        said = f"{len(changed)} of {count} weights changed"
+        if len(changed) < len(self.acting):
+            said += f"; at strength 0: {len(self.acting) - len(changed)}"
+        if self.absent:
+            said += f"; not in this model: {some(self.absent)}"
+        if self.misfits:
+            said += f"; of another shape than in this model: {some(self.misfits)}"
+        return f"{lora.source.name}: {said}{lora.remarks}"
+
+
+def effect_on(shapes: Mapping[str, torch.Size], family: Family, use: LoraUse, expert: str = "") -> Effect:
+    """Of parameters by our names and their shapes. ValueError for a LoRA for another family, or none of whose changes fits; and for a
+    block that is not there.
+
+    A text-to-video LoRA changes an embedding of another width, and a network may lack the image branch: the rest acts.
+    """
+    name = use.lora.source.name
+    if use.lora.family is not family:
+        raise ValueError(f"lora {name} is for {use.lora.family.title}; this release is of {family.title}")
+    blocks = {block_of(parameter) for parameter in shapes} - {-1}
+    unknown = sorted(use.blocks.keys() - blocks)
+    if unknown:
+        raise ValueError(
+            f"blocks: there is no block {unknown[0]}; this network has {min(blocks)} to {max(blocks)}"
+        )
+    changes, strength = use.changes(expert)
+    met = {parameter: changes[parameter] for parameter in sorted(changes.keys() & shapes.keys())}
+    acting = {parameter: change for parameter, change in met.items() if fits(change, shapes[parameter])}
+    misfits = tuple(parameter for parameter in met if parameter not in acting)
+    if not (met or expert):
+        raise ValueError(
+            f"lora {name}: none of the weights it changes is in this release's network; choose a LoRA made for it"
+        )
+    if misfits and not acting:
+        raise ValueError(
+            f"lora {name}: the change of {misfits[0]} does not have the shape {tuple(shapes[misfits[0]])}, nor does any other fit; "
+            "pick a LoRA made for a model of this size"
+        )
+    return Effect(use, acting, strength, tuple(sorted(changes.keys() - shapes.keys())), misfits)
+
+
 def changes_to(network: VideoTransformer, loras: Sequence[LoraUse], expert: str = "") -> Changes:
     """`changes_among` the parameters of a network."""
-    shapes = {name: parameter.shape for name, parameter in network.named_parameters()}
-    return changes_among(shapes, family_of_network(network), loras, expert)
+    return changes_among(shapes_of(network), family_of_network(network), loras, expert)
+
+
+def shapes_of(network: nn.Module) -> dict[str, torch.Size]:
+    return {name: parameter.shape for name, parameter in network.named_parameters()}
 
 
 def changes_among(
     shapes: Mapping[str, torch.Size], family: Family, loras: Sequence[LoraUse], expert: str = ""
 ) -> Changes:
-    """Parameters by our names and their shapes -> changes. ValueError for a LoRA for another network or one of another
-    size, or a block that is not there.
-
-    What a network of the family may lack, as the image branch, is left out.
-    """
-    blocks = {block_of(name) for name in shapes} - {-1}
+    """What of several LoRAs acts, as `effect_on`."""
     found: dict[str, list[tuple[Change, float]]] = {}
     for use in loras:
-        if use.lora.family is not family:
-            raise ValueError(
-                f"lora {use.lora.source.name} is for {use.lora.family.title}; this release is of {family.title}"
-            )
-        unknown = sorted(use.blocks.keys() - blocks)
-        if unknown:
-            raise ValueError(
-                f"blocks: there is no block {unknown[0]}; this network has {min(blocks)} to {max(blocks)}"
-            )
-        changes, strength = use.changes(expert)
-        met = changes.keys() & shapes.keys()
-        if not (met or expert):
-            raise ValueError(
-                f"lora {use.lora.source.name}: none of the weights it changes is in this release's network; choose a LoRA made for it"
-            )
-        for name in sorted(met):
-            if not fits(changes[name], shapes[name]):
-                raise ValueError(
-                    f"lora {use.lora.source.name}: the change of {name} does not have the shape {tuple(shapes[name])}; "
-                    "pick a LoRA made for a model of this size"
-                )
-            factor = use.blocks.get(block_of(name), 1.0)
-            found.setdefault(name, []).append((changes[name], strength * factor))
+        effect = effect_on(shapes, family, use, expert)
+        for name, change in effect.acting.items():
+            found.setdefault(name, []).append((change, effect.strength_of(name)))
     return found
 
 

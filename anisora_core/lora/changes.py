@@ -11,6 +11,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+#: Below every norm of a row that is not all zero; a row of zeros stays one.
+TINY = 1e-30
+
 
 class Change(Protocol):
     """What one file does to one weight, at strength 1."""
@@ -66,7 +69,7 @@ class Kronecker:
     scale: float
 
     def product(self) -> Tensor:
-        first, second = (_product(parts) for parts in (self.w1, self.w2))
+        first, second = (_product(parts).flatten(1) for parts in (self.w1, self.w2))
         return self.scale * torch.kron(first, second)
 
     def delta(self, weight: Tensor) -> Tensor:
@@ -85,9 +88,9 @@ class Full:
 
 @dataclass(frozen=True)
 class Dora:
-    """DoRA (Liu et al. 2024, arXiv 2402.09353, equation 5): a change of direction, and a magnitude of its own."""
+    """DoRA (Liu et al. 2024, arXiv 2402.09353, equation 5): a change of direction, of any kind, and a magnitude of its own."""
 
-    inner: LowRank
+    inner: Change
     magnitude: Tensor
 
     def delta(self, weight: Tensor) -> Tensor:
@@ -96,9 +99,41 @@ class Dora:
         by_output = self.magnitude.shape[0] == weight.shape[0]
         rows = turned.flatten(1)
         norm = rows.norm(dim=1) if by_output else rows.norm(dim=0)
-        ratio = self.magnitude.float().flatten() / norm
+        ratio = self.magnitude.float().flatten() / norm.clamp_min(TINY)
         shape = (-1, 1) if by_output else (1, -1)
         return (rows * ratio.view(shape)).view(weight.shape) - base
+
+
+def added(first: Change, second: Change) -> Change:
+    """One change that does what both do; of two equal ones only one acts. ValueError where one is a DoRA, whose change depends on
+    the weight."""
+    if isinstance(first, LowRank) and isinstance(second, LowRank):
+        a, b = first.without_mid(), second.without_mid()
+        factors = ((a.down, b.down), (a.scale * a.up.float(), b.scale * b.up.float()))
+        if all(x.shape == y.shape and torch.allclose(x.float(), y.float(), rtol=1e-2) for x, y in factors):
+            return first
+        up = torch.cat([a.scale * a.up.float(), b.scale * b.up.float()], dim=1)
+        return LowRank(torch.cat([a.down.float(), b.down.float()]), up, 1.0)
+    one, other = _difference(first), _difference(second)
+    return first if torch.allclose(one, other, rtol=1e-2) else Full(one + other)
+
+
+def _difference(change: Change) -> Tensor:
+    if isinstance(change, LowRank):
+        plain = change.without_mid()
+        return plain.scale * (plain.up.float().flatten(1) @ plain.down.float().flatten(1))
+    if isinstance(change, Hadamard | Kronecker):
+        return change.product().flatten(1)
+    if isinstance(change, Full):
+        return (
+            change.difference.float().flatten(1) if change.difference.ndim > 1 else change.difference.float()
+        )
+    raise ValueError("one change is a DoRA")
+
+
+def tucker(core: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """A factor of LyCORIS' Tucker form: core [rank, rank, ...], a [rank, out], b [rank, in] -> [out, in, ...], float32."""
+    return torch.einsum("ij...,ip,jr->pr...", core.float(), a.float(), b.float())
 
 
 def nearest(matrix: Tensor, rank: int) -> LowRank:

@@ -1,4 +1,5 @@
-"""What PEFT and diffusers keep about a LoRA outside its tensors: `adapter_config.json`, or a JSON in the header.
+"""What makers keep about a LoRA outside its tensors: PEFT's `adapter_config.json`, diffusers' JSON in the header, or plain
+entries of the header.
 
 Names as in PEFT's LoraConfig: `r`, `lora_alpha`, and patterns for layers that differ.
 """
@@ -18,6 +19,9 @@ CONFIG_FILE = "adapter_config.json"
 #: diffusers' key in a safetensors header, with the part of the pipeline before each name inside.
 METADATA = "lora_adapter_metadata"
 _PARTS = ("transformer_2.", "transformer.")
+#: Plain header entries that hold the alpha of all layers; the rank is that of the tensors. kohya's `ss_network_alpha` is none of
+#: them: its files have an alpha for each layer, and converters that multiply it into the weights keep the entry.
+_ALPHAS = ("lora_alpha", "network_alpha", "alpha")
 
 
 def read_adapter(weights: Weights) -> dict[str, Any]:
@@ -31,11 +35,30 @@ def read_adapter(weights: Weights) -> dict[str, Any]:
         inside = dict(json.loads(weights.metadata.get(METADATA, "{}")))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{weights.source}: its adapter settings cannot be read ({error})") from None
-    settings = {name.removeprefix(next(filter(name.startswith, _PARTS), "")): v for name, v in inside.items()}
     try:
-        return {"use_rslora": weights.metadata.get("use_rslora", "").lower() == "true", **checked(settings)}
+        return {**in_header(weights.metadata), **checked(_without_part(inside))}
     except ValueError as error:
         raise ValueError(f"{weights.source}: {error}") from None
+
+
+def _without_part(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(next(filter(name.startswith, _PARTS), "")): v for name, v in settings.items()}
+
+
+def in_header(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The settings among plain header entries. ValueError for an alpha that is not a number."""
+    header = _without_part(metadata)
+    settings: dict[str, Any] = {"use_rslora": str(header.get("use_rslora", "")).lower() == "true"}
+    for name in _ALPHAS:
+        text = str(header.get(name, "")).strip()
+        if text.lower() in ("", "none", "null"):
+            continue
+        try:
+            settings["lora_alpha"] = float(text)
+        except ValueError:
+            raise ValueError(f"{name} {text!r} in its header is not a number; download it again") from None
+        return checked(settings)
+    return settings
 
 
 def checked(settings: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,19 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..domain.keymap import Leading, Parts
+from ..domain.keymap import Leading, Parts, unwrapped
 from ..domain.weights import Weights
 from ..families import Family, families
-from .changes import Change, Dora, Full, Hadamard, Kronecker, LowRank
+from .changes import Change, Dora, Full, Hadamard, Kronecker, LowRank, added, tucker
 from .peft_config import alpha_of, read_adapter
 
-#: Endings of a key -> the role of its tensor. `default` is PEFT's name of an adapter.
+#: Endings of a key -> the role of its tensor. PEFT writes the name of an adapter (`default`) before `weight`.
 _ROLES = {
-    r"lora_(?:A|down)(?:\.default)?\.weight|lora\.down\.weight": "down",
-    r"lora_(?:B|up)(?:\.default)?\.weight|lora\.up\.weight": "up",
+    r"lora_(?:A|down)(?:\.(?!weight)\w+)?\.weight|lora\.down\.weight": "down",
+    r"lora_(?:B|up)(?:\.(?!weight)\w+)?\.weight|lora\.up\.weight": "up",
     r"lora_mid\.weight": "mid",
     r"alpha": "alpha",
-    r"dora_scale|lora_magnitude_vector(?:\.default)?(?:\.weight)?": "magnitude",
+    r"dora_scale|lora_magnitude_vector(?:\.(?!weight)\w+)?(?:\.weight)?": "magnitude",
     r"diff|diff_m": "diff",
     r"diff_b": "",
     r"(?:hada|lokr)_[wt][12](?:_[ab])?": "",
@@ -37,6 +37,8 @@ _CONTAINERS = re.compile(
     r"|transformer_2\.|transformer\."
 )
 _EXPERTS = {"transformer_2.": "low", "transformer.": "high"}
+#: Both factors of a LoHa in Tucker form.
+TUCKER_ROLES = (("t1", "w1_a", "w1_b"), ("t2", "w2_a", "w2_b"))
 #: Beginnings of files for other models, for the error.
 _OTHERS = {
     r"lora_te\d?_|text_encoder": "a text encoder",
@@ -47,17 +49,35 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Lora:
-    """`changes`: our parameter name -> change, for the network or for one `expert` of two (high, low)."""
+    """`changes`: our parameter name -> change, for the network or for one `expert` of two (high, low). `unmatched`: keys that are not
+    understood. `doubled`: parameters that the file changes under two names, which both act."""
 
     source: Path
     family: Family
     changes: dict[str, Change]
     by_expert: dict[str, dict[str, Change]] = field(default_factory=dict)
     unmatched: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        """What the file holds; what of it acts depends on the network (`Effect` in `apply`)."""
         matched = len(self.changes) + sum(len(part) for part in self.by_expert.values())
-        return f"{self.source.name}: {matched} weights of {self.family.title} changed, {len(self.unmatched)} keys unknown"
+        return f"{self.source.name}, for {self.family.title}: changes {matched}{self.remarks}"
+
+    @property
+    def remarks(self) -> str:
+        """What a report of it ends in."""
+        said = f"; unknown keys {len(self.unmatched)}"
+        if self.unmatched:
+            said += f": {some(self.unmatched)}"
+        if self.doubled:
+            said += f"; under two names, both act: {some(self.doubled)}"
+        return said
+
+
+def some(names: Sequence[str]) -> str:
+    """Up to three of them."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def normal(module: str) -> str:
@@ -127,9 +147,14 @@ def lora_of(weights: Weights) -> Lora:
     return best
 
 
-def grouped(weights: Weights) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """Module as written -> role -> key; and keys that are no part of a LoRA."""
-    groups: dict[str, dict[str, str]] = {}
+#: A module as written, and role -> key of a change of it.
+Group = tuple[str, dict[str, str]]
+_LETTERS = re.compile(r"(?<=_)[AB](?=\.)|(?<=[_.])(?:down|up)(?=\.)")
+
+
+def grouped(weights: Weights) -> tuple[list[Group], list[str]]:
+    """The changes that a file holds, and keys that are no part of one. A module has two where it is written in two ways."""
+    modules: dict[str, dict[str, dict[str, str]]] = {}
     rest: list[str] = []
     for key in weights.entries:
         match = _ENDING.fullmatch(key)
@@ -138,19 +163,32 @@ def grouped(weights: Weights) -> tuple[dict[str, dict[str, str]], list[str]]:
             continue
         text = match["role"]
         role = next(name or text for pattern, name in _ROLES.items() if re.fullmatch(pattern, text))
-        groups.setdefault(match["module"], {})[role] = key
+        way = _way(text) if role in ("down", "up") else ""
+        modules.setdefault(match["module"], {}).setdefault(way, {})[role] = key
+    groups: list[Group] = []
+    for module, ways in modules.items():
+        common = ways.pop("", {})
+        # the scale is the module's; whatever else has no pair belongs to the first
+        scale = {role: key for role, key in common.items() if role in ("alpha", "magnitude")}
+        pairs = list(ways.values())
+        groups += [(module, common | pair) for pair in pairs[:1] or [{}]]
+        groups += [(module, scale | pair) for pair in pairs[1:]]
     return groups, rest
 
 
-def _of_family(
-    weights: Weights, family: Family, groups: Mapping[str, Mapping[str, str]], rest: list[str]
-) -> Lora:
+def _way(ending: str) -> str:
+    """What both halves of a pair have in common: A and B, or down and up, and the name of an adapter."""
+    return _LETTERS.sub(lambda found: "AB" if found[0] in "AB" else "down up", ending)
+
+
+def _of_family(weights: Weights, family: Family, groups: Sequence[Group], rest: list[str]) -> Lora:
     # diffusers writes LoRAs for one network, whichever, under `transformer.` too
-    is_for_experts = any(module.startswith("transformer_2.") for module in groups)
+    is_for_experts = any(unwrapped(module).startswith("transformer_2.") for module, _ in groups)
     changes: dict[str, dict[str, Change]] = {}
-    unmatched = list(rest)
+    unmatched, doubled = list(rest), list[str]()
     adapter = read_adapter(weights)
-    for module, roles in groups.items():
+    for written, roles in groups:
+        module = unwrapped(written)
         found = resolve(module, family)
         if found is None:
             unmatched += roles.values()
@@ -161,17 +199,29 @@ def _of_family(
         if alpha is not None:
             tensors.setdefault("alpha", torch.tensor(alpha))
         try:
-            made = dict(_changes(*found, tensors, bool(adapter.get("use_rslora"))))
+            made = list(_changes(*found, tensors, bool(adapter.get("use_rslora"))))
         except (KeyError, RuntimeError, ValueError, ZeroDivisionError) as error:
             raise ValueError(
                 f"{weights.source.name}: the change of {module} is cut short or damaged ({error}); download it again"
             ) from None
-        if made:
-            changes.setdefault(expert if is_for_experts else "", {}).update(made)
-        else:
+        if not made:
             unmatched += roles.values()
+        into = changes.setdefault(expert if is_for_experts else "", {})
+        doubled += [name for name, _ in made if name in into]
+        for name, change in made:
+            into[name] = _joined(into[name], change, name, weights) if name in into else change
     shared = changes.pop("", {})
-    return Lora(weights.source, family, shared, changes, tuple(unmatched))
+    by_expert = {expert: part for expert, part in changes.items() if part}
+    return Lora(weights.source, family, shared, by_expert, tuple(unmatched), tuple(dict.fromkeys(doubled)))
+
+
+def _joined(first: Change, second: Change, name: str, weights: Weights) -> Change:
+    try:
+        return added(first, second)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"{weights.source.name}: {name} is changed under two names that do not go together ({error}); remove one of them"
+        ) from None
 
 
 def _changes(
@@ -182,9 +232,9 @@ def _changes(
         return
     if "diff_b" in tensors:
         yield ours.format(i=block, wb="bias"), Full(tensors["diff_b"])
-    change = _change(tensors, rank_stabilised)
-    if change is not None:
-        yield ours.format(i=block, wb="weight"), change
+    for change in _each_change(tensors, rank_stabilised):
+        whole = Dora(change, tensors["magnitude"]) if "magnitude" in tensors else change
+        yield ours.format(i=block, wb="weight"), whole
 
 
 def _fused(ours: Parts, block: str, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Change]]:
@@ -193,7 +243,7 @@ def _fused(ours: Parts, block: str, tensors: Mapping[str, Tensor]) -> Iterator[t
             yield name.format(i=block, wb="weight"), _sat_pair(tensors, index)
 
 
-def _change(tensors: dict[str, Tensor], rank_stabilised: bool) -> Change | None:
+def _each_change(tensors: dict[str, Tensor], rank_stabilised: bool) -> Iterator[Change]:
     def scale(rank: int) -> float:
         """No alpha means alpha = rank; rank-stabilised LoRA divides by its root (arXiv 2312.03732)."""
         if "alpha" not in tensors:
@@ -202,7 +252,7 @@ def _change(tensors: dict[str, Tensor], rank_stabilised: bool) -> Change | None:
 
     makers: tuple[tuple[str, Callable[[], Any]], ...] = (
         ("diff", lambda: Full(tensors["diff"])),
-        ("up", lambda: _low_rank(tensors["down"], tensors["up"], tensors, scale)),
+        ("up", lambda: _low_rank(tensors, scale)),
         ("matrix_B.0", lambda: _sat_pair(tensors, 0)),
         ("hada_w1_a", lambda: _hadamard(tensors, scale)),
         ("lokr_w1", lambda: _kronecker(tensors, scale)),
@@ -210,15 +260,12 @@ def _change(tensors: dict[str, Tensor], rank_stabilised: bool) -> Change | None:
     )
     for role, make in makers:
         if role in tensors:
-            return make()
-    return None
+            yield make()
 
 
-def _low_rank(
-    down: Tensor, up: Tensor, tensors: Mapping[str, Tensor], scale: Callable[[int], float]
-) -> Change:
-    plain = LowRank(down, up, scale(down.shape[0]), tensors.get("mid"))
-    return Dora(plain, tensors["magnitude"]) if "magnitude" in tensors else plain
+def _low_rank(tensors: Mapping[str, Tensor], scale: Callable[[int], float]) -> Change:
+    down = tensors["down"]
+    return LowRank(down, tensors["up"], scale(down.shape[0]), tensors.get("mid"))
 
 
 def _sat_pair(tensors: Mapping[str, Tensor], index: int) -> LowRank:
@@ -228,7 +275,10 @@ def _sat_pair(tensors: Mapping[str, Tensor], index: int) -> LowRank:
     return LowRank(down, tensors[f"matrix_B.{index}"], alpha / down.shape[0])
 
 
-def _hadamard(tensors: Mapping[str, Tensor], scale: Callable[[int], float]) -> Hadamard:
+def _hadamard(tensors: Mapping[str, Tensor], scale: Callable[[int], float]) -> Change:
+    if "hada_t1" in tensors:
+        parts = [tucker(*(tensors[f"hada_{role}"] for role in roles)) for roles in TUCKER_ROLES]
+        return Full(scale(tensors["hada_w1_b"].shape[0]) * parts[0] * parts[1])
     pairs = [(tensors[f"hada_w{n}_a"], tensors[f"hada_w{n}_b"]) for n in (1, 2)]
     return Hadamard(pairs[0], pairs[1], scale(pairs[0][1].shape[0]))
 
@@ -241,7 +291,12 @@ def _kronecker(tensors: Mapping[str, Tensor], scale: Callable[[int], float]) -> 
         whole = tensors.get(f"lokr_w{n}")
         if whole is not None:
             parts.append((whole,))
-        else:
-            parts.append((tensors[f"lokr_w{n}_a"], tensors[f"lokr_w{n}_b"]))
-            rank = parts[-1][1].shape[0]
-    return Kronecker(parts[0], parts[1], scale(rank) if rank else 1.0)
+            continue
+        a, b = tensors[f"lokr_w{n}_a"], tensors[f"lokr_w{n}_b"]
+        rank = b.shape[0]
+        core = tensors.get(f"lokr_t{n}")
+        parts.append((a, b) if core is None else (tucker(core, a, b),))
+    factor = scale(rank) if rank else 1.0
+    if factor != 1.0 and all(len(part) == 1 for part in parts):  # as two whole factors it has no alpha
+        return Kronecker(parts[0], (parts[1][0].float() * factor,), 1.0)
+    return Kronecker(parts[0], parts[1], factor)

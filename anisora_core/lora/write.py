@@ -98,14 +98,14 @@ def write_changes(changes: Mapping[str, Change], family: Family, to: str, rank: 
     for name, change in changes.items():
         _require_way(name, change, form, rank, to)
     tensors: dict[str, Tensor] = {}
-    low_ranks: dict[str, LowRank | Dora] = {}
+    low_ranks: dict[str, Change] = {}
     squares: list[tuple[float, float]] = []
     for name, change in changes.items():
         layer, part = places[name]
         if not _is_held(change, form) and rank is not None:
             change, lost_and_whole = _approximated(_whole(change), rank)
             squares.append(lost_and_whole)
-        if isinstance(change, LowRank | Dora):
+        if isinstance(_undirected(change), LowRank):
             low_ranks[layer] = change
         roles = _roles(change, form, is_bias=name.endswith(".bias"))
         tensors |= {f"{prefix}{layer}.{ending.format(part=part)}": value for ending, value in roles.items()}
@@ -133,8 +133,14 @@ def _place(name: str, form: Form, table: Table | None, to: str) -> tuple[str, in
 def _is_held(change: Change, form: Form) -> bool:
     """PEFT's kind of DoRA has magnitudes by output only."""
     if isinstance(change, Dora) and form.magnitude and not form.is_rich:
-        return change.magnitude.shape[0] == change.inner.up.shape[0]
+        inner = change.inner
+        return isinstance(inner, LowRank) and change.magnitude.shape[0] == inner.up.shape[0]
     return form.is_rich or isinstance(change, LowRank)
+
+
+def _undirected(change: Change) -> Change:
+    """Without a DoRA's magnitude."""
+    return change.inner if isinstance(change, Dora) else change
 
 
 def _require_way(name: str, change: Change, form: Form, rank: int | None, to: str) -> None:
@@ -218,12 +224,12 @@ def scaled(factor: Tensor, scale: float) -> Tensor:
     return own if torch.equal(own.double(), exact) else exact.float()
 
 
-def _settings(kept: Mapping[str, LowRank | Dora], to: str) -> dict[str, Any]:
+def _settings(kept: Mapping[str, Change], to: str) -> dict[str, Any]:
     has_magnitudes = {isinstance(change, Dora) for change in kept.values()}
     if len(has_magnitudes) == 2:  # PEFT would give the others a magnitude too
         raise ValueError(
             f"some layers are DoRA and some are not, which {to} LoRA files cannot say; use --to comfyui"
         )
-    plain = {layer: c.inner if isinstance(c, Dora) else c for layer, c in kept.items()}
-    ranks = {layer: change.down.shape[0] for layer, change in plain.items()}
+    plain = {layer: _undirected(change) for layer, change in kept.items()}
+    ranks = {layer: change.down.shape[0] for layer, change in plain.items() if isinstance(change, LowRank)}
     return adapter_settings(ranks, has_magnitudes=True in has_magnitudes)

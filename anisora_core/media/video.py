@@ -21,6 +21,8 @@ _CONTAINERS = {
     "format_whitelist": "mov,avi,matroska,mpeg,mpegts,mpegvideo",
     "protocol_whitelist": "file",
 }
+#: Code points of ITU-T H.273, which MP4 and H.264 use: BT.709, and BT.601 of 525 lines.
+_BT709, _BT601 = 1, 6
 VIDEOS = frozenset((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm"))
 
 
@@ -70,24 +72,33 @@ def read_video(path: Path) -> np.ndarray:
 
 
 def write_mp4(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
-    """uint8 RGB frames -> H.264, yuv420p. Width and height must be even."""
+    """uint8 RGB frames, sRGB -> H.264, yuv420p, which says how its colours are coded. Width and height must be even.
+
+    As players assume where a file says nothing: BT.709 from 720 lines or 1280 columns on, BT.601 below. In both the primaries are
+    those of BT.709, as sRGB's are.
+    """
     import av
+    from av.video.reformatter import ColorRange, Colorspace
 
     height, width = frames_FHWC.shape[1:3]
     if height % 2 or width % 2:
         raise ValueError(
             f"size {width}x{height}: video needs even sides; use {width - width % 2}x{height - height % 2}"
         )
+    space = Colorspace.ITU709 if height >= 720 or width >= 1280 else Colorspace.ITU601
     with write_beside(path) as part, av.open(str(part.absolute()), "w", format="mp4") as container:
         stream = container.add_stream(
             "libx264", rate=Fraction(fps).limit_denominator(1001), options={"crf": "16"}
         )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        coded = stream.codec_context
+        coded.color_range, coded.color_primaries, coded.color_trc = ColorRange.MPEG, _BT709, _BT709
+        coded.colorspace = _BT709 if space == Colorspace.ITU709 else _BT601
         container.metadata["comment"] = MADE_BY
         for frame in frames_FHWC:
-            for packet in stream.encode(
-                av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-            ):
+            pixels = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            picture = pixels.reformat(format="yuv420p", dst_colorspace=space, dst_color_range=ColorRange.MPEG)
+            for packet in stream.encode(picture):
                 container.mux(packet)
         for packet in stream.encode():
             container.mux(packet)

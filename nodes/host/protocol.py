@@ -175,8 +175,8 @@ class Host(Protocol):
         """A release's files -> what goes along wires. `dtype` None: the device's fast one. ValueError for what does not fit."""
         ...
 
-    def with_lora(self, model: Model, use: LoraUse, expert: Expert = "") -> Model:
-        """A MODEL with one LoRA more; `expert`: which of two it is. ValueError where the LoRA does not fit."""
+    def with_lora(self, model: Model, use: LoraUse, expert: Expert = "") -> tuple[Model, str]:
+        """A MODEL with one LoRA more, and what of it acts; `expert`: which of two it is. ValueError where the LoRA does not fit."""
         ...
 
     def sampler(self, name: str) -> Sampler:

@@ -22,6 +22,7 @@ from ...anisora_core.domain.atomic_write import write_beside
 from ...anisora_core.domain.release import Part
 from ...anisora_core.generation.loading import Files
 from ...anisora_core.training.engine.events import Event, Stepped, from_json, to_json
+from ...anisora_core.training.engine.stop_signals import stop_requests
 from ...anisora_core.training.lora.recipe import LoraRecipe, recipe_from
 from ...anisora_core.training.lora.stages import Place, files_made, is_done, stages_of
 from ...anisora_core.training.lora.trainer import train_lora
@@ -91,11 +92,13 @@ def read_job(path: Path) -> TrainingJob:
 
 
 def serve(path: Path) -> int:
-    """In the process: events as lines of JSON on the standard output, until done or the standard input closes."""
-    stop = threading.Event()
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C in a terminal reaches us too; the process that started us decides
+    """In the process: events as lines of JSON on the standard output, until done, asked to end, or the standard input closes."""
+    # Ctrl-C in a terminal reaches us too; the process that started us decides
+    with stop_requests(signal.SIGINT) as stop:
+        return _serve(path, stop)
+
+
+def _serve(path: Path, stop: threading.Event) -> int:
     output = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # what libraries print is not an event
 

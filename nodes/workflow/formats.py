@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...anisora_core.domain.json_text import read_json
 from .graph import Link, Node, class_of, widget_names
+from .subgraphs import SUBGRAPH, SUBGRAPH_INPUT, FlatGraph, flat
 
 #: Nodes that exist in the frontend only.
-_FRONTEND_ONLY = {"Note", "MarkdownNote", "Reroute", "PrimitiveNode"}
+_NO_NODES = {"Note", "MarkdownNote", "Reroute", "PrimitiveNode", SUBGRAPH, SUBGRAPH_INPUT}
 #: The frontend's modes for a node that is switched off, and for one that hands its inputs on.
 _MUTED, _BYPASSED = 2, 4
 
@@ -18,14 +19,16 @@ _MUTED, _BYPASSED = 2, 4
 def read_workflow(path: Path, classes: Mapping[str, type]) -> dict[str, Node]:
     """Nodes by id. ValueError naming the file, and the node of an unknown class."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"workflow {path} cannot be read ({error}); save it again from ComfyUI") from None
+        data = read_json(path)
+    except ValueError as error:
+        raise ValueError(
+            f"workflow {str(path)!r} cannot be read ({error}); save it again from ComfyUI"
+        ) from None
     try:
         nodes = from_ui(data, classes) if "nodes" in data else from_api(data)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, RecursionError) as error:
         raise ValueError(
-            f"workflow {path} is not a ComfyUI workflow ({error!r}); save it again from ComfyUI"
+            f"workflow {str(path)!r} is not a ComfyUI workflow ({error!r}); save it again from ComfyUI"
         ) from None
     for node in nodes.values():
         if class_of(node.kind, classes) is None:
@@ -60,41 +63,52 @@ def to_api(nodes: Mapping[str, Node]) -> dict[str, Any]:
 
 
 def from_ui(data: Mapping[str, Any], classes: Mapping[str, type]) -> dict[str, Node]:
-    rows = {str(row["id"]): row for row in data["nodes"]}
-    links = {row[0]: Link(str(row[1]), int(row[2])) for row in data["links"]}
+    """Nodes inside a subgraph have the id of its node before theirs: `4:2`, as the frontend gives to the host."""
+    graph = flat(data)
     nodes: dict[str, Node] = {}
-    for key, row in rows.items():
-        if row["type"] in _FRONTEND_ONLY or row.get("mode", 0) in (_MUTED, _BYPASSED):
+    for key, row in graph.rows.items():
+        if row["type"] in _NO_NODES or row.get("mode", 0) in (_MUTED, _BYPASSED):
             continue
         values = row.get("widgets_values") or []
         inputs: dict[str, Any] = dict(zip(widget_names(row["type"], classes), values, strict=False))
         inputs.pop("", None)
         for slot in row.get("inputs", []):
-            source = None if slot.get("link") is None else source_of(slot["link"], links, rows)
+            source = None if slot.get("link") is None else source_of(slot["link"], graph)
             if source is not None:
                 inputs[slot["name"]] = source
         nodes[key] = Node(key, row["type"], row.get("title") or row["type"], inputs)
     return nodes
 
 
-def source_of(link: int, links: Mapping[int, Link], rows: Mapping[str, Any]) -> Any:
-    """Where a link comes from, as the frontend resolves it: past reroutes and bypassed nodes; None for a muted one.
+def source_of(link: str, graph: FlatGraph) -> Any:
+    """Where a link comes from, as the frontend resolves it: past reroutes, bypassed nodes and the edges of subgraphs; None for
+    a muted one.
 
-    The value itself if it comes from a primitive node.
+    The value itself if it comes from a primitive node, or from a widget of a subgraph's node.
     """
-    for _ in range(len(rows)):
-        found = links[link]
-        row = rows[found.node]
-        if row["type"] == "PrimitiveNode":
+    for _ in range(len(graph.links) + 1):
+        found = graph.links[link]
+        row = graph.rows[found.node]
+        kind, mode = row["type"], row.get("mode", 0)
+        if kind == "PrimitiveNode":
             return row["widgets_values"][0]
-        if row.get("mode", 0) == _MUTED:
+        if mode == _MUTED:
             return None
-        inputs = row.get("inputs", [])
-        if row["type"] != "Reroute":
-            if row.get("mode", 0) != _BYPASSED:
-                return found
-            kind = row["outputs"][found.slot]["type"]
-            inputs = [slot for slot in inputs if slot["type"] == kind]
+        if kind == SUBGRAPH_INPUT:
+            came = graph.rows[row["instance"]]["inputs"][found.slot]
+            if came.get("link") is None:
+                return came.get("value")
+            link = came["link"]
+            continue
+        if kind == SUBGRAPH and mode != _BYPASSED:
+            inputs = [{"link": row["results"][found.slot]}]
+        elif kind == "Reroute":
+            inputs = row.get("inputs", [])
+        elif mode != _BYPASSED:
+            return found
+        else:
+            wanted = row["outputs"][found.slot]["type"]
+            inputs = [slot for slot in row.get("inputs", []) if slot["type"] == wanted]
         if not inputs or inputs[0].get("link") is None:
             return None
         link = inputs[0]["link"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from typing import ClassVar
 
 from ...diffusion.prediction import Velocity
 from ...diffusion.schedules import cogvideox_sigmas
-from ...domain.file_kind import FileKind, Network, Shapes, count
+from ...domain.file_kind import FileKind, Network, Shapes, count, with_first_sides
 from ...domain.protocols import AttentionLayer
 from ...domain.release import Release
 from ...domain.text_rules import V1_TEXT
@@ -46,6 +47,18 @@ def transformer_config(shapes: Shapes) -> CogVideoXConfig:
     )
 
 
+def completed(shapes: Shapes) -> Shapes:
+    """The kernel of the patch embedding is (2, 2), and learned positions are of one clip."""
+    found = with_first_sides(shapes)
+    dim, *rest = found.get("patch_embedding.weight", (0,))
+    side = CogVideoXConfig.patch_size
+    if len(rest) != 3 and rest and prod(rest) % side**2 == 0:
+        found["patch_embedding.weight"] = (dim, prod(rest) // side**2, side, side)
+    if len(found.get("positions", ())) == 2:
+        found["positions"] = (1, *found["positions"])
+    return found
+
+
 def vae_config(shapes: Shapes) -> CogVideoXVAEConfig:
     return replace(V1_VAE, dim=shapes["encoder.conv_in.conv.weight"][0])
 
@@ -53,6 +66,7 @@ def vae_config(shapes: Shapes) -> CogVideoXVAEConfig:
 _TRANSFORMER = Network(
     CogVideoXTransformer,
     transformer_config,
+    completed=completed,
     forms={
         "sat": ("model.diffusion_model.", COGVIDEOX_FROM_SAT),
         "comfyui": ("model.diffusion_model.", COGVIDEOX_FROM_COMFY),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import ClassVar
 
 from ...diffusion.prediction import Flow
 from ...diffusion.schedules import flow_sigmas
-from ...domain.file_kind import FileForms, FileKind, Network, Shapes, count
+from ...domain.file_kind import FileForms, FileKind, Network, Shapes, count, with_first_sides
 from ...domain.release import Release
 from ...domain.text_rules import WAN_TEXT
 from ..interface import BlockMemory, Family, LoraNames, VideoTransformer
@@ -38,6 +39,16 @@ def transformer_config(shapes: Shapes) -> WanConfig:
     )
 
 
+def completed(shapes: Shapes) -> Shapes:
+    """The kernel of the patch embedding is (1, 2, 2) in every published model."""
+    found = with_first_sides(shapes)
+    dim, *rest = found.get("patch_embedding.weight", (0,))
+    kernel = WanConfig.patch_size
+    if len(rest) != 4 and rest and prod(rest) % prod(kernel) == 0:
+        found["patch_embedding.weight"] = (dim, prod(rest) // prod(kernel), *kernel)
+    return found
+
+
 def vae_config(shapes: Shapes) -> WanVAEConfig:
     """Levels and latent statistics are those of the two published VAEs; widths are the file's."""
     known = WAN22_VAE if shapes["conv2.weight"][0] == WAN22_VAE.channels else WAN21_VAE
@@ -53,6 +64,7 @@ def vae_forms(config: WanVAEConfig, forms: FileForms) -> FileForms:
 _TRANSFORMER = Network(
     WanTransformer,
     transformer_config,
+    completed=completed,
     forms={
         "official": ("", None),
         "comfyui": ("model.diffusion_model.", None),
@@ -62,6 +74,7 @@ _TRANSFORMER = Network(
 _VAE = Network(
     WanVAE,
     vae_config,
+    completed=with_first_sides,
     forms={"official": ("", None), "comfyui": ("", None), "diffusers": ("", WAN21_VAE_FROM_DIFFUSERS)},
     adapted=vae_forms,
 )

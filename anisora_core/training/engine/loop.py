@@ -74,7 +74,9 @@ def train(
     first = restore_state(folder, model, ema, optimizers)
     losses: list[float] = []
     since = time.monotonic()
-    for step, batch in zip(range(first, settings.steps), items(batches, first, settings), strict=False):
+    done = saved = first
+    wanted = items(batches, first, settings, should_stop)
+    for step, batch in zip(range(first, settings.steps), wanted, strict=False):
         set_learning_rate(optimizers, learning_rate(step, settings))
         loss, metrics = descend(model, objective, to_device(batch, device), step, settings, device)
         norm = float(nn.utils.clip_grad_norm_(model.parameters(), settings.max_grad_norm))
@@ -85,8 +87,10 @@ def train(
         ema.update(model, step)
         losses.append(loss)
         is_last = step + 1 == settings.steps or any_process(should_stop(), device)
-        if ((step + 1) % settings.save_every == 0 or is_last) and is_main:
-            save_state(folder, model, ema, optimizers, step + 1)
+        done = step + 1
+        if (done % settings.save_every == 0 or is_last) and is_main:
+            save_state(folder, model, ema, optimizers, done)
+            saved = done
         if (step + 1) % settings.log_every == 0 or is_last:
             seconds = (time.monotonic() - since) / len(losses)
             mean = sum(losses) / len(losses)
@@ -98,6 +102,8 @@ def train(
             since = time.monotonic()
         if is_last:
             break
+    if is_main and done > saved:  # the batches ended early
+        save_state(folder, model, ema, optimizers, done)
     model.load_state_dict(ema.model.state_dict())
     model.eval()
 
@@ -110,8 +116,13 @@ def require_finite(loss: float, norm: float, step: int, folder: Path) -> None:
     raise ValueError(f"the {what} is not finite at step {step + 1}{kept}; lower learning_rate")
 
 
-def items(batches: Dataset[Any], first: int, settings: TrainingSettings) -> Iterator[Any]:
-    """Item `step` of the dataset is the whole batch of that step, so a resumed run sees what it would have seen."""
+def items(
+    batches: Dataset[Any], first: int, settings: TrainingSettings, should_stop: Callable[[], bool]
+) -> Iterator[Any]:
+    """Item `step` of the dataset is the whole batch of that step, so a resumed run sees what it would have seen.
+
+    A shutdown ends the loader's processes too, so that no more come.
+    """
     loader = DataLoader(
         batches,
         batch_size=None,
@@ -119,7 +130,11 @@ def items(batches: Dataset[Any], first: int, settings: TrainingSettings) -> Iter
         num_workers=settings.num_workers,
         prefetch_factor=4 if settings.num_workers else None,
     )
-    yield from loader
+    try:
+        yield from loader
+    except RuntimeError:  # a process of the loader is gone
+        if not should_stop():
+            raise
 
 
 def descend(

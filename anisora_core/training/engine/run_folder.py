@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from ...domain.atomic_write import write_beside
@@ -18,25 +19,27 @@ from .ema import Ema
 from .optimizers import Optimizers
 
 log = logging.getLogger(__name__)
-_STATE, _LOG = "state.pt", "loss.jsonl"
+_STATE, _PREVIOUS, _LOG = "state.pt", "state.previous.pt", "loss.jsonl"
 
 
 def save_state(folder: Path, model: nn.Module, ema: Ema, optimizers: Optimizers, step: int) -> None:
+    """The state before it is kept beside it, for the case that this one cannot be read one day."""
     state = {
         "step": step,
         "model": model.state_dict(),
         "ema": ema.model.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
     }
-    with write_beside(folder / _STATE) as path:
+    previous = folder / _PREVIOUS if _readable(folder / _STATE, mmap=True) else None
+    with write_beside(folder / _STATE, previous=previous) as path:
         torch.save(state, path)
 
 
 def restore_state(folder: Path, model: nn.Module, ema: Ema, optimizers: Optimizers) -> int:
-    """The step to continue from; 0 where nothing was saved."""
-    if not is_trained(folder):
+    """The step to continue from; 0 where nothing was saved. ValueError when nothing that was saved can be read."""
+    state = _read_state(folder)
+    if state is None:
         return 0
-    state = torch.load(folder / _STATE, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
     ema.model.load_state_dict(state["ema"])
     for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
@@ -47,21 +50,61 @@ def restore_state(folder: Path, model: nn.Module, ema: Ema, optimizers: Optimize
 
 def is_trained(folder: Path) -> bool:
     """Whether a training saved its state there."""
-    return (folder / _STATE).exists()
+    return any((folder / name).exists() for name in (_STATE, _PREVIOUS))
 
 
 def saved_step(folder: Path) -> int:
-    """The step that a training in `folder` would continue from; 0 where nothing was saved."""
-    if not is_trained(folder):
-        return 0
-    return int(torch.load(folder / _STATE, map_location="cpu", weights_only=True, mmap=True)["step"])
+    """The step that a training in `folder` would continue from; 0 where nothing was saved. ValueError as `restore_state`."""
+    state = _read_state(folder, mmap=True)
+    return 0 if state is None else int(state["step"])
 
 
 def load_average(model: nn.Module, folder: Path) -> None:
     """The averaged weights that a training saved. ValueError where there are none."""
-    if not is_trained(folder):
+    state = _read_state(folder)
+    if state is None:
         raise ValueError(f"{folder / _STATE} is missing; run the stage {folder.name} first")
-    model.load_state_dict(torch.load(folder / _STATE, map_location="cpu", weights_only=True)["ema"])
+    model.load_state_dict(state["ema"])
+
+
+def _read_state(folder: Path, *, mmap: bool = False) -> dict[str, Any] | None:
+    """The newest state that can be read; None where there is none. `mmap`: without reading its tensors."""
+    if not is_trained(folder):
+        return None
+    for name in (_STATE, _PREVIOUS):
+        if (state := _readable(folder / name, mmap=mmap)) is not None:
+            if name == _PREVIOUS:
+                log.warning(
+                    "%s cannot be read; continuing from step %d before it", folder / _STATE, state["step"]
+                )
+            return state
+    raise ValueError(
+        f"{folder / _STATE} is damaged, and so is the state before it; the LoRA files in checkpoints beside it are whole; "
+        "to train anew, choose another name or move that folder away"
+    )
+
+
+def _readable(path: Path, *, mmap: bool) -> dict[str, Any] | None:
+    """None for a file that is missing, cut short or something else: torch raises almost anything on damaged bytes."""
+    if not path.is_file():
+        return None
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except (OSError, MemoryError):
+        raise
+    except Exception:
+        return None
+    is_whole = isinstance(state, dict) and {"step", "model", "ema", "optimizers"} <= state.keys()
+    return state if is_whole and isinstance(state["step"], int) else None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether an entry of a cache, in safetensors, is there and as long as its header says; one that a crash or a full disk cut short is made again."""
+    try:
+        with safe_open(path, "pt"):
+            return True
+    except (SafetensorError, OSError):
+        return False
 
 
 def append_log(folder: Path, row: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from ...conditioning.guide import encode_guide
 from ...domain.atomic_write import write_beside
 from ...domain.conditions import PlacedTimeline
 from ...domain.release import Release
+from ..engine.run_folder import is_whole
 from ..strategies.encoding import KEYFRAMES, ExampleEncoder
 from .examples import EncodedExample, Example, ExampleEncoders, Motion
 
@@ -49,7 +50,7 @@ class ExampleCache:
         return [
             example
             for example in examples
-            if not (self.path(example).exists() and self.blank_path(example).exists())
+            if not (is_whole(self.path(example)) and is_whole(self.blank_path(example)))
         ]
 
     def fill(
@@ -57,7 +58,7 @@ class ExampleCache:
     ) -> Iterator[Example]:
         """Encode what is not there yet, yielding each as it is done."""
         for example in self.missing(examples):
-            if not self.blank_path(example).exists():
+            if not is_whole(self.blank_path(example)):
                 nothing = PlacedTimeline(example.num_frames, example.fps, *example.size)
                 guide = encode_guide(nothing, self.release.guide_rules, encoders.encode)
                 _save(self.blank_path(example), {"blank": guide.latent_BCTHW[0]})
@@ -102,7 +103,7 @@ class TextCache:
 
     def fill(self, prompts: Sequence[str], encode: Callable[[Sequence[str]], Tensor]) -> None:
         for prompt in dict.fromkeys(prompts):
-            if not self.path(prompt).exists():
+            if not is_whole(self.path(prompt)):
                 with write_beside(self.path(prompt)) as part:
                     save_file({"text": encode([prompt])[0].float().cpu().contiguous()}, part)
 

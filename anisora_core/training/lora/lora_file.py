@@ -6,8 +6,9 @@ import glob
 import hashlib
 import json
 import math
+import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +28,8 @@ from .recipe import LoraRecipe, options_in
 
 #: Pixels of the longer side.
 THUMBNAIL_SIDE = 256
-#: Key of a LoRA's metadata: the recipe that made it, as JSON.
-_RECIPE_KEY = "anisora.recipe"
+#: Keys of a LoRA's metadata: the recipe that made it, as JSON; and what tells its run folder from others.
+_RECIPE_KEY, _RUN_KEY = "anisora.recipe", "anisora.run"
 
 
 def save_lora(
@@ -44,7 +45,11 @@ def save_lora(
 
 
 def metadata_of(
-    recipe: LoraRecipe, folder: TrainingFolder, step: int, thumbnail_HWC: np.ndarray | None = None
+    recipe: LoraRecipe,
+    folder: TrainingFolder,
+    run: Sequence[str],
+    step: int,
+    thumbnail_HWC: np.ndarray | None = None,
 ) -> dict[str, str]:
     """kohya's `ss_` keys and Stability's modelspec, which viewers show; and the recipe that makes it again."""
     tags = Counter(tag.strip() for item in folder.items for tag in item.caption.split(",") if tag.strip())
@@ -76,20 +81,28 @@ def metadata_of(
         "modelspec.date": datetime.now(UTC).isoformat(timespec="seconds"),
         "modelspec.prediction_type": family.prediction(release, 1).name,
         _RECIPE_KEY: json.dumps(asdict(recipe), ensure_ascii=False),
+        _RUN_KEY: " ".join(run),
     }
     if thumbnail_HWC is not None:
         said |= thumbnail_metadata(thumbnail_HWC)
     return {key: str(value) for key, value in said.items()}
 
 
-def images_named_in(lora: Path) -> str:
-    """The folder of drawings that a LoRA of this trainer says it was trained on; "" for any other file."""
+def is_made_by(lora: Path, images: str, run: Sequence[str]) -> bool:
+    """Whether a LoRA file names one of the marks of `run`, or, from before those were written, the folder `images`."""
     try:
         with safe_open(lora, "pt") as file:
-            said = json.loads((file.metadata() or {})[_RECIPE_KEY])
-        return str(options_in(said)["images"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError):
-        return ""
+            metadata = file.metadata() or {}
+        if _RUN_KEY in metadata:
+            return not set(run).isdisjoint(metadata[_RUN_KEY].split())
+        named = str(options_in(json.loads(metadata[_RECIPE_KEY]))["images"])
+        return bool(named) and _whole(named) == _whole(images)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return False
+
+
+def _whole(folder: str) -> str:
+    return os.path.normcase(os.path.abspath(folder))
 
 
 def thumbnail_metadata(picture_HWC: np.ndarray) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import secrets
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from ...data.training_folder import TrainingFolder
 from ...domain.atomic_write import write_beside
 from ...generation.loading import files_of_part
 from ..engine.same_inputs import require_same_inputs
-from .lora_file import images_named_in
+from .lora_file import is_made_by
 from .recipe import OPTIONS, LoraRecipe, read_recipe
 from .stages import Place, files_made, has_begun, stages_of
 
@@ -23,8 +25,29 @@ def remember(recipe: LoraRecipe, place: Place, drawings: TrainingFolder) -> None
     """Leaves in the run's folder what `require_same` compares with."""
     recipe.save(place.run / "recipe.json")
     contents = sorted(item.content for item in drawings.items)
+    said = {
+        "network": network_of(recipe, place),
+        "drawings": contents,
+        "id": _id_of(place.run) or secrets.token_hex(8),
+    }
     with write_beside(_materials(place.run)) as part:
-        part.write_text(json.dumps({"network": network_of(recipe, place), "drawings": contents}), "utf-8")
+        part.write_text(json.dumps(said), "utf-8")
+
+
+def marks_of(run: Path) -> list[str]:
+    """What a LoRA has of the run folder that it is made in: its place, as a hash since files are passed on, and a number that it
+    keeps when it is moved.
+    """
+    place = os.path.normcase(os.path.abspath(run))
+    number = _id_of(run)
+    return [hashlib.sha256(place.encode()).hexdigest()[:16], *([number] if number else [])]
+
+
+def _id_of(run: Path) -> str:
+    try:
+        return str(json.loads(_materials(run).read_text("utf-8")).get("id", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def require_same(recipe: LoraRecipe, place: Place, drawings: TrainingFolder | None = None) -> None:
@@ -48,14 +71,23 @@ def require_same(recipe: LoraRecipe, place: Place, drawings: TrainingFolder | No
 
 
 def require_own(recipe: LoraRecipe, place: Place) -> None:
-    """ValueError when the LoRA's name is taken by a file that no training on the folder `images` left."""
+    """ValueError when the LoRA's name is taken by a file that the training in this run folder did not leave."""
     images = recipe.data.images
     for path in files_made(recipe, place):
-        named = path.exists() and images_named_in(path)
-        if path.exists() and not (named and _whole(named) == _whole(images)):
+        if path.exists() and not is_made_by(path, images, marks_of(place.run)):
             raise ValueError(
-                f"name: {path} exists, and is not a LoRA of {images}; choose another name, or move that file away"
+                f"name: {path} exists, and is not a LoRA of {images} trained in {place.run}; choose another name, or "
+                "move that file away"
             )
+
+
+def own_path(path: Path, recipe: LoraRecipe, run: Path) -> Path:
+    """`path`, or with a number where another training or somebody has left a file of this name meanwhile."""
+    numbered, number = path, 1
+    while numbered.exists() and not is_made_by(numbered, recipe.data.images, marks_of(run)):
+        number += 1
+        numbered = path.with_stem(f"{path.stem}_{number}")
+    return numbered
 
 
 def network_of(recipe: LoraRecipe, place: Place) -> dict[str, int]:
@@ -68,7 +100,3 @@ def network_of(recipe: LoraRecipe, place: Place) -> dict[str, int]:
 
 def _materials(run: Path) -> Path:
     return run / "materials.json"
-
-
-def _whole(folder: str) -> str:
-    return os.path.normcase(os.path.abspath(folder))

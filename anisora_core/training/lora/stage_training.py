@@ -30,6 +30,7 @@ from .lora_file import (
     save_thumbnail,
     thumbnail_path,
 )
+from .resume import marks_of, own_path
 from .samples import SampleMaker, thumbnail_of
 from .stages import Stage
 
@@ -98,12 +99,15 @@ class StageTraining:
             yield from self.maker.compare(self.base, styled, self.folder, step)
 
     def save(self, path: Path, adapters: Adapters) -> None:
-        metadata = metadata_of(self.recipe, self.drawings, self.done, self.thumbnail)
+        metadata = metadata_of(
+            self.recipe, self.drawings, marks_of(self.place.run), self.done, self.thumbnail
+        )
         save_lora(path, adapters.changes(), self.recipe.model, metadata)
 
     def finish(self) -> Path:
         """The file, of the last step done, and its thumbnail beside it."""
         if processes().is_main_process:
+            self.path = own_path(self.path, self.recipe, self.place.run)
             self.save(self.path, self.adapters)
             self.curve.write()
             if self.thumbnail is not None:

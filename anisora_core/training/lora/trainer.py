@@ -22,7 +22,7 @@ from ...generation.pipeline import vae_encoder
 from ...lora.apply import changes_to, live
 from ..engine.events import DatasetDescribed, Encoding, Event, Finished
 from ..engine.processes import any_process, processes
-from ..engine.run_folder import locked
+from ..engine.run_folder import is_whole, locked
 from ..strategies.encoding import ExampleEncoder
 from .base_model import load_base_model
 from .batches import LoraBatches
@@ -150,7 +150,7 @@ def encode(
 
 
 def encode_texts(recipe: LoraRecipe, place: Place, prompts: Sequence[str], texts: TextCache) -> None:
-    if processes().is_main_process and any(not texts.path(prompt).exists() for prompt in prompts):
+    if processes().is_main_process and not all(is_whole(texts.path(prompt)) for prompt in prompts):
         encoder = load_text(recipe.model, place.files, place.dtype, place.tokenizer_folder)
         texts.fill(prompts, encoder.to(place.device).encode)
     processes().wait_for_everyone()

@@ -23,6 +23,7 @@ from ..engine.events import Encoding
 from ..engine.loop import StepReport
 from ..engine.run_folder import locked
 from ..engine.same_inputs import remember_inputs, require_same_inputs
+from ..engine.stop_signals import stop_requests
 from .mini_recipe import RECIPES, MiniRecipe
 from .mini_stages import (
     MiniRun,
@@ -84,10 +85,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.seed is not None:
         recipe = replace(recipe, seed=options.seed)
     busy = f"--run: another training runs in {options.run}; wait until it ends, or choose another folder"
-    with locked(options.run, busy):
+    with locked(options.run, busy), stop_requests() as asked:
         require_same_recipe(recipe, options.run, warm=options.warm, art=options.art)
         for stage in options.stages:
-            stop = passed(options.minutes)
+            is_late = passed(options.minutes)
             run = MiniRun(
                 recipe,
                 options.run,
@@ -96,10 +97,15 @@ def main(arguments: Sequence[str]) -> int:
                 art=options.art,
                 warm=options.warm,
                 compile=options.compile,
-                should_stop=stop,
+                should_stop=lambda is_late=is_late: asked.is_set() or is_late(),
             )
             for report in STAGES[stage](run):
                 log.info("%s %s", stage, described(report))
+                if asked.is_set() and isinstance(report, Encoding):
+                    break
+            if asked.is_set():
+                log.info("stopped and saved; the same command continues")
+                break
     return 0
 
 

@@ -24,6 +24,7 @@ from ...domain.release import Release
 from ...encoders.byte_t5 import ByteTextEncoder
 from ...families.wan.vae import WanVAE
 from ...media.tensors import to_video
+from ..engine.run_folder import is_whole
 from ..latent_space import Size, pixel_metric
 from ..objectives import PretrainingMatching
 from ..random_conditions import ConditionMix, random_canvas
@@ -85,7 +86,7 @@ def encode_bucket(
     device = next(vae.parameters()).device
     for first in range(0, count, shard_size):
         path = folder / f"{clips.bucket.name}_{first:06d}.safetensors"
-        if path.exists():
+        if is_whole(path):
             continue
         wanted = range(first, min(count, first + shard_size))
         loader = DataLoader(clips, batch_size=None, sampler=wanted, num_workers=workers, prefetch_factor=2)

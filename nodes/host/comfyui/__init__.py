@@ -55,10 +55,11 @@ def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
     return networks.load(release, files, dtype)
 
 
-def with_lora(model: Model, use: LoraUse, expert: Expert = "") -> Model:
+def with_lora(model: Model, use: LoraUse, expert: Expert = "") -> tuple[Model, str]:
     from . import lora
 
-    return Model(lora.with_lora(cast(ModelPatcher, model), use, expert))
+    styled, report = lora.with_lora(cast(ModelPatcher, model), use, expert)
+    return Model(styled), report
 
 
 def sampler(name: str) -> Sampler:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ....anisora_core.families import family_of_parameters
 from ....anisora_core.generation.plan import Expert
-from ....anisora_core.lora.apply import LoraUse, changes_among
+from ....anisora_core.lora.apply import LoraUse, effect_on
 from ....anisora_core.lora.changes import Change, on_device
 from .objects import ModelPatcher
 
@@ -39,13 +39,14 @@ class Patch(comfy.weight_adapter.WeightAdapterBase):
         return weight + function(strength * change.delta(weight)).to(weight)
 
 
-def with_lora(model: ModelPatcher, use: LoraUse, expert: Expert) -> ModelPatcher:
-    """A clone that the LoRA acts on; `expert` is high or low for one of two, else empty. ValueError where it does not fit."""
+def with_lora(model: ModelPatcher, use: LoraUse, expert: Expert) -> tuple[ModelPatcher, str]:
+    """A clone that the LoRA acts on, and what of it acts; `expert` is high or low for one of two, else empty. ValueError where it does
+    not fit."""
     weights = model.model.state_dict()
     shapes = {name.removeprefix("diffusion_model."): value.shape for name, value in weights.items()}
-    changes = changes_among(shapes, family_of_parameters(shapes.keys()), [use], expert)
+    effect = effect_on(shapes, family_of_parameters(shapes.keys()), use, expert)
     styled = model.clone()
-    for name, parts in changes.items():
-        for change, strength in parts:
-            styled.add_patches({f"diffusion_model.{name}": Patch({name}, [change])}, strength)
-    return styled
+    for name, change in effect.acting.items():
+        patch = Patch({name}, [change])
+        styled.add_patches({f"diffusion_model.{name}": patch}, effect.strength_of(name))
+    return styled, str(effect)

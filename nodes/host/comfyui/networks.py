@@ -13,7 +13,7 @@ from comfy.ldm.modules.attention import optimized_attention
 from safetensors import safe_open
 
 from ....anisora_core.checkpoints.detect import identify
-from ....anisora_core.checkpoints.files import open_weights
+from ....anisora_core.checkpoints.files import SAFETENSORS, open_weights
 from ....anisora_core.checkpoints.load import network_without_weights
 from ....anisora_core.domain.release import Part, Release
 from ....anisora_core.families import VideoTransformer, family_of
@@ -77,7 +77,11 @@ def scaled_fp8(release: Release, path: Path) -> ModelPatcher | None:
     None also for the newer layout in a host that does not know it: such a file is multiplied out. The host logs what it
     does not know and goes on; here a file that does not fit, or is of another release, is a ValueError.
     """
-    if not family_of(release).is_native_to_host or path.suffix != ".safetensors" or not path.is_file():
+    if (
+        not family_of(release).is_native_to_host
+        or path.suffix.lower() not in SAFETENSORS
+        or not path.is_file()
+    ):
         return None
     weights = open_weights(path)
     with safe_open(path, framework="pt") as file:
@@ -87,5 +91,5 @@ def scaled_fp8(release: Release, path: Path) -> ModelPatcher | None:
         return None
     if not has_old_marker and not hasattr(comfy.utils, "convert_old_quants"):
         return None
-    checked(release, network_without_weights(identify(weights)), path)
+    checked(release, network_without_weights(identify(weights, (family_of(release).transformer,))), path)
     return comfy.sd.load_diffusion_model(str(path))

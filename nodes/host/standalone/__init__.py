@@ -80,7 +80,7 @@ def load(release: Release, files: Files, dtype: torch.dtype | None) -> Loaded:
     return networks.load(release, files, dtype, _placement.get() or Placement())
 
 
-def with_lora(model: Model, use: LoraUse, expert: Expert = "") -> Model:
+def with_lora(model: Model, use: LoraUse, expert: Expert = "") -> tuple[Model, str]:
     from . import networks
 
     return networks.with_lora(model, use)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ....anisora_core.checkpoints.files import ENDINGS
+
 
 def input_file(name: str) -> Path:
     """A path, or a name in ANISORA_INPUT (default: the folder `input`)."""
@@ -27,7 +29,8 @@ def model_file(folder: str, name: str) -> Path | None:
 def model_names(folder: str) -> list[str]:
     """Files of such a folder, with the folders inside it."""
     base = models_folder() / folder
-    return sorted(path.relative_to(base).as_posix() for path in base.rglob("*.safetensors"))
+    files = (path for path in base.rglob("*") if path.suffix.lower() in ENDINGS)
+    return sorted(path.relative_to(base).as_posix() for path in files)
 
 
 def output_folder() -> Path:

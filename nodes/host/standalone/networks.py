@@ -15,6 +15,7 @@ from ....anisora_core.domain.release import Release
 from ....anisora_core.generation.loading import Files, load_release
 from ....anisora_core.generation.pipeline import decode_frames
 from ....anisora_core.generation.plan import SamplingPlan
+from ....anisora_core.generation.sampling import effects_of
 from ....anisora_core.generation.sampling import sample as sample_latents
 from ....anisora_core.lora.apply import LoraUse
 from ....anisora_core.runtime.placement import Placement
@@ -35,10 +36,11 @@ def load(release: Release, files: Files, dtype: torch.dtype | None, placement: P
     return Loaded(model, ClipHandle(parts.text_encoder), VaeHandle(parts.vae), vision, low_noise)
 
 
-def with_lora(model: Model, use: LoraUse) -> Model:
-    """On both experts, as one handle has them."""
+def with_lora(model: Model, use: LoraUse) -> tuple[Model, str]:
+    """On both experts, as one handle has them; and what of it acts."""
     handle = cast(ModelHandle, model)
-    return Model(replace(handle, loras=(*handle.loras, use)))
+    report = "\n".join(effects_of(handle.transformer, [use]))
+    return Model(replace(handle, loras=(*handle.loras, use))), report
 
 
 def sample(

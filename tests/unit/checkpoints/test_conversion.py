@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import gguf
 import pytest
@@ -12,13 +13,18 @@ from comfyui_anisora.anisora_core.checkpoints.conversion import convert
 from comfyui_anisora.anisora_core.checkpoints.detect import identify
 from comfyui_anisora.anisora_core.checkpoints.files import open_weights
 from comfyui_anisora.anisora_core.checkpoints.load import load_network
+from comfyui_anisora.anisora_core.checkpoints.renamed import held
+from comfyui_anisora.anisora_core.checkpoints.save import save_weights
+from comfyui_anisora.anisora_core.domain import atomic_write
 from comfyui_anisora.anisora_core.domain.keymap import to_theirs
+from comfyui_anisora.anisora_core.domain.weights import Weights
 from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG as COG
 from comfyui_anisora.anisora_core.families.cogvideox.keymaps import COGVIDEOX_FROM_SAT
 from comfyui_anisora.anisora_core.families.cogvideox.transformer import CogVideoXTransformer
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG, WAN21_VAE
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
+from failing_disk import FAILURES, each_failure
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -93,6 +99,34 @@ def test_a_vae_in_every_form_and_back(tmp_path):
     assert identify(open_weights(tmp_path / "theirs.safetensors")).kind.name == "Wan VAE (diffusers)"
     convert(tmp_path / "theirs.safetensors", "comfyui", tmp_path / "back.safetensors")
     assert_same(tmp_path / "back.safetensors", content)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_an_index_is_never_of_two_models(tmp_path, failure):
+    """Wherever writing over an earlier result of as many shards is cut off."""
+    folder = tmp_path / "parts"
+    folder.mkdir()
+
+    number = 0
+
+    def write():
+        entries = {name: held(torch.full((4,), float(number))) for name in "abc"}
+        atomic_write._cleaned.clear()
+        atomic_write._being_written.clear()
+        save_weights({folder / "m.safetensors": Weights(Path("m"), entries, {})}, shard_bytes=16)
+
+    write()
+    number = 1
+    for _ in each_failure(write, FAILURES[failure]):
+        index = folder / "m.safetensors.index.json"
+        if index.exists():
+            weights = open_weights(index)
+            assert len({float(weights.entries[name].read()[0]) for name in "abc"}) == 1
+        number += 1
+    assert number > 5
+    write()
+    assert float(open_weights(folder).entries["a"].read()[0]) == number
+    assert len(list(folder.iterdir())) == 4
 
 
 def test_shards_become_one_file_and_one_file_shards(tmp_path, wan):

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import struct
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.files import open_weights
 
-F32, F16, Q8_0, Q4_K, Q6_K = 0, 1, 8, 12, 14  # ggml's type numbers
-
-
-def gguf(tensors):
-    """name -> (shape, type, bytes), as version 3 with the default alignment of 32."""
-    infos, data = b"", b""
-    for name, (shape, kind, content) in tensors.items():
-        infos += struct.pack("<Q", len(name)) + name.encode() + struct.pack("<I", len(shape))
-        infos += b"".join(struct.pack("<Q", side) for side in reversed(shape))
-        infos += struct.pack("<IQ", kind, len(data))
-        data += content + b"\0" * (-len(content) % 32)
-    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), 0) + infos
-    return head + b"\0" * (-len(head) % 32) + data
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from gguf_files import F16, F32, Q4_K, Q6_K, Q8_0, gguf
 
 
 def half(value):

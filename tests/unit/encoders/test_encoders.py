@@ -160,6 +160,16 @@ def scaled_fp8(weights):
     return out
 
 
+def test_a_checkpoints_text_encoder_brings_its_tokenizer(tmp_path, proto, reference):
+    """As ComfyUI's: the network under `text_encoders.NAME.transformer.`, the sentencepiece model beside it."""
+    encoder = named_by(network(vocabulary=len(reference) + SPARE, umt5=True))
+    tensors = {f"text_encoders.umt5xxl.transformer.{name}": value for name, value in encoder.items()}
+    save_file(tensors | {"text_encoders.umt5xxl.spiece_model": bytes_of(proto)}, tmp_path / "all.safetensors")
+    loaded = load_text_encoder(tmp_path / "all.safetensors", torch.float32)
+    ids, mask = loaded.tokenize(["the cat"])
+    assert ids[mask.bool()].tolist() == reference("the cat").input_ids
+
+
 @pytest.mark.parametrize("form", ["spiece_model", "spiece.model", "tokenizer.json", "gguf"])
 def test_every_form_gives_transformers_ids(tmp_path, proto, reference, form):
     if form == "spiece_model":

@@ -142,9 +142,8 @@ def test_low_rank_forms(tmp_path, form):
         expected[f"{ours}.weight"] = weight.detach() + (ALPHA / RANK if has_alpha else 1.0) * up @ down
     save_file(content, tmp_path / "style.safetensors")
     lora = check(tmp_path / "style.safetensors", model, expected)
-    assert f"{len(expected)} weights of {'CogVideoX' if form.startswith('cog') else 'Wan'} changed" in str(
-        lora
-    )
+    family = "CogVideoX" if form.startswith("cog") else "Wan"
+    assert f"for {family}: changes {len(expected)}; unknown keys 0" in str(lora)
 
 
 def test_rank_stabilised_scale(tmp_path):
@@ -369,7 +368,8 @@ def test_damaged_adapter_settings_are_one_clear_error(tmp_path, settings):
 
 def test_a_down_without_its_up_is_counted_as_unknown(tmp_path):
     save_file(PAIR | {DOWN.replace("0.ffn", "1.ffn"): torch.zeros(2, 48)}, tmp_path / "style.safetensors")
-    assert str(read_lora(tmp_path / "style.safetensors")).endswith("1 weights of Wan changed, 1 keys unknown")
+    said = str(read_lora(tmp_path / "style.safetensors"))
+    assert said.endswith(f"for Wan: changes 1; unknown keys 1: {DOWN.replace('0.ffn', '1.ffn')}")
 
 
 @pytest.mark.parametrize("shapes", [((2, 48), (64, 3)), ((2, 1536), (8960, 2))], ids=["ranks", "size"])
@@ -391,7 +391,9 @@ def test_unknown_keys_are_counted(tmp_path):
         "diffusion_model.blocks.0.adapter.lora_A.weight": torch.zeros(2, 48),
     }
     save_file(content, tmp_path / "odd.safetensors")
-    assert str(read_lora(tmp_path / "odd.safetensors")).endswith("1 weights of Wan changed, 1 keys unknown")
+    assert "changes 1; unknown keys 1: diffusion_model.blocks.0.adapter" in str(
+        read_lora(tmp_path / "odd.safetensors")
+    )
 
 
 def test_inspect_says_what_a_lora_is_for(tmp_path):
@@ -402,4 +404,4 @@ def test_inspect_says_what_a_lora_is_for(tmp_path):
     save_file(content, tmp_path / "style.safetensors")
     facts = describe(tmp_path / "style.safetensors")
     assert facts["family"] == "LoRA for Wan"
-    assert facts["fit"] == "style.safetensors: 1 weights of Wan changed, 0 keys unknown"
+    assert facts["fit"] == "style.safetensors, for Wan: changes 1; unknown keys 0"

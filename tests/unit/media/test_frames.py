@@ -107,6 +107,28 @@ def test_a_video_comes_back_frame_by_frame(tmp_path):
     assert np.abs(read.astype(int) - frames).mean() < 6
 
 
+@pytest.mark.parametrize(
+    ("size", "space"), [((64, 96), 6), ((720, 960), 1), ((64, 1280), 1), ((718, 1278), 6)]
+)
+def test_a_video_says_how_its_colours_are_coded(tmp_path, size, space):
+    """A player that believes the tags, as ours, and one that assumes them from the size, show the same colours."""
+    colour = (200, 30, 60)
+    write_mp4(np.full((2, *size, 3), colour, np.uint8), tmp_path / "a.mp4", 12)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        coded = container.streams.video[0].codec_context
+        assert (coded.colorspace, coded.color_primaries, coded.color_trc, coded.color_range) == (
+            space,
+            1,
+            1,
+            1,
+        )
+        luma = int(next(container.decode(video=0)).to_ndarray()[0, 0])
+    red, blue = {1: (0.2126, 0.0722), 6: (0.299, 0.114)}[space]
+    weights = (red, 1 - red - blue, blue)
+    assert luma == pytest.approx(16 + 219 / 255 * np.dot(weights, colour), abs=2)
+    assert read_video(tmp_path / "a.mp4")[0, 0, 0] == pytest.approx(colour, abs=4)
+
+
 def test_a_video_has_even_sides(tmp_path):
     with pytest.raises(ValueError, match="use 62x48"):
         write_mp4(np.zeros((2, 48, 63, 3), np.uint8), tmp_path / "a.mp4", 12)

@@ -102,6 +102,30 @@ def test_a_lora_that_others_made_is_not_replaced(images, tmp_path):
     assert next(iter(read_lora(theirs).changes.values())).up.shape[1] == 8
 
 
+def test_a_second_training_of_a_name_in_another_folder_replaces_nothing(images, tmp_path):
+    recipe = SMALL.changed(images=str(images))
+    first, second = place(tmp_path), replace(place(tmp_path), run=tmp_path / "second")
+    steps_of(recipe.changed(steps=1), first)
+    content = (tmp_path / "loras" / "ink.safetensors").read_bytes()
+    with pytest.raises(
+        ValueError, match=r"^name: .*ink.safetensors exists, and is not a LoRA of .*second; choose"
+    ):
+        steps_of(recipe, second)
+    assert (tmp_path / "loras" / "ink.safetensors").read_bytes() == content
+    # Both at once: neither has a file when the other begins.
+    theirs = (tmp_path / "loras" / "ink.safetensors").rename(tmp_path / "theirs.safetensors")
+    events = train_lora(recipe, second)
+    for event in events:
+        if isinstance(event, Stepped):
+            shutil.copy(theirs, tmp_path / "loras" / "ink.safetensors")
+    assert event.paths == (tmp_path / "loras" / "ink_2.safetensors",)
+    assert (tmp_path / "loras" / "ink.safetensors").read_bytes() == content
+    # A run folder that was moved is the same.
+    shutil.move(tmp_path / "run", tmp_path / "moved")
+    *_, event = train_lora(recipe, replace(first, run=tmp_path / "moved"))
+    assert event.paths == (tmp_path / "loras" / "ink.safetensors",)
+
+
 def test_two_do_not_train_in_one_folder(images, tmp_path):
     recipe = SMALL.changed(images=str(images))
     first = train_lora(recipe, place(tmp_path))
