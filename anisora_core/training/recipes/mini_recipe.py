@@ -49,20 +49,15 @@ class MiniRecipe:
     own_vae: bool = True
 
 
-def buckets(low: bool, batch: int) -> tuple[Bucket, ...]:
-    """Images and clips mixed, several lengths; low resolution first (paper, section 4.3: weak to strong)."""
-    if low:
-        return (
-            Bucket(33, (96, 96), 0.70, batch),
-            Bucket(17, (96, 96), 0.18, batch * 2),
-            Bucket(1, (96, 96), 0.12, batch * 4),
-        )
+def buckets(side: int, batch: int) -> tuple[Bucket, ...]:
+    """Images and clips mixed, several lengths and shapes, of about `side` x `side` pixels."""
+    longer = side // 4 * 5
     return (
-        Bucket(33, (128, 128), 0.60, batch),
-        Bucket(33, (128, 160), 0.12, batch),
-        Bucket(33, (160, 128), 0.12, batch),
-        Bucket(17, (128, 128), 0.10, batch * 2),
-        Bucket(1, (128, 128), 0.06, batch * 4),
+        Bucket(33, (side, side), 0.56, batch),
+        Bucket(33, (side, longer), 0.12, batch),
+        Bucket(33, (longer, side), 0.12, batch),
+        Bucket(17, (side, side), 0.13, batch * 2),
+        Bucket(1, (side, side), 0.07, batch * 4),
     )
 
 
@@ -89,8 +84,8 @@ CPU = MiniRecipe(
     ),
     clips_length=17,
     clips_crop=64,
-    weak_buckets=buckets(True, 16),
-    strong_buckets=buckets(False, 16),
+    weak_buckets=buckets(128, 16),
+    strong_buckets=buckets(192, 8),
     cached_clips=5000,
     conditions_per_clip=1,
     weak=TrainingSettings(
@@ -108,8 +103,8 @@ GPU = replace(
     clips_batch=4,
     decoder=replace(CPU.decoder, steps=4000, num_workers=14),
     clips_crop=128,
-    weak_buckets=buckets(True, 64),
-    strong_buckets=buckets(False, 64),
+    weak_buckets=buckets(128, 64),
+    strong_buckets=buckets(192, 32),
     cached_clips=12000,
     weak=replace(CPU.weak, steps=4000, learning_rate=1.5e-3, num_workers=2),
     strong=replace(CPU.strong, steps=5000, learning_rate=1e-3, num_workers=2),

@@ -59,7 +59,7 @@ class RenderedClips(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         torch.set_num_threads(1)
         rng = np.random.default_rng((self.seed, self.bucket.num_frames, *self.bucket.size, index))
-        clip = self.source.clip(rng, self.bucket.size, max(17, self.bucket.num_frames))
+        clip = self.source.clip(rng, self.bucket.size, self.bucket.num_frames)
         frames, moving = clip.frames_FHWC[: self.bucket.num_frames], clip.moving_FHW[: self.bucket.num_frames]
         canvases = [
             random_canvas(frames, moving, self.mix, rng, self.release.between) for _ in range(self.conditions)
