@@ -39,6 +39,9 @@ SOURCES = {
     "host": Sources(
         ("anisora_core/", "nodes/", "benchmarks/host.py", "tests/host/measure_native.py"), NO_CLIPS
     ),
+    "keeps": Sources(
+        ("anisora_core/", "benchmarks/keeps.py", "benchmarks/data/held_out_drawings.json"), NO_CLIPS
+    ),
     "loading": Sources(("anisora_core/", "benchmarks/loading.py"), (*NO_CLIPS, *NO_WEIGHTS)),
     "lora_memory": Sources(("anisora_core/", "benchmarks/lora_memory.py"), NO_WEIGHTS),
     "motion_area_lora": Sources(("anisora_core/", "benchmarks/motion_area_lora.py")),

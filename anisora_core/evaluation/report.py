@@ -10,16 +10,12 @@ import numpy as np
 import torch
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
+def spread(values: Sequence[float], percentiles: Sequence[int] = (10, 50, 90)) -> dict[str, float]:
     """Percentiles over those that are finite, and how many they are."""
     finite = np.array([value for value in values if np.isfinite(value)])
-    low, middle, high = np.percentile(finite, [10, 50, 90]) if len(finite) else (np.nan,) * 3
-    return {
-        "p10": round(float(low), 4),
-        "p50": round(float(middle), 4),
-        "p90": round(float(high), 4),
-        "n": len(finite),
-    }
+    found = np.percentile(finite, percentiles) if len(finite) else [np.nan] * len(percentiles)
+    named = {f"p{share:02d}": round(float(at), 4) for share, at in zip(percentiles, found, strict=True)}
+    return named | {"n": len(finite)}
 
 
 def machine() -> dict[str, Any]:
