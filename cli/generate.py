@@ -18,7 +18,7 @@ from ..anisora_core.families import VideoVAE
 from ..anisora_core.generation.loading import find_files, load_release, load_vae
 from ..anisora_core.generation.pipeline import Notes, PipelineStage, Request, decode_frames, make_clip
 from ..anisora_core.generation.plan import SAMPLER_NAMES
-from ..anisora_core.media.images import read_image
+from ..anisora_core.media.images import read_mask
 from ..anisora_core.media.tensors import to_bytes
 from ..anisora_core.releases import DEFAULT_RELEASE, RELEASES, find_release
 from ..anisora_core.runtime.precision import fast_dtype
@@ -169,7 +169,7 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
     width, height = parse_size(options.size) if options.size else release.size
     area = None
     if options.motion_mask:
-        area = MotionArea(read_image(options.motion_mask)[None, ..., 0], options.motion_method, 2.0)
+        area = MotionArea(read_mask(options.motion_mask)[None], options.motion_method, 2.0)
     timeline = Timeline(
         num_frames=options.length or release.num_frames,
         fps=options.fps or release.fps,

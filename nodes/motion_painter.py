@@ -13,7 +13,7 @@ from ..anisora_core.conditioning.areas import PaintedArea, fit_mask, motion_over
 from ..anisora_core.conditioning.masks import fit_area
 from ..anisora_core.conditioning.timeline import flatten_alpha
 from ..anisora_core.domain.conditions import MotionArea, MotionMethod, PlacedTimeline
-from ..anisora_core.media.images import read_image
+from ..anisora_core.media.images import read_mask
 from ..anisora_core.media.tensors import to_bytes
 from ..anisora_core.media.thumbnails import jpeg_url
 from .host import fingerprint, host
@@ -138,16 +138,16 @@ def read_area(area: NamedArea, timeline: PlacedTimeline) -> PaintedArea:
             )
     if len(set(frames)) < len(frames):
         raise ValueError(f"painting: area {area.name!r} has two shapes on one frame; delete one")
-    keys = tuple((frame, read_mask(name, timeline)) for frame, name in area.keys)
+    keys = tuple((frame, mask_of(name, timeline)) for frame, name in area.keys)
     return PaintedArea(keys, area.still)
 
 
-def read_mask(name: str, timeline: PlacedTimeline) -> Tensor:
+def mask_of(name: str, timeline: PlacedTimeline) -> Tensor:
     try:
-        picture = read_image(host.input_file(name))
+        mask = read_mask(host.input_file(name))
     except ValueError as error:
         raise ValueError(f"painting: {error}; or clear the painting and paint that area again") from None
-    return fit_mask(picture.mean(-1), timeline.height, timeline.width, timeline.fit)
+    return fit_mask(mask, timeline.height, timeline.width, timeline.fit)
 
 
 def fit_subject(mask: Tensor, timeline: PlacedTimeline) -> Tensor:

@@ -6,6 +6,8 @@ B prompts, L tokens, D features.
 from __future__ import annotations
 
 import html
+import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,9 @@ from ..domain.text_rules import TextRules
 #: A text's token ids, without the one that ends a text.
 Tokenize = Callable[[str], Sequence[int]]
 PAD, END = 0, 1
+#: Where what a release adds to a prompt begins, in front of the artist's own scores at the earliest.
+_TAIL = re.compile(r"\b(?:aesthetic score|motion score|camera motion):", re.IGNORECASE)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,10 @@ def clean_text(text: str) -> str:
 
 
 class T5TextEncoder(nn.Module):
-    """Prompts -> text_BLD, L = `rules.max_length`. A longer prompt loses its end, never the id that ends it."""
+    """Prompts -> text_BLD, L = `rules.max_length`.
+
+    Of a longer prompt the end of its own words is cut, and said in the log; never the scores after them nor the id that ends it.
+    """
 
     def __init__(self, encoder: nn.Module, tokenize: Tokenize, rules: TextRules) -> None:
         super().__init__()
@@ -80,10 +88,26 @@ class T5TextEncoder(nn.Module):
         mask = torch.zeros_like(ids)
         for row, prompt in enumerate(prompts):
             text = clean_text(prompt) if self.rules.cleans_text else prompt
-            tokens = [*self.ids_of(text)[: length - 1], END]
+            tokens = [*self._ids_within(text, length - 1), END]
             ids[row, : len(tokens)] = torch.tensor(tokens)
             mask[row, : len(tokens)] = 1
         return ids, mask
+
+    def _ids_within(self, text: str, most: int) -> list[int]:
+        ids = list(self.ids_of(text))
+        if len(ids) <= most:
+            return ids
+        log.warning(
+            "prompt: it has %d tokens, and the release reads %d; the end of its words is cut: make it shorter (%.60s...)",
+            len(ids),
+            most,
+            text,
+        )
+        for found in _TAIL.finditer(text):
+            tail = list(self.ids_of(text[found.start() :]))
+            if len(tail) <= most // 2:
+                return list(self.ids_of(text[: found.start()]))[: most - len(tail)] + tail
+        return ids[:most]
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
         if self.rules.attends_padding:

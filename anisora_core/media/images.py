@@ -22,6 +22,14 @@ def read_image_and_alpha(path: Path) -> tuple[Tensor, Tensor | None]:
     return to_floats(colours), None if alpha is None else to_floats(alpha)
 
 
+def read_mask(path: Path) -> Tensor:
+    """HW float 0..1, the brightness; what is transparent is black, as white strokes on a layer of their own mean it.
+    `Unreadable` when it cannot be read."""
+    colours, alpha = read_image_and_alpha(path)
+    brightness = colours.mean(-1)
+    return brightness if alpha is None else brightness * alpha
+
+
 def read_as_stored(path: Path) -> np.ndarray:
     """uint8 RGB or RGBA by OpenCV's decoder, whose JPEGs differ from Pillow's in single bits: mini's cartoons keep it.
 

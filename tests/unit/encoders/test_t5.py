@@ -169,3 +169,34 @@ def test_order_of_bytes_counts_after_the_start():
     as_t5_starts = told_apart(mini, "motion score: 0.5.", "motion score: 5.0.")
     init_byte_positions(mini)
     assert told_apart(mini, "motion score: 0.5.", "motion score: 5.0.") > 5 * as_t5_starts
+
+
+def words_of(text):
+    """A token for each word, told by its letters."""
+    return [2 + sum(map(ord, word)) for word in text.split()]
+
+
+@pytest.mark.parametrize(("most", "kept"), [(8, 5), (14, 7), (30, 23)])
+def test_of_a_long_prompt_the_artists_words_are_cut_and_not_the_scores(most, kept, caplog):
+    body = " ".join(f"word{number}" for number in range(40))
+    tail = "aesthetic score: 5.5. motion score: 3.0. x"
+    made = T5TextEncoder(torch.nn.Identity(), words_of, TextRules(most + 1))
+    if most == 8:  # half of what is read may be the tail
+        tail = "motion score: 3.0."
+
+    ids, mask = made.tokenize([f"{body} {tail}"])
+    assert mask.sum() == most + 1
+    assert ids[0].tolist() == [*words_of(body)[: most - len(words_of(tail))], *words_of(tail), 1]
+    assert most - len(words_of(tail)) == kept
+    (record,) = caplog.records
+    assert f"it has {40 + len(words_of(tail))} tokens, and the release reads {most}; " in record.getMessage()
+
+
+def test_a_long_text_without_scores_loses_its_end_and_a_short_one_nothing(caplog):
+    made = T5TextEncoder(torch.nn.Identity(), words_of, TextRules(5))
+    assert made.tokenize(["a b c d e f"])[0][0].tolist() == [*words_of("a b c d"), 1]
+    assert len(caplog.records) == 1
+    assert made.tokenize(["a motion score: 3"])[0][0].tolist() == [*words_of("a motion score: 3"), 1]
+    endless = "camera motion: " + "left " * 20
+    assert made.tokenize([endless])[0][0].tolist() == [*words_of(endless)[:4], 1]
+    assert len(caplog.records) == 2

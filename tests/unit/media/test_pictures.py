@@ -11,7 +11,7 @@ import pytest
 import torch
 from comfyui_anisora.anisora_core.media import video
 from comfyui_anisora.anisora_core.media.frames import inspect_media, read_frames
-from comfyui_anisora.anisora_core.media.images import read_image, read_image_and_alpha
+from comfyui_anisora.anisora_core.media.images import read_image, read_image_and_alpha, read_mask
 from comfyui_anisora.anisora_core.media.pictures import read_picture, write_picture
 from comfyui_anisora.anisora_core.media.thumbnails import read_thumbnail
 from comfyui_anisora.anisora_core.media.unreadable import Unreadable
@@ -169,6 +169,16 @@ def test_nodes_convert_a_colour_profile_and_turn_as_training_does(tmp_path):
     assert read_image(path).shape == (64, 32, 3)
     assert read_image(path)[0, 0].tolist() == pytest.approx([0.0, 0.0, 1.0], abs=0.02)
     assert torch.equal(read_image_and_alpha(path)[0], read_image(path))
+
+
+@pytest.mark.parametrize("under", [WHITE, (0, 0, 0)])
+def test_a_mask_on_a_transparent_layer_moves_only_where_it_is_painted(tmp_path, under):
+    layer = halves((*WHITE, 255), (*under, 0), mode="RGBA")
+    for name in ("a.png", "a.webp"):
+        mask = read_mask(saved(layer, tmp_path / name))
+        assert (mask[0, 0].item(), mask[-1, -1].item()) == (1.0, 0.0)
+    grey = read_mask(saved(halves(255, 128, mode="L"), tmp_path / "b.png"))
+    assert (grey[0, 0].item(), grey[-1, -1].item()) == (1.0, pytest.approx(0.5, abs=0.01))
 
 
 def test_floats_that_are_no_numbers(tmp_path):
