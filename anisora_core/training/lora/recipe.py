@@ -169,10 +169,9 @@ class LoraRecipe:
         sigmas = sorted(plan_sampling(self.model, shift=shift).sigmas)
         return NoiseLevels(self.noise.timestep_sampling, shift, low, high, sigmas)  # type: ignore[arg-type]
 
-    @property
-    def sampling(self) -> SamplingPlan:
-        """Of the samples."""
-        return plan_sampling(self.model, cfg_scale=self.samples.sample_cfg or None)
+    def sampling(self, size: tuple[int, int]) -> SamplingPlan:
+        """Of a sample of `size` (height, width)."""
+        return plan_sampling(self.model, cfg_scale=self.samples.sample_cfg or None, size=size)
 
     def prompts(self) -> list[str]:
         return [line.strip() for line in self.samples.sample_prompts.splitlines() if line.strip()]

@@ -130,7 +130,9 @@ class SampleMaker:
         guide = Guide(shot.guide.latent_BCTHW.to(device), shot.guide.mask_BMTHW.to(device))
         latent = guide.latent_BCTHW
         features = TextFeatures(text, no_text, shot.image_BLD)
-        for step in sample(transformer, guide, features, self.recipe.sampling, shot.seed, loras):
+        height, width = (side * release.grid.pixels_per_latent for side in latent.shape[-2:])
+        plan = self.recipe.sampling((height, width))
+        for step in sample(transformer, guide, features, plan, shot.seed, loras):
             latent = NormalizedLatent(step.x)
             if self.should_stop():
                 return None

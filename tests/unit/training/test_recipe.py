@@ -150,3 +150,9 @@ def test_options_out_of_their_range_are_told_by_name(tmp_path):
 def test_presets_are_recipes_that_read_back(name, tmp_path):
     preset(name).save(tmp_path / "recipe.json")
     assert read_recipe(tmp_path / "recipe.json") == preset(name)
+
+
+def test_a_sample_of_v2_is_shifted_as_a_clip_of_its_size():
+    recipe = LoraRecipe().changed(release="V2")
+    assert recipe.sampling((480, 832)).shift == 3.0
+    assert recipe.sampling((720, 1280)).shift == 5.0
