@@ -139,7 +139,9 @@ def test_a_lora_changes_the_clip_by_its_strength_and_says_what_it_matched(
         more = [word for use in uses for word in ("--lora", use)]
         assert generate(models, monkeypatch, release, tmp_path / f"{name}.png", *more) == 0
         sheets[name] = np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int)
-    assert "style.safetensors: 1 weights of" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "style.safetensors: 0 of 1 weights changed; at strength 0: 1" in said
+    assert "style.safetensors: 1 of 1 weights changed" in said
     assert np.abs(sheets["zero"] - sheets["none"]).max() <= 1
     assert np.abs(sheets["style"] - sheets["none"]).max() > 3
 
