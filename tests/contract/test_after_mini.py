@@ -47,7 +47,9 @@ def test_a_step_is_made_once_with_the_same_weights_and_a_failed_one_again(after_
     assert ran[2:] == ["benchmarks/demo.py"]
     assert list(json.loads(after_mini.DONE.read_text())) == ["golden"]
     assert after_mini.main(["--list"]) == 0
-    assert capsys.readouterr().out.count("out of date, ") == len(after_mini.REMAKES)  # one of the command before, all but one of this
+    assert capsys.readouterr().out.count("out of date, ") == len(
+        after_mini.REMAKES
+    )  # one of the command before, all but one of this
 
 
 def test_it_runs_as_a_command(tmp_path):

@@ -147,7 +147,9 @@ class AniSoraModel(comfy.model_base.BaseModel):
         parts = [self.process_latent_in(guide.to(device))]
         if more:
             mask = kwargs.get("concat_mask")
-            given = guide.new_zeros(1, more, *guide.shape[2:]) if mask is None else 1.0 - mask
+            given = (
+                guide.new_zeros(1, more, *guide.shape[2:]) if mask is None else given_of(mask, more, guide)
+            )
             parts.insert(0, given.to(device))
         return torch.cat([comfy.utils.resize_to_batch_size(part, noise.shape[0]) for part in parts], dim=1)
 
@@ -160,6 +162,20 @@ class AniSoraModel(comfy.model_base.BaseModel):
         if seen is not None:
             out["clip_fea"] = comfy.conds.CONDRegular(seen.penultimate_hidden_states)
         return out
+
+
+def given_of(mask: Tensor, channels: int, guide: Tensor) -> Tensor:
+    """What the host's `concat_mask`, 0 where given, says of the guide's latents: [B, channels, T, H, W], 1 where given.
+
+    The host's own nodes leave one channel for all frames of a latent, and need not reach the last latents. ValueError for other shapes.
+    """
+    given = 1.0 - mask
+    short = guide.shape[2] - given.shape[2]
+    if given.shape[1] not in (1, channels) or short < 0 or given.shape[3:] != guide.shape[3:]:
+        raise ValueError(
+            f"concat_mask {tuple(mask.shape)} does not fit the guide {tuple(guide.shape)}: use a node for Wan image-to-video models"
+        )
+    return nn.functional.pad(given.expand(-1, channels, -1, -1, -1), (0, 0, 0, 0, 0, short))
 
 
 class Config(comfy.supported_models_base.BASE):

@@ -113,7 +113,7 @@ def test_a_training_goes_on_from_a_lora(folder, tmp_path):
         same = after[name].scale * after[name].up @ after[name].down
         assert torch.allclose(change.scale * change.up @ change.down, same, atol=1e-6)
     assert any(change.up.abs().max() > 0 for change in before.values())
-    other = replace(where, run=tmp_path / "other")
+    other = replace(where, run=tmp_path / "other", loras=tmp_path / "other")
     for changes, said in (
         ({"resume_from_lora": str(first), "rank": 4}, "has rank 2; use rank 2"),
         ({"resume_from_lora": str(first), "dora": True}, "is no DoRA"),
