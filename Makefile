@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OLDEST := build/oldest
 WEB_LINT := tests/web/lint
 
-.PHONY: demo test test-all test-oldest lint lint-web package
+.PHONY: fuzz demo test test-all test-oldest lint lint-web package
 demo: $(VENV)/ready
 	$(BIN)/python benchmarks/demo.py --out output
 
@@ -15,6 +15,10 @@ test: $(VENV)/ready
 
 test-all: $(VENV)/ready
 	$(BIN)/python -m pytest -c tests/pytest.ini tests
+
+# Every reader of what others wrote, 100,000 changed inputs each; stopped, it goes on from build/fuzz.json.
+fuzz: $(VENV)/ready
+	$(BIN)/python tests/fuzz
 
 # The libraries that read prompts and pictures at pyproject's lower bounds, everything else as pinned.
 test-oldest:

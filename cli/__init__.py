@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if name in COMMANDS:
                 return import_module(f".{name.replace(' ', '_')}", __name__).main(words[count:])
     except (ValueError, OSError) as error:
-        print(f"anisora: {error}", file=sys.stderr)
+        print("anisora:", " ".join(str(error).splitlines()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("anisora: stopped", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -10,6 +9,7 @@ from torch import Tensor
 from ..anisora_core.conditioning.prompt import Segment, compose_segments
 from ..anisora_core.conditioning.timeline import parse_position, place
 from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, PlacedTimeline, Timeline
+from ..anisora_core.domain.json_text import parse_json
 from ..anisora_core.domain.release import Release
 from ..anisora_core.media.images import read_image
 from ..anisora_core.releases import RELEASES
@@ -210,7 +210,7 @@ def parse_timeline_json(text: str) -> tuple[list[KeyframeRow], list[Segment]]:
     if not text.strip():
         return [], []
     try:
-        value = json.loads(text)
+        value = parse_json(text, only_finite=False)  # each number is checked, and named
         if not isinstance(value, dict) or "keyframes" not in value:
             raise TypeError("it has no keyframes")
         if value.get("version", 1) != 1:

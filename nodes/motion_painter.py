@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..anisora_core.conditioning.areas import PaintedArea, fit_mask, motion_over
 from ..anisora_core.conditioning.masks import fit_area
 from ..anisora_core.conditioning.timeline import flatten_alpha
 from ..anisora_core.domain.conditions import MotionArea, MotionMethod, PlacedTimeline
+from ..anisora_core.domain.json_text import parse_json
 from ..anisora_core.media.images import read_mask
 from ..anisora_core.media.tensors import to_bytes
 from ..anisora_core.media.thumbnails import jpeg_url
@@ -119,9 +119,9 @@ def parse_painting(text: str) -> list[NamedArea]:
                 tuple(sorted((int(key["frame"]), str(key["mask"])) for key in area["keys"])),
                 bool(area.get("still", False)),
             )
-            for number, area in enumerate(json.loads(text)["areas"], start=1)
+            for number, area in enumerate(parse_json(text)["areas"], start=1)
         ]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(
             f"painting cannot be read ({error}); clear it and paint again, or write it as {EXAMPLE}"
         ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..domain.atomic_write import write_beside
+from ..domain.json_text import parse_json
 from ..media.frames import read_frames
 
 if TYPE_CHECKING:
@@ -52,8 +52,11 @@ def _as_whole_words(trigger: str) -> re.Pattern[str]:
 
 def caption_beside(path: Path) -> str | None:
     """The text of the `.txt` file of the same name, on one line; None when there is none, ValueError when it cannot be read."""
+    beside = path.with_suffix(".txt")
     try:
-        text = path.with_suffix(".txt").read_text("utf-8-sig")
+        if beside.exists() and not beside.is_file():  # a pipe would never end
+            raise ValueError("has a caption that is not a file")
+        text = beside.read_text("utf-8-sig")
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -149,7 +152,7 @@ def write_captions(pairs: Iterable[tuple[Path, str]], overwrite: bool = False) -
 def _entry(line: str) -> tuple[str, str] | None:
     """(name, text) of a line; None when it is not an object that names a file."""
     try:
-        entry: Any = json.loads(line)
+        entry: Any = parse_json(line)
     except ValueError:
         return None
     if not isinstance(entry, dict):

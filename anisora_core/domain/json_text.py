@@ -11,11 +11,14 @@ from typing import Any, NoReturn
 _LONGEST = 200_000_000
 
 
-def parse_json(text: str | bytes) -> Any:
-    """A byte-order mark before it is no fault; numbers that are not finite are. ValueError says what is wrong, and where."""
+def parse_json(text: str | bytes, *, only_finite: bool = True) -> Any:
+    """A byte-order mark before it is no fault; numbers that are not finite are, if `only_finite`. ValueError says what is wrong,
+    and where.
+    """
+    special: dict[str, Any] = {"parse_constant": _refused, "parse_float": _finite} if only_finite else {}
     try:
         whole = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
-        return json.loads(whole, parse_constant=_refused, parse_float=_finite)
+        return json.loads(whole, **special)
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8 text, at byte {error.start}") from None
     except json.JSONDecodeError as error:

@@ -58,6 +58,10 @@ class VideoVAE(nn.Module):
     def encode(self, video_BCFHW: Tensor) -> Posterior:
         raise NotImplementedError
 
+    def encode_in_runs(self, video_BCFHW: Tensor) -> Posterior:
+        """As `encode`, in the least memory that the VAE can do with."""
+        return self.encode(video_BCFHW)
+
     def decode(self, latent_BCTHW: RawLatent) -> Tensor:
         """Raw latents -> video_BCFHW, not clamped."""
         raise NotImplementedError

@@ -7,6 +7,8 @@ from typing import Any
 
 from .graph import Link, Node, class_of, inputs_of, is_widget
 
+_TEXT_TYPES = {"STRING": str, "BOOLEAN": bool}
+
 
 def check_inputs(node: Node, nodes: Mapping[str, Node], classes: Mapping[str, type]) -> None:
     """ValueError naming the input that is wrong, and the fix."""
@@ -48,6 +50,8 @@ def check_value(name: str, value: Any, spec: Any) -> None:
             raise ValueError(f"{name} {value!r} is unknown; use one of {', '.join(map(str, spec[0]))}")
     elif not is_widget(spec):
         raise ValueError(f"input {name!r} takes {spec[0]} from another node, not a value; connect it")
+    elif spec[0] in _TEXT_TYPES and not isinstance(value, _TEXT_TYPES[spec[0]]):
+        raise ValueError(f"{name} {value!r} is not {spec[0]}; write it again")
     elif spec[0] in ("INT", "FLOAT"):
         if isinstance(value, bool) or not isinstance(value, int if spec[0] == "INT" else int | float):
             raise ValueError(f"{name} {value!r} is not {spec[0]}; give a number")

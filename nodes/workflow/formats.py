@@ -45,9 +45,8 @@ def from_api(data: Mapping[str, Any]) -> dict[str, Node]:
             name: Link(str(value[0]), int(value[1])) if isinstance(value, list) and len(value) == 2 else value
             for name, value in row["inputs"].items()
         }
-        nodes[key] = Node(
-            key, row["class_type"], row.get("_meta", {}).get("title", row["class_type"]), inputs
-        )
+        kind = str(row["class_type"])
+        nodes[key] = Node(key, kind, str(row.get("_meta", {}).get("title", kind)), inputs)
     return nodes
 
 
@@ -76,7 +75,7 @@ def from_ui(data: Mapping[str, Any], classes: Mapping[str, type]) -> dict[str, N
             source = None if slot.get("link") is None else source_of(slot["link"], graph)
             if source is not None:
                 inputs[slot["name"]] = source
-        nodes[key] = Node(key, row["type"], row.get("title") or row["type"], inputs)
+        nodes[key] = Node(key, row["type"], str(row.get("title") or row["type"]), inputs)
     return nodes
 
 

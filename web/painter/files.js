@@ -60,13 +60,21 @@ export async function paintingFromText(text, urlOf) {
     areas: areas.map(({ name, color, still = false, keys }, index) => ({
       id: `area ${index}`,
       name: name ?? "",
-      color: color ?? COLORS[index % COLORS.length],
+      color: isColor(color) ? color : COLORS[index % COLORS.length],
       still,
       keys: keys.map(({ frame, mask }) => ({ frame, mask: masks.get(mask) ?? blank(size) })).sort((a, b) => a.frame - b.frame),
     })),
   };
   return { painting, missing: [...pictures.values()].includes(null) };
 }
+
+/**
+ * Whether it is written as the painter writes it: it goes into a style, where other text could name an address to load.
+ *
+ * @param {unknown} color
+ * @returns {color is string}
+ */
+const isColor = (color) => typeof color === "string" && /^#[0-9a-f]{6}$/i.test(color);
 
 /**
  * @param {string} name of its file

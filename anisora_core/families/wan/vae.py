@@ -319,6 +319,9 @@ class WanVAE(VideoVAE):
         mean, logvar = torch.cat(moments, dim=2).chunk(2, dim=1)
         return Posterior(mean, logvar)
 
+    def encode_in_runs(self, video_BCFHW: Tensor) -> Posterior:
+        return self.encode(video_BCFHW, **self.streaming)
+
     def run_length(self, num_latents: int, wanted: int | None = None) -> int:
         return wanted or 4
 

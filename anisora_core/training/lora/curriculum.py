@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ...domain.json_text import read_json
 from ..engine.events import Event, Finished, Sampled, Saved, Stepped
 from .option_field import check
 from .recipe import LoraRecipe, find_option
@@ -45,6 +45,8 @@ class CurriculumPhase:
         return whole.changed(**values, **self.options)
 
 
+#: A share or number of seconds that no training comes near.
+_MOST = 1e6
 #: Names of a phase's fields in files of earlier versions.
 _ALIASES = {"area": "max_pixels"}
 
@@ -57,11 +59,16 @@ def read_curriculum(name: str) -> list[CurriculumPhase]:
     """By name, or a file of one's own; ValueError for what is not a curriculum."""
     path = FOLDER / f"{name}.json" if name in curricula() else Path(name)
     try:
-        said = json.loads(path.read_text("utf-8"))
-        phases = [_phase(each, path) for each in said["phases"]]
-    except (OSError, KeyError, TypeError, json.JSONDecodeError):
+        said = read_json(path)
+    except ValueError as error:
         raise ValueError(
-            f"curriculum {name!r} is none of {', '.join(curricula())}, nor a file with phases"
+            f"curriculum {name!r} is none of {', '.join(curricula())}, nor a file with phases ({error})"
+        ) from None
+    try:
+        phases = [_phase(each, path) for each in said["phases"]]
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        raise ValueError(
+            f"curriculum {name!r} is none of {', '.join(curricula())}, nor a file with phases ({error!r})"
         ) from None
     if not phases:
         raise ValueError(f"curriculum {name!r} has no phases; give it one")
@@ -83,11 +90,11 @@ def _phase(said: Mapping[str, Any], path: Path) -> CurriculumPhase:
         options[one.name] = value
     values["options"] = options
     phase = CurriculumPhase(**values)
-    if min(phase.share, phase.max_pixels, phase.fps) <= 0.0:
+    if not all(0.0 < value <= _MOST for value in (phase.share, phase.max_pixels, phase.fps)):
         raise ValueError(
-            f"curriculum {path}: phase {phase.name!r} needs share, max_pixels and fps above 0; raise them"
+            f"curriculum {path}: phase {phase.name!r} needs share, max_pixels and fps above 0 and at most {_MOST:g}"
         )
-    if phase.seconds and not 0.0 <= phase.seconds[0] <= phase.seconds[1]:
+    if phase.seconds and not 0.0 <= phase.seconds[0] <= phase.seconds[1] <= _MOST:
         raise ValueError(
             f"curriculum {path}: seconds of phase {phase.name!r} must be shortest, longest; swap them"
         )

@@ -19,6 +19,7 @@ from safetensors.torch import load, save
 
 from ...data.training_folder import TrainingFolder
 from ...domain.atomic_write import write_beside
+from ...domain.json_text import parse_json
 from ...domain.release import Release
 from ...families import family_of
 from ...lora.changes import Change
@@ -90,15 +91,25 @@ def metadata_of(
 
 def is_made_by(lora: Path, images: str, run: Sequence[str]) -> bool:
     """Whether a LoRA file names one of the marks of `run`, or, from before those were written, the folder `images`."""
+    marks = _metadata_in(lora).get(_RUN_KEY)
+    return is_made_on(lora, images) if marks is None else not set(run).isdisjoint(marks.split())
+
+
+def is_made_on(lora: Path, images: str) -> bool:
+    """Whether a LoRA of this trainer says that it was trained on the folder `images`."""
+    try:
+        named = str(options_in(parse_json(_metadata_in(lora)[_RECIPE_KEY]))["images"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+    return bool(named) and _whole(named) == _whole(images)
+
+
+def _metadata_in(lora: Path) -> dict[str, str]:
     try:
         with safe_open(lora, "pt") as file:
-            metadata = file.metadata() or {}
-        if _RUN_KEY in metadata:
-            return not set(run).isdisjoint(metadata[_RUN_KEY].split())
-        named = str(options_in(json.loads(metadata[_RECIPE_KEY]))["images"])
-        return bool(named) and _whole(named) == _whole(images)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
-        return False
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError):
+        return {}
 
 
 def _whole(folder: str) -> str:

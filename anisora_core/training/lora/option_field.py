@@ -8,6 +8,9 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
 from typing import Any
 
+#: Beyond every number that is meant; larger whole numbers are no floats.
+_INFINITE = 10**300
+
 
 @dataclass(frozen=True)
 class Option:
@@ -79,10 +82,10 @@ def check(one: Option, value: Any, called: str = "") -> None:
     name = called or one.name
     kind = one.kind
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < _INFINITE else math.inf
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ValueError(f"{name} {value!r} must be a {kind.__name__}")
     if one.choices and value not in one.choices:
         raise ValueError(f"{name} {value!r} is unknown; use one of {', '.join(one.choices)}")
-    if one.low is not None and not (math.isfinite(value) and one.low <= value <= (one.high or math.inf)):
+    if one.low is not None and not one.low <= value <= (one.high or _INFINITE):
         raise ValueError(f"{name} {value} must be {one.low} to {one.high}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ...domain.atomic_write import write_beside
+from ...domain.json_text import read_json
 from ...domain.release import Release
 from ...generation.plan import SamplingPlan, plan_sampling
 from ...lora.trainable import AdapterSettings
@@ -190,7 +191,8 @@ def find_option(name: str) -> Option:
     try:
         return named_options(LoraRecipe)[name]
     except KeyError:
-        raise ValueError(f"{name} is not an option of a LoRA training; remove it") from None
+        said = name if name.isprintable() else repr(name)
+        raise ValueError(f"{said[:80]} is not an option of a LoRA training; remove it") from None
 
 
 def preset(name: str) -> LoraRecipe:
@@ -222,8 +224,8 @@ def recipe_from(said: Mapping[str, Any]) -> LoraRecipe:
 def read_recipe(path: Path) -> LoraRecipe:
     """ValueError for a file that is not a recipe."""
     try:
-        said = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        said = read_json(path)
+    except ValueError as error:
         raise ValueError(
             f"{path} cannot be read as a recipe ({error}); use a recipe.json of a training"
         ) from None

@@ -12,9 +12,10 @@ from typing import Any
 
 from ...data.training_folder import TrainingFolder
 from ...domain.atomic_write import write_beside
+from ...domain.json_text import read_json
 from ...generation.loading import files_of_part
 from ..engine.same_inputs import require_same_inputs
-from .lora_file import is_made_by
+from .lora_file import is_made_by, is_made_on
 from .recipe import OPTIONS, LoraRecipe, read_recipe
 from .stages import Place, files_made, has_begun, stages_of
 
@@ -61,7 +62,10 @@ def require_same(recipe: LoraRecipe, place: Place, drawings: TrainingFolder | No
     require_same_inputs(before, recipe.flat(), run, free=free, advice=_ADVICE)
     if not _materials(run).exists():
         return
-    kept: dict[str, Any] = json.loads(_materials(run).read_text("utf-8"))
+    try:
+        kept: dict[str, Any] = dict(read_json(_materials(run)))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{_materials(run)} is damaged ({error}); choose another name") from None
     if kept["network"] != network_of(recipe, place):
         names = ", ".join(kept["network"])
         raise ValueError(f"transformer: {run} holds a training for another base model, {names}; {_ADVICE}")
@@ -71,18 +75,17 @@ def require_same(recipe: LoraRecipe, place: Place, drawings: TrainingFolder | No
 
 
 def require_own(recipe: LoraRecipe, place: Place) -> None:
-    """ValueError when the LoRA's name is taken by a file that the training in this run folder did not leave."""
+    """ValueError when the LoRA's name is taken by a file that no training on the folder `images` left."""
     images = recipe.data.images
     for path in files_made(recipe, place):
-        if path.exists() and not is_made_by(path, images, marks_of(place.run)):
+        if path.exists() and not is_made_on(path, images):
             raise ValueError(
-                f"name: {path} exists, and is not a LoRA of {images} trained in {place.run}; choose another name, or "
-                "move that file away"
+                f"name: {path} exists, and is not a LoRA of {images}; choose another name, or move that file away"
             )
 
 
 def own_path(path: Path, recipe: LoraRecipe, run: Path) -> Path:
-    """`path`, or with a number where another training or somebody has left a file of this name meanwhile."""
+    """`path`, or with a number where a training in another run folder, or somebody, has left a file of this name."""
     numbered, number = path, 1
     while numbered.exists() and not is_made_by(numbered, recipe.data.images, marks_of(run)):
         number += 1

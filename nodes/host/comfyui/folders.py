@@ -10,10 +10,13 @@ import folder_paths
 
 
 def input_file(name: str) -> Path:
-    """A file of the host's input folder, `name` or `name [input]`. ValueError for one outside the host's folders."""
+    """A file of the host's input folder, `name` or `name [input]`. ValueError for one outside the host's folders, also where a
+    link in them leads out.
+    """
     path = Path(os.path.abspath(folder_paths.get_annotated_filepath(name)))
     folders = [getattr(folder_paths, f"get_{kind}_directory")() for kind in ("input", "output", "temp")]
-    if not any(path.is_relative_to(os.path.abspath(folder)) for folder in folders):
+    real = Path(os.path.realpath(path))
+    if not any(real.is_relative_to(os.path.realpath(folder)) for folder in folders):
         raise ValueError(f"image {name!r} is outside ComfyUI's folders; put it into the input folder")
     return path
 

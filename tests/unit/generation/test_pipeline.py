@@ -12,7 +12,7 @@ from comfyui_anisora.anisora_core.domain.noise import seeded_noise
 from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG_VAE, V1_VAE
 from comfyui_anisora.anisora_core.families.cogvideox.vae import CogVideoXVAE
 from comfyui_anisora.anisora_core.generation.components import Components
-from comfyui_anisora.anisora_core.generation.loading import load_vae
+from comfyui_anisora.anisora_core.generation.loading import load_mini, load_vae
 from comfyui_anisora.anisora_core.generation.pipeline import (
     Request,
     decode_frames,
@@ -97,3 +97,20 @@ def test_v1_decodes_two_latents_at_a_time_and_v1_rl_the_whole_clip(tmp_path):
         ):
             list(decode_frames(vae, latent[:, :, :4]))
     assert (frames["V1"] - frames["V1-RL"]).abs().max() > 1e-3
+
+
+def test_a_clip_is_encoded_a_few_frames_at_a_time_with_the_same_result():
+    """Of the Wan family: what the encoder sees at once does not grow with the clip."""
+    vae = load_mini().vae
+    seen: list[int] = []
+    forward = vae.encoder.forward
+    vae.encoder.forward = lambda x, past=None: (seen.append(x.shape[2]), forward(x, past))[1]
+    for num_frames in (9, 33):
+        video = torch.rand(1, 3, num_frames, 32, 32) * 2 - 1
+        seen.clear()
+        with torch.no_grad():
+            encoded = vae_encoder(vae)(video)
+            assert max(seen) == vae.grid.frames_per_latent
+            assert sum(seen) == num_frames
+            whole = vae.normalize(vae.encode(video).mode())
+        assert torch.allclose(encoded, whole, atol=2e-5)
