@@ -190,7 +190,9 @@ def open_pickle(path: Path) -> Weights:
         raise ValueError(
             f"{path} holds more than tensors and could run code; get it as .safetensors, or convert it where you trust it"
         ) from None
-    except (RuntimeError, OSError, EOFError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged bytes make the unpickler raise almost anything
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "unable to mmap" in line or "map view" in line:  # torch's words, on Linux and on Windows
             size = path.stat().st_size / 1e9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -279,3 +280,14 @@ def test_integers_where_numbers_with_fractions_belong_are_refused(tmp_path, wan)
     save_file(content, tmp_path / "int.safetensors")
     with pytest.raises(ValueError, match=r"head\.head\.bias is int32"):
         load_network(tmp_path / "int.safetensors", torch.float32)
+
+
+def test_a_pt_whose_pickle_is_damaged_is_one_line(tmp_path):
+    """An empty stack: torch's unpickler raises IndexError."""
+    path = tmp_path / "a.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02s.")
+        archive.writestr("archive/version", b"3\n")
+        archive.writestr("archive/byteorder", b"little")
+    with pytest.raises(ValueError, match=r"a\.pt is damaged"):
+        open_weights(path)
