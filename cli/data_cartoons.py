@@ -51,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         if number < SHEET_CLIPS:
             sheet.append(clip.frames_FHWC)
     contact_sheet(sheet, options.out / "sheet.png")
+    require_all(options.out, options.count)
     print_facts({"out": str(options.out), "clips": options.count}, options)
     return 0
 
@@ -62,6 +63,15 @@ def check(count: int, num_frames: int, width: int, height: int) -> None:
     if num_frames < 2 or height % 2 or width % 2 or min(height, width) < 32:
         raise ValueError(
             f"shape {num_frames} frames of {width}x{height}: use 2 frames or more, even sides from 32"
+        )
+
+
+def require_all(folder: Path, count: int) -> None:
+    """ValueError when clips that were written are gone: the folder was moved or cleared meanwhile."""
+    there = sum((folder / f"{number:04d}.mp4").is_file() for number in range(count))
+    if there < count:
+        raise ValueError(
+            f"--out {folder}: {count - there} of {count} clips are gone; leave the folder alone, and render again"
         )
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from comfyui_anisora.anisora_core.domain.atomic_write import CannotWrite
 from comfyui_anisora.anisora_core.media.frames import is_signed
-from comfyui_anisora.cli import clip_file, generate, main
+from comfyui_anisora.cli import clip_file, data_cartoons, generate, main
 from comfyui_anisora.nodes.workflow import host_nodes
 from PIL import Image
 
@@ -211,3 +211,17 @@ def test_a_workflows_place_is_tried_first(tmp_path, monkeypatch, capsys):
 
 def test_every_ending_has_a_writer():
     assert set(clip_file.WRITERS) == {".mp4", ".webp", ".png"}
+
+
+def test_cartoons_whose_folder_vanishes_are_not_counted_as_made(tmp_path, monkeypatch, capsys):
+    out, write = tmp_path / "clips", data_cartoons.write
+
+    def write_and_clear(clip, folder, name):
+        write(clip, folder, name)
+        if name == "0001":
+            shutil.rmtree(folder)
+
+    monkeypatch.setattr(data_cartoons, "write", write_and_clear)
+    arguments = ["data", "cartoons", "--count", "3", "--length", "2", "--size", "32x32", "--out", str(out)]
+    assert main(arguments) == 2
+    assert "2 of 3 clips are gone" in capsys.readouterr().err
