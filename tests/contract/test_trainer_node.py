@@ -401,7 +401,7 @@ for number in (1, 2, 3): step(number, 3)
 (run / "samples").mkdir(exist_ok=True)
 Image.new("RGB", (16, 8), "red").save(run / "samples" / "step_000003.jpg")
 (run / "recipe.json").write_text(json.dumps(job["recipe"]))
-torch.save({"step": 3}, run / "state.pt")
+torch.save({"step": 3, "model": {}, "ema": {}, "optimizers": []}, run / "state.pt")
 path = Path(job["loras"]) / "ink.safetensors"
 path.parent.mkdir(parents=True, exist_ok=True)
 tensors = {"diffusion_model.x.lora_A.weight": torch.ones(2, 2)}
@@ -452,7 +452,8 @@ def test_room_is_made_before_a_training_and_only_then(node, monkeypatch):
 def test_a_stopped_training_goes_on_also_with_other_drawings(node, tmp_path):
     with pytest.raises(ValueError, match="ended with code 1"):
         node(
-            "step(1, 3); torch = __import__('torch'); torch.save({'step': 1}, run / 'state.pt'); sys.exit(1)"
+            "step(1, 3); torch = __import__('torch'); state = {'step': 1, 'model': {}, 'ema': {}, 'optimizers': []}; "
+            "torch.save(state, run / 'state.pt'); sys.exit(1)"
         )
     (tmp_path / "drawings" / "wave.txt").write_text("girl waves")
     made = node(WHOLE.replace("(1, 2, 3)", "(2, 3)"))
