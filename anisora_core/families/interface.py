@@ -53,14 +53,15 @@ class VideoVAE(nn.Module):
     #: Whether runs of any length give the same pixels, so that a decoder short of memory may take shorter ones.
     any_run_length: ClassVar[bool] = True
     #: Arguments of `encode` and `decode` for the least memory, with the same result.
-    streaming: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    encodes_with: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    decodes_with: ClassVar[Mapping[str, int]] = MappingProxyType({})
 
     def encode(self, video_BCFHW: Tensor) -> Posterior:
         raise NotImplementedError
 
     def encode_in_runs(self, video_BCFHW: Tensor) -> Posterior:
         """As `encode`, in the least memory that the VAE can do with."""
-        return self.encode(video_BCFHW)
+        return self.encode(video_BCFHW, **self.encodes_with)
 
     def decode(self, latent_BCTHW: RawLatent) -> Tensor:
         """Raw latents -> video_BCFHW, not clamped."""

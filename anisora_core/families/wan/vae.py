@@ -292,7 +292,7 @@ def shuffle(video: Tensor, front: int) -> Tensor:
 class WanVAE(VideoVAE):
     """video_BCFHW in -1..1 <-> latent_BCTHW; frames F = 1 + 4 (T - 1) for every published configuration."""
 
-    streaming = MappingProxyType({"latents_per_chunk": 1})
+    encodes_with = decodes_with = MappingProxyType({"latents_per_chunk": 1})
 
     def __init__(self, config: WanVAEConfig, *, ops: Ops = nn) -> None:  # type: ignore[assignment]
         super().__init__()
@@ -318,9 +318,6 @@ class WanVAE(VideoVAE):
             start = end
         mean, logvar = torch.cat(moments, dim=2).chunk(2, dim=1)
         return Posterior(mean, logvar)
-
-    def encode_in_runs(self, video_BCFHW: Tensor) -> Posterior:
-        return self.encode(video_BCFHW, **self.streaming)
 
     def run_length(self, num_latents: int, wanted: int | None = None) -> int:
         return wanted or 4

@@ -24,10 +24,10 @@ def host_kind(kind: type[VideoVAE]) -> type[VideoVAE]:
 
     class HostNetwork(kind):  # type: ignore[misc, valid-type]
         def encode(self, video_BCFHW: Tensor) -> Tensor:  # type: ignore[override]
-            return super().encode(video_BCFHW, **kind.streaming).mode()
+            return super().encode(video_BCFHW, **kind.encodes_with).mode()
 
         def decode(self, latent_BCTHW: RawLatent) -> Tensor:
-            return super().decode(latent_BCTHW, **kind.streaming)
+            return super().decode(latent_BCTHW, **kind.decodes_with)
 
     return HostNetwork
 

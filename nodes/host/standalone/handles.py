@@ -59,7 +59,7 @@ class VaeHandle:
         """Frames 0..1 -> raw latent_BCTHW, B = 1. ValueError for a length or size off the grid."""
         self.vae.grid.check_size(*pixels_FHWC.shape[1:3])
         video = centred(pixels_FHWC[..., :3])[None].to(self._weight)
-        return RawLatent(self.vae.encode(video).mode().float().cpu())
+        return RawLatent(self.vae.encode_in_runs(video).mode().float().cpu())
 
     @torch.inference_mode()
     def decode(self, latent_BCTHW: RawLatent) -> Tensor:
