@@ -24,6 +24,7 @@ from ...anisora_core.generation.loading import Files
 from ...anisora_core.training.engine.events import Event, Stepped, from_json, to_json
 from ...anisora_core.training.engine.stop_signals import stop_requests
 from ...anisora_core.training.lora.recipe import LoraRecipe, recipe_from
+from ...anisora_core.training.lora.resume import own_path
 from ...anisora_core.training.lora.stages import Place, files_made, is_done, stages_of
 from ...anisora_core.training.lora.trainer import train_lora
 
@@ -45,7 +46,8 @@ class TrainingJob:
 
     @property
     def paths(self) -> list[Path]:
-        return files_made(self.recipe, self.place)
+        """Its LoRA files, made or to be made: NAME_2 where another training has left a NAME."""
+        return [own_path(path, self.recipe, self.place.run) for path in files_made(self.recipe, self.place)]
 
     @property
     def folders(self) -> list[Path]:

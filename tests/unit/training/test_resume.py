@@ -20,6 +20,7 @@ from comfyui_anisora.anisora_core.training.lora import trainer as trainer_module
 from comfyui_anisora.anisora_core.training.lora.recipe import LoraRecipe
 from comfyui_anisora.anisora_core.training.lora.stages import Place, is_done, stages_of
 from comfyui_anisora.anisora_core.training.lora.trainer import examples_encoded_by, train_lora
+from comfyui_anisora.nodes.training_service.job import TrainingJob
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -109,6 +110,8 @@ def test_a_second_training_of_a_name_in_another_folder_replaces_nothing(images, 
     content = (tmp_path / "loras" / "ink.safetensors").read_bytes()
     *_, event = train_lora(recipe, second)
     assert event.paths == (tmp_path / "loras" / "ink_2.safetensors",)
+    assert [*event.paths] == TrainingJob(recipe, second).paths  # which the node loads
+    assert TrainingJob(recipe, first).paths == [tmp_path / "loras" / "ink.safetensors"]
     assert (tmp_path / "loras" / "ink.safetensors").read_bytes() == content
     # A run folder that was moved is the same.
     shutil.move(tmp_path / "run", tmp_path / "moved")
