@@ -7,6 +7,7 @@ by its scales, GGUF dequantised.
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from ..domain.json_text import read_json
 from ..domain.weights import Entry, Shape, Weights
 from .gguf_metadata import read_gguf_metadata
 
@@ -132,19 +134,25 @@ def open_safetensors(path: Path) -> Weights:
 def open_index(path: Path) -> Weights:
     """`NAME.safetensors.index.json`: which shard holds which tensor."""
     try:
-        listed: dict[str, str] = json.loads(path.read_text())["weight_map"]
-        assert isinstance(listed, dict)
-    except (OSError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
+        listed: dict[str, str] = read_json(path)["weight_map"]
+        shards = sorted(set(listed.values()))
+        outside = [name for name in shards if not is_file_name(name)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"shard index {path} cannot be read ({error!r}); download it again") from None
-    shards = sorted({str(name) for name in listed.values()})
-    outside = [name for name in shards if Path(name).name != name or name in ("", ".", "..")]
     if outside:
         raise ValueError(f"shard index {path} names {outside[0]!r} outside its folder; do not use this file")
     joined = join(path, [path.parent / name for name in shards])
     missing = sorted(listed.keys() - joined.entries.keys())
     if missing:
-        raise ValueError(f"{path.parent}: {len(missing)} tensors of the index are in no shard ({missing[0]})")
+        raise ValueError(
+            f"{path.parent}: {len(missing)} tensors of the index are in no shard ({missing[0]!r})"
+        )
     return joined
+
+
+def is_file_name(name: str) -> bool:
+    """Of a file in the same folder. TypeError or AttributeError for what is no text."""
+    return Path(name).name == name and name.isprintable() and name not in ("", ".", "..")
 
 
 def open_folder(path: Path) -> Weights:
@@ -152,7 +160,7 @@ def open_folder(path: Path) -> Weights:
     latest = path / "latest"
     if latest.is_file():
         name = latest.read_bytes()[:64].decode(errors="replace").strip()
-        if Path(name).name != name or name in ("", ".", ".."):
+        if not is_file_name(name):
             raise ValueError(
                 f"{latest} names {name!r}, which is not a folder name; choose the .pt file itself"
             )
@@ -171,7 +179,7 @@ def join(source: Path, files: list[Path]) -> Weights:
     entries: dict[str, Entry] = {}
     metadata: dict[str, str] = {}
     for file in files:
-        if not file.is_file():
+        if not os.path.isfile(file):  # False too where the name cannot be one, as when it is too long
             raise ValueError(f"shard {file.name} is missing from {file.parent}; download it")
         part = open_safetensors(file)
         both = entries.keys() & part.entries.keys()

@@ -32,6 +32,7 @@ from comfyui_anisora.nodes.lora_trainer import recipe_of
 from comfyui_anisora.nodes.motion_painter import parse_painting
 from comfyui_anisora.nodes.workflow import override, read_workflow
 from comfyui_anisora.nodes.workflow.check import check_inputs
+from gguf_files import F16, F32, Q8_0, gguf
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save
@@ -140,6 +141,11 @@ def state_bytes() -> bytes:
     return buffer.getvalue()
 
 
+def gguf_bytes() -> bytes:
+    kinds = {"a": ((2, 32), Q8_0, b"\x01" * 68), "b": ((4, 8), F32, bytes(128)), "c": ((3,), F16, bytes(6))}
+    return gguf(kinds, {"b": (4, 8, 1)})
+
+
 def lora_bytes() -> bytes:
     name = "diffusion_model.blocks.0.self_attn.q"
     tensors = {f"{name}.lora_A.weight": torch.zeros(2, 8), f"{name}.lora_B.weight": torch.zeros(8, 2)}
@@ -156,6 +162,18 @@ def latent_bytes() -> bytes:
 def stored(content: str | bytes, path: Path) -> Path:
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
     return path
+
+
+def read_weights(path: Path) -> None:
+    for entry in open_weights(path).entries.values():
+        entry.read()
+
+
+def read_an_index(content: str, folder: Path) -> None:
+    (folder / "a-00001-of-00002.safetensors").write_bytes(save({"a": torch.zeros(2)}))
+    (folder / "a-00002-of-00002.safetensors").write_bytes(save({"b": torch.zeros(2)}))
+    read_weights(stored(content, folder / "a.safetensors.index.json"))
+    open_weights(folder)
 
 
 def read_a_picture(content: bytes, folder: Path, suffix: str) -> None:
@@ -210,6 +228,10 @@ PAINTING = {
     "version": 1,
     "areas": [{"name": "hair", "keys": [{"frame": 0, "mask": "hair.png [input]"}], "still": False}],
 }
+INDEX = {
+    "metadata": {"total_size": 16},
+    "weight_map": {"a": "a-00001-of-00002.safetensors", "b": "a-00002-of-00002.safetensors"},
+}
 CAPTION = {"file_name": "a.png", "text": "a girl"}
 API = {"1": {"class_type": "AniSoraDrawing", "inputs": {"drawing": "wave"}, "_meta": {"title": "a"}},
        "2": {"class_type": "AniSoraKeyframe", "inputs": {"image": ["1", 0], "position": "first", "strength": 1.0}}}  # fmt: skip
@@ -259,6 +281,12 @@ def all_targets(folder: Path) -> dict[str, tuple[Target, st.SearchStrategy[Any]]
             lambda content, folder: read_lora(stored(content, folder / "a.safetensors")),
             changed_bytes(lora_bytes()),
         ),
+        "weights": (
+            lambda content, folder: read_weights(stored(content, folder / "a.safetensors")),
+            changed_bytes(lora_bytes()),
+        ),
+        "GGUF": (lambda content, folder: read_weights(stored(content, folder / "a.gguf")), changed_bytes(gguf_bytes())),
+        "shard index": (read_an_index, texts(INDEX)),
         "pt": (lambda content, folder: open_weights(stored(content, folder / "a.pt")), changed_bytes(state_bytes())),
         "flags": (
             read_flags,
