@@ -79,6 +79,17 @@ export async function contentName(blob, prefix) {
   return `${prefix}_${(await digest(bytes)).slice(0, 16)}.${extension}`;
 }
 
+/**
+ * The file's own name, as every system can keep it. Another file of that name gets a number from the host.
+ * @param {File} file
+ */
+export function keptName(file) {
+  const [, stem, extension] = /^(.*?)(\.\w+)?$/s.exec(file.name) ?? ["", "", ""];
+  // eslint-disable-next-line no-control-regex -- Windows takes none of these
+  const allowed = stem.replace(/[<>:"/\\|?*\u0000-\u001f]/g, "_").trim();
+  return `${[...allowed].slice(0, 60).join("") || "drawing"}${extension ?? `.${EXTENSIONS[file.type] ?? "png"}`}`;
+}
+
 /** @param {Uint8Array<ArrayBuffer>} bytes */
 async function digest(bytes) {
   // Browsers give crypto.subtle to https and localhost only; a ComfyUI in the studio's network has neither.

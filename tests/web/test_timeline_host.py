@@ -153,15 +153,25 @@ def test_the_strip_shows_and_edits_the_nodes_around_it(graph):
     assert graph.evaluate("made.widget.value") == ""
 
 
-def test_a_file_is_stored_under_a_name_of_its_content(graph):
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("my art.png", "my art.png"),
+        ("原画:1?.webp", "原画_1_.webp"),
+        ("hero", "hero.png"),
+        (".png", "drawing.png"),
+    ],
+)
+def test_a_file_keeps_its_name(given, kept, graph):
     graph.evaluate(
-        """() => { const dataTransfer = new DataTransfer();
-        dataTransfer.items.add(new File(["not much"], "my art.png", { type: "image/png" }));
-        document.querySelector(".cards").dispatchEvent(new DragEvent("drop", { dataTransfer, clientX: 400, bubbles: true, cancelable: true })); }"""
+        """(name) => { const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File(["not much"], name, { type: "image/png" }));
+        document.querySelector(".cards").dispatchEvent(new DragEvent("drop", { dataTransfer, clientX: 400, bubbles: true, cancelable: true })); }""",
+        given,
     )
     graph.wait_for_function("made.widget.value")
     (name, *rest) = graph.evaluate("uploads[0]")
-    assert name.startswith("a_")
+    assert name == kept
     assert rest == ["anisora", "input", 8]
     assert (
         json.loads(graph.evaluate("made.widget.value"))["keyframes"][0]["image"] == f"anisora/{name} [input]"

@@ -176,8 +176,10 @@ export class Input {
    */
   typed(event, field) {
     event.stopPropagation();
-    const isDone = event.key === "Escape" || (event.key === "Enter" && field?.tagName === "INPUT");
-    if (isDone && !this.view.picker) this.strip.focus();
+    const isEnter = event.key === "Enter" && !event.shiftKey && !event.isComposing; // an input method takes Enter too
+    if (this.view.picker || !(isEnter || event.key === "Escape")) return;
+    if (field?.tagName === "TEXTAREA") event.preventDefault(); // no new line
+    this.strip.focus();
   }
 
   /** @param {KeyboardEvent} event */

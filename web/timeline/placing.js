@@ -89,6 +89,9 @@ export function problemOf({ words, numFrames, clip, broken, keys, legal, present
   if (doubled && legal.length === 1) return words.grid(clip.release, clip.row.key_multiple);
   if (doubled) return words.doubled(doubled.at);
   if (present.prompts.some((one) => isOutside(one, numFrames))) return words.segmentOutside;
-  const missing = keys.find((key) => pictures.of(key.url).missing);
-  return missing && !missing.linked ? words.missing(missing.label) : "";
+  const own = keys.filter((key) => !key.linked); // a linked node tells of its own picture
+  const missing = own.find((key) => pictures.of(key.url).missing);
+  if (missing) return words.missing(missing.label);
+  const damaged = own.find((key) => pictures.of(key.url).damaged);
+  return damaged ? words.damaged(damaged.label) : "";
 }

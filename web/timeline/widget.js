@@ -2,7 +2,7 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import {
-  contentName, follow, isLinked, keyframeNodes, linkOf, linkedKeyframes, localeOf, numberOf, pictureOf, releaseOf,
+  follow, isLinked, keptName, keyframeNodes, linkOf, linkedKeyframes, localeOf, numberOf, pictureOf, releaseOf,
   siblingWidget, uploadImage, viewUrl,
 } from "../graph.js";
 import { Strip } from "./strip.js";
@@ -54,7 +54,7 @@ function callbacks(node, releases) {
       for (const [name, value] of Object.entries(change)) setWidget(keyframe, name, value);
     },
     url: viewUrl,
-    store: async (file) => uploadImage(file, await contentName(file, "a"), "anisora"),
+    store: (file) => uploadImage(file, keptName(file), "anisora"),
     draggedImage,
     nodes: () => pictureNodes(node),
     files: inputFiles,

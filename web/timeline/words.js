@@ -33,6 +33,7 @@ const en = {
   remove: "Remove (delete)",
   prompt: "Prompt",
   promptHint: "What happens in this part",
+  promptTip: "Enter: done; shift+Enter: a new line",
   /** @type {(a: string, b: string) => string} */
   fromTo: (a, b) => `${a} to ${b} s`,
   empty: "Drop drawings here",
@@ -63,6 +64,8 @@ const en = {
   segmentOutside: "A prompt lies outside the clip; move it",
   /** @type {(label: string) => string} */
   missing: (label) => `${label} is not in the input folder`,
+  /** @type {(label: string) => string} */
+  damaged: (label) => `${label} cannot be read as a picture; it may be damaged`,
   keepLinked: "This keyframe comes from an AniSora Keyframe node; remove that node",
   noPlace: "No frame is free for another keyframe",
   /** @type {(count: number) => string} */
@@ -109,6 +112,7 @@ const zh = {
   remove: "删除 (delete)",
   prompt: "提示词",
   promptHint: "这里发生什么",
+  promptTip: "Enter：完成；shift+Enter：换行",
   fromTo: (a, b) => `${a} 到 ${b} 秒`,
   empty: "把画稿拖到这里",
   emptyMore: "来自磁盘、input 文件夹或其他节点",
@@ -128,6 +132,7 @@ const zh = {
   doubled: (frame) => `第 ${frame} 帧有两个关键帧；请移动其一`,
   segmentOutside: "有提示词在片段之外；请移动它",
   missing: (label) => `input 文件夹里没有 ${label}`,
+  damaged: (label) => `无法把 ${label} 读作图片；文件可能已损坏`,
   keepLinked: "该关键帧来自节点；请在节点处删除",
   noPlace: "没有空闲的帧可放关键帧",
   storing: (count) => `正在保存 ${count} 张画稿…`,
@@ -170,6 +175,7 @@ const ja = {
   remove: "削除 (delete)",
   prompt: "プロンプト",
   promptHint: "ここで起きること",
+  promptTip: "Enter：完了。shift+Enter：改行",
   fromTo: (a, b) => `${a} から ${b} 秒`,
   empty: "ここに原画をドロップ",
   emptyMore: "ディスク、input フォルダ、ほかのノードから",
@@ -189,6 +195,7 @@ const ja = {
   doubled: (frame) => `${frame} フレームにキーフレームが 2 つ。片方を移動`,
   segmentOutside: "クリップの外にプロンプトがあります。移動してください",
   missing: (label) => `input フォルダに ${label} がありません`,
+  damaged: (label) => `${label} を画像として読めません。壊れているかもしれません`,
   keepLinked: "このキーフレームはノードから来ています。ノード側で削除",
   noPlace: "キーフレームを置ける空きがありません",
   storing: (count) => `原画 ${count} 枚を保存中…`,

@@ -20,7 +20,11 @@ const views = new WeakMap();
 export function addTrainerView(node) {
   if (node.comfyClass !== NODE) return;
   const root = document.createElement("div");
-  const view = createView(root, { words: wordsOf(localeOf(app)), viewUrl: sheetUrl });
+  const words = wordsOf(localeOf(app));
+  const view = createView(root, { words, viewUrl: sheetUrl });
+  for (const { name, element } of node.widgets ?? []) {
+    if (element instanceof HTMLTextAreaElement && words.placeholders[name]) element.placeholder = words.placeholders[name];
+  }
   views.set(node, view);
   node.addDOMWidget("training", "ANISORA_TRAINING", root, {
     serialize: false,

@@ -116,6 +116,8 @@ type NodeEvent = (this: ComfyNode, ...args: unknown[]) => void;
 interface ComfyWidget {
   name: string;
   value: unknown;
+  /** Of a widget that is drawn by the page, as of several lines of text. */
+  element?: HTMLElement;
   callback?(value: unknown, canvas?: unknown, node?: ComfyNode): void;
 }
 
