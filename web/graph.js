@@ -220,11 +220,22 @@ export function keyframeNodes(timelineNode) {
  */
 export function linkedKeyframes(timelineNode) {
   return keyframeNodes(timelineNode).map((node) => ({
-    ...pictureOf(upstream(node, "image") ?? node),
+    ...keyframePicture(node),
     position: String(siblingWidget(node, "position")?.value ?? "first"),
     strength: Number(siblingWidget(node, "strength")?.value ?? 1),
     linked: node,
   }));
+}
+
+/**
+ * As the keyframe gets it: Load Image gives colours without their transparency, which is a mask.
+ * @param {ComfyNode} keyframe
+ */
+function keyframePicture(keyframe) {
+  const from = upstream(keyframe, "image");
+  const picture = pictureOf(from ?? keyframe);
+  const isOpaque = from?.type === "LoadImage" && !isLinked(keyframe, "transparent") && !/\.jpe?g\b/i.test(picture.label);
+  return picture.url && isOpaque ? { ...picture, url: `${picture.url}&channel=rgb` } : picture;
 }
 
 /**

@@ -46,7 +46,7 @@ async (releases) => {
     graph.nodes.push(node);
     return node;
   };
-  const keyframe = (id, position) => make(id, "AniSoraKeyframe", [["image", "IMAGE"], ["keyframes", "KEYS"]], ["KEYS"], { position, strength: 1 });
+  const keyframe = (id, position) => make(id, "AniSoraKeyframe", [["image", "IMAGE"], ["keyframes", "KEYS"], ["transparent", "MASK"]], ["KEYS"], { position, strength: 1 });
   window.LiteGraph = { createNode: () => { const made = keyframe(0, "first"); graph.nodes.pop(); return made; } };
   window.loader = make(1, "AniSoraModelLoader", [], ["MODEL", "RELEASE"], { release: "V3.1" });
   window.drawing = make("2", "AniSoraDrawing", [], ["IMAGE", "MASK"], { drawing: "wave" });
@@ -92,7 +92,7 @@ def test_keyframes_are_followed_past_a_reroute_in_the_order_of_the_chain(graph):
         ("sub/b.png", "50%", "5"),
         ("c.png", "8", None),
     ]
-    assert found[1]["url"] == "/api/view?filename=b.png&subfolder=sub&type=input"
+    assert found[1]["url"] == "/api/view?filename=b.png&subfolder=sub&type=input&channel=rgb"
     assert graph.request.get(found[0]["url"]).body() == (DRAWINGS / "wave.png").read_bytes()
 
 
@@ -198,6 +198,17 @@ def test_a_node_from_the_picker_is_wired_through_a_new_keyframe(graph):
         ["wave", "8"],
     ]
     assert graph.evaluate("made.widget.value") == ""
+
+
+def test_transparency_is_shown_as_the_keyframe_gets_it(graph):
+    """Load Image gives colours alone; with its mask they lie on white, as the page draws them."""
+    url = "host.keyframesOf(node)[1].url"
+    assert graph.evaluate(url).endswith("&channel=rgb")
+    graph.evaluate("photo.connect(1, last, 'transparent')")
+    assert graph.evaluate(url) == "/api/view?filename=b.png&subfolder=sub&type=input"
+    graph.get_by_role("button", name="Add drawings").click()
+    graph.locator(".picker button", has_text="sub/b.png").dblclick()
+    assert "channel" not in graph.evaluate("host.keyframesOf(node)[2].url")
 
 
 def test_a_removed_node_stops_looking(graph):

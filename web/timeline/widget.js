@@ -149,7 +149,13 @@ function pictureNodes(node) {
  * The output that gives images; -1 for none.
  * @param {ComfyNode} node
  */
-const imageSlot = ({ outputs }) => outputs?.findIndex(({ type }) => type === "IMAGE") ?? -1;
+const imageSlot = (node) => slotOf(node, "IMAGE");
+
+/**
+ * @param {ComfyNode} node
+ * @param {string} type
+ */
+const slotOf = ({ outputs }, type) => outputs?.findIndex((output) => output.type === type) ?? -1;
 
 /**
  * image of that node -> a new AniSora Keyframe at the end of the chain -> this timeline.
@@ -170,6 +176,7 @@ function linkKeyframe(node, id, position) {
   const place = siblingWidget(keyframe, "position");
   if (place) place.value = position;
   source.connect(imageSlot(source), keyframe, "image");
+  if (source.type === "LoadImage") source.connect(slotOf(source, "MASK"), keyframe, "transparent");
   if (last) graph.getNodeById(last.origin_id)?.connect(last.origin_slot, keyframe, "keyframes");
   keyframe.connect(0, node, "keyframes");
   graph.afterChange();
