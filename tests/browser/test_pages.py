@@ -123,6 +123,22 @@ def test_a_keyframe_dragged_on_the_strip_snaps_to_a_frame_of_the_release(widgets
     widgets.picture("timeline", "AniSoraTimeline")
 
 
+def test_text_can_be_linked_to_the_timeline(widgets: Frontend):
+    """With the widget's own type the page refuses the link, though the node takes text."""
+    widgets.load(widgets.template("image_to_video"))
+    linked = widgets.page.evaluate(
+        f"""() => {{
+          const text = LiteGraph.createNode("PrimitiveString");
+          app.graph.add(text);
+          const timeline = {NODES}.find(({{ type }}) => type === "AniSoraTimeline");
+          const slot = timeline.inputs.findIndex(({{ name }}) => name === "timeline_json");
+          text.connect(0, timeline, slot);
+          return timeline.inputs[slot].link != null;
+        }}"""
+    )
+    assert linked
+
+
 def painted(frontend: Frontend) -> int:
     """How many pixels of the painter's canvas are covered."""
     return frontend.page.evaluate(

@@ -118,6 +118,64 @@ def test_the_release_is_minis_where_a_subgraph_hides_it(graph):
     assert graph.evaluate("host.releaseOf(node)") == "mini"
 
 
+SUBGRAPH = """() => {
+  const outer = { nodes: [], links: new Map(), getNodeById: (id) => outer.nodes.find((one) => one.id === id) };
+  outer.rootGraph = graph.rootGraph = outer;
+  const outside = (id, widgets, outputs) => {
+    const made = { id, type: "PrimitiveInt", title: "", mode: 0, graph: outer, inputs: [], outputs,
+      widgets: Object.entries(widgets).map(([name, value]) => ({ name, value })) };
+    outer.nodes.push(made);
+    return made;
+  };
+  outside(1, { release: "V1" }, [{ type: "RELEASE" }]);
+  outside(2, { value: 21 }, [{ type: "INT" }]);
+  window.inside = { nodes: [], links: new Map([[5, { origin_id: 4, origin_slot: 0 }]]), outputs: [{ linkIds: [5] }],
+    getNodeById: (id) => (String(id) === "4" ? first : null) };
+  const maker = outside(3, {}, [{ type: "KEYS" }]);
+  maker.subgraph = inside;
+  const box = outside(4, { width: 480 }, []);
+  box.subgraph = graph;
+  box.inputs = [["release", 1], ["length", 2], ["keyframes", 3], ["width", null]].map(([name, link]) => ({ name, link }));
+  for (const id of [1, 2, 3]) outer.links.set(id, { origin_id: id, origin_slot: 0 });
+  const enter = (name, slot) => {
+    let input = node.inputs.find((one) => one.name === name);
+    if (!input) node.inputs.push((input = { name, link: null }));
+    input.link = 500 + slot;
+    graph.links.set(500 + slot, { origin_id: -10, origin_slot: slot });
+  };
+  ["release", "length", "keyframes", "width"].forEach(enter);
+}"""
+
+
+def test_links_are_followed_through_the_edges_of_subgraphs(graph):
+    graph.evaluate(SUBGRAPH)
+    assert graph.evaluate("host.releaseOf(node)") == "V1"
+    assert graph.evaluate("host.numberInto(node, 'length')") == 21
+    assert (
+        graph.evaluate("host.numberInto(node, 'width')") == 480
+    )  # a widget of the node that holds the subgraph
+    assert graph.evaluate("host.keyframesOf(node).map((key) => key.label)") == ["wave"]
+    graph.wait_for_function("document.querySelectorAll('.key').length === 1")
+    field = graph.get_by_label("Length in frames")
+    assert field.input_value() == "21"
+    assert field.is_disabled()
+    assert field.get_attribute("title") == "set by a connected node"
+
+
+def test_what_only_a_run_can_tell_is_said(graph):
+    graph.evaluate(
+        "node.inputs.push({ name: 'height', link: 77 }); graph.links.set(77, { origin_id: '4', origin_slot: 0 })"
+    )
+    said = "Set by a connected node, known in a run: height"
+    graph.wait_for_function(
+        "(said) => document.querySelector('[role=status]').textContent === said", arg=said
+    )
+    graph.evaluate("node.inputs.push({ name: 'timeline_json', link: 77 })")
+    graph.wait_for_function(
+        "document.querySelector('[role=status]').textContent.startsWith('A connected node gives')"
+    )
+
+
 def test_names_become_addresses(graph):
     names = ["a b.png", "sub/deep/x.png [output]", "sub\\x.png [temp]", "odd [1].png"]
     assert graph.evaluate(f"[{', '.join(map(repr, names))}].map(host.viewUrl)") == [

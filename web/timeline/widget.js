@@ -2,7 +2,7 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import {
-  follow, isLinked, keptName, keyframeNodes, linkOf, linkedKeyframes, localeOf, numberOf, pictureOf, releaseOf,
+  follow, isLinked, keptName, keyframeNodes, linkOf, linkedKeyframes, localeOf, numberInto, numberOf, pictureOf, releaseOf,
   siblingWidget, uploadImage, viewUrl,
 } from "../graph.js";
 import { Strip } from "./strip.js";
@@ -11,6 +11,7 @@ import { Strip } from "./strip.js";
 
 const TYPE = "ANISORA_KEYFRAME_STRIP";
 const REFRESH_MS = 400;
+const NUMBERS = ["length", "fps", "width", "height"];
 
 export const timelineWidget = {
   node: "AniSoraTimeline",
@@ -85,20 +86,17 @@ function clipOf(node, releases) {
   const wanted = releaseOf(node);
   const release = wanted in releases ? wanted : "mini";
   const row = releases[release];
-  const shape = String(siblingWidget(node, "shape")?.value ?? "");
   const fit = siblingWidget(node, "fit")?.value;
-  const named = /^(\d+)x(\d+)$/.exec(shape);
-  const [width, height] = named ? [Number(named[1]), Number(named[2])] : row.sizes[0];
-  const [ownWidth, ownHeight] = [numberOf(node, "width"), numberOf(node, "height")];
-  const asDrawn = shape === "first keyframe" && !ownWidth && !ownHeight;
   return {
     release,
     row,
-    length: numberOf(node, "length"),
-    fps: numberOf(node, "fps"),
+    length: numberInto(node, "length") ?? numberOf(node, "length"),
+    fps: numberInto(node, "fps") ?? numberOf(node, "fps"),
+    unknown: NUMBERS.filter((name) => numberInto(node, name) === null),
+    isTextLinked: isLinked(node, "timeline_json"),
     lengthLinked: isLinked(node, "length"),
     fpsLinked: isLinked(node, "fps"),
-    aspect: asDrawn ? 0 : (ownWidth || width) / (ownHeight || height),
+    aspect: aspectOf(node, row),
     stretch: (fit === "compat" ? row.program_fit : fit) === "stretch",
     linked: linkedKeyframes(node).map(({ linked, ...keyframe }) => ({
       ...keyframe,
@@ -106,6 +104,20 @@ function clipOf(node, releases) {
       locked: isLinked(linked, "position") || isLinked(linked, "strength"),
     })),
   };
+}
+
+/**
+ * width / height; 0: the first drawing's.
+ * @param {ComfyNode} node
+ * @param {Release} row
+ */
+function aspectOf(node, row) {
+  const shape = String(siblingWidget(node, "shape")?.value ?? "");
+  const named = /^(\d+)x(\d+)$/.exec(shape);
+  const [width, height] = named ? [Number(named[1]), Number(named[2])] : row.sizes[0];
+  const [ownWidth, ownHeight] = [numberInto(node, "width"), numberInto(node, "height")];
+  const asDrawn = shape === "first keyframe" && !ownWidth && !ownHeight;
+  return asDrawn ? 0 : (ownWidth || width) / (ownHeight || height);
 }
 
 /**

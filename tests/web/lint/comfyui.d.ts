@@ -41,6 +41,8 @@ type InputDefinition = [type: string | string[], options: InputOptions];
 /** `releases` is ours, of the inputs that web/anisora.js gives a widget. */
 interface InputOptions {
   releases: Record<string, Release>;
+  /** The widget to show, where it is not that of the input's type. */
+  widgetType?: string;
 }
 
 /** A row of WIDGET_RELEASES in nodes/timeline.py. */
@@ -73,11 +75,21 @@ interface ComfyGraph {
   nodes?: ComfyNode[];
   /** The list under its older name. */
   _nodes: ComfyNode[];
+  /** Of newer frontends: the workflow's own graph, which may be this one. */
+  rootGraph?: ComfyGraph;
+  /** Of a subgraph. */
+  outputs?: { linkIds: number[] }[];
   getNodeById(id: NodeId): ComfyNode | null | undefined;
   add(node: ComfyNode): void;
   beforeChange(): void;
   afterChange(): void;
   setDirtyCanvas(foreground: boolean, background: boolean): void;
+}
+
+interface ComfyInput {
+  name: string;
+  type: string;
+  link: number | null;
 }
 
 interface ComfyLink {
@@ -97,7 +109,7 @@ interface ComfyNode {
   /** null while the node is in no graph. */
   graph: ComfyGraph | null;
   subgraph?: ComfyGraph;
-  inputs?: { name: string; type: string; link: number | null }[];
+  inputs?: ComfyInput[];
   outputs?: { type: string }[];
   widgets?: ComfyWidget[];
   /** What the last run showed on the node. */
