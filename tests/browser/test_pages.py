@@ -51,7 +51,7 @@ def succeed(frontend: Frontend, host: Host) -> list[str]:
     """Run what is open -> the ids of nodes whose outputs were taken from the cache."""
     ended = frontend.run()
     assert ended["kind"] == "execution_success", (ended, host.log.read_text()[-1500:])
-    outputs = host.call(f"/history/{ended['detail']['prompt_id']}")[ended["detail"]["prompt_id"]]["outputs"]
+    outputs = host.wait(ended["detail"]["prompt_id"], 20)["outputs"]  # history is written after the message
     files = [file for output in outputs.values() for file in output.get("images", [])]
     assert files
     for file in files:
