@@ -8,7 +8,12 @@ import pytest
 from comfyui_anisora.nodes.keyframe_timeline import WIDGET_RELEASES
 from comfyui_anisora.nodes.model_loader import DRAWINGS
 
-APP = "export const app = { ui: { settings: { getSettingValue: () => 'en' } } };"
+APP = """
+const told = (name) => (event) => window.canvas.push([name, event.deltaY ?? event.buttons]);
+window.canvas = [];
+export const app = { ui: { settings: { getSettingValue: () => "en" } }, canvas: Object.fromEntries(
+  ["Down", "Move", "Up", "Wheel"].map((name) => [`processMouse${name}`, told(name)])) };
+"""
 API = """
 export const api = {
   apiURL: (route) => `/api${route}`,
@@ -267,6 +272,31 @@ def test_transparency_is_shown_as_the_keyframe_gets_it(graph):
     graph.get_by_role("button", name="Add drawings").click()
     graph.locator(".picker button", has_text="sub/b.png").dblclick()
     assert "channel" not in graph.evaluate("host.keyframesOf(node)[2].url")
+
+
+def test_the_wheel_and_the_middle_button_are_the_canvass_but_for_lists(graph):
+    assert graph.evaluate("made.widget.options.hideOnZoom") is False
+    box = graph.locator(".anisora-strip").bounding_box()
+    graph.mouse.move(box["x"] + 300, box["y"] + 120)
+    graph.mouse.wheel(0, 100)
+    graph.wait_for_function("canvas.length === 1")
+    graph.mouse.down(button="middle")
+    graph.mouse.move(box["x"] + 320, box["y"] + 120)
+    graph.mouse.up(button="middle")
+    assert graph.evaluate("canvas") == [["Wheel", 100], ["Down", 4], ["Move", 4], ["Up", 0]]
+    graph.mouse.move(*(box[side] + 30 for side in "xy"))
+    graph.evaluate("LiteGraph.vueNodesMode = true; canvas.length = 0")
+    graph.mouse.wheel(0, 100)
+    graph.evaluate("LiteGraph.vueNodesMode = false")
+    graph.evaluate(
+        """() => { const list = document.createElement("div");
+        list.innerHTML = '<div style="height: 900px"></div>';
+        list.style = "position: absolute; inset: 0; overflow-y: auto";
+        document.querySelector(".anisora-strip").append(list); }"""
+    )
+    graph.mouse.wheel(0, 100)
+    graph.wait_for_timeout(200)
+    assert graph.evaluate("canvas") == []
 
 
 def test_a_removed_node_stops_looking(graph):

@@ -21,7 +21,8 @@ export class Input {
   listen() {
     const { root } = this.strip;
     root.addEventListener("keydown", (event) => this.keydown(event));
-    for (const name of ["pointerdown", "dblclick"]) root.addEventListener(name, (event) => event.stopPropagation());
+    root.addEventListener("dblclick", (event) => event.stopPropagation());
+    root.addEventListener("pointerdown", (event) => event.button !== 1 && event.stopPropagation()); // which pans
     root.addEventListener("click", (event) => {
       const target = targetOf(event);
       if (target.closest("button") && !target.closest(".picker")) this.strip.focus();

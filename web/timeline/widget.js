@@ -5,6 +5,7 @@ import {
   follow, isLinked, keptName, keyframeNodes, linkOf, linkedKeyframes, localeOf, numberInto, numberOf, pictureOf, releaseOf,
   siblingWidget, uploadImage, viewUrl,
 } from "../graph.js";
+import { passToCanvas } from "../canvas.js";
 import { Strip } from "./strip.js";
 
 /** @typedef {import("./picker.js").Choice} Choice */
@@ -28,7 +29,9 @@ export const timelineWidget = {
         strip.value = text ?? "";
       },
       getMinHeight: () => 320,
+      hideOnZoom: false,
     });
+    passToCanvas(root, app);
     // No frontend tells a node that a widget of another node has changed, so the strip looks.
     const timer = setInterval(() => strip.refresh(), REFRESH_MS);
     follow(node, "onRemoved", () => {

@@ -29,6 +29,7 @@ export function addTrainerView(node) {
   node.addDOMWidget("training", "ANISORA_TRAINING", root, {
     serialize: false,
     getMinHeight: () => 420,
+    hideOnZoom: false,
   }).serialize = false; // the option is for prompts, this for the workflow
   node.setSize([Math.max(WIDTH, node.size[0]), node.computeSize()[1]]); // a workflow sets its own after this
   follow(node, "onExecuted", (output) => {

@@ -15,7 +15,14 @@ type NodeId = number | string;
 interface ComfyApp {
   /** Absent while the frontend starts. */
   ui?: { settings?: { getSettingValue(id: string): unknown } };
-  canvas: { emitBeforeChange(): void; emitAfterChange(): void };
+  canvas: {
+    emitBeforeChange(): void;
+    emitAfterChange(): void;
+    processMouseDown(event: PointerEvent): void;
+    processMouseMove(event: PointerEvent): void;
+    processMouseUp(event: PointerEvent): void;
+    processMouseWheel(event: WheelEvent): void;
+  };
   /** The graph that is shown, which may be a subgraph; `rootGraph` is of newer frontends. */
   graph?: ComfyGraph;
   rootGraph?: ComfyGraph;
@@ -144,9 +151,11 @@ interface DomWidgetOptions {
   getValue?(): string;
   setValue?(value: string | null | undefined): void;
   getMinHeight(): number;
+  /** false: shown at every zoom, else hidden where the canvas draws nodes without detail. */
+  hideOnZoom?: boolean;
   serialize?: boolean;
 }
 
 interface Window {
-  LiteGraph: { createNode(type: string): ComfyNode | null };
+  LiteGraph: { createNode(type: string): ComfyNode | null; vueNodesMode?: boolean };
 }
