@@ -123,6 +123,23 @@ def test_a_keyframe_dragged_on_the_strip_snaps_to_a_frame_of_the_release(widgets
     widgets.picture("timeline", "AniSoraTimeline")
 
 
+@pytest.mark.parametrize(("kind", "css"), [("AniSoraTimeline", "strip"), ("AniSoraMotionPainter", "painter")])
+def test_a_widget_is_shown_far_away_and_the_wheel_over_it_zooms(kind, css, widgets: Frontend):
+    widgets.load(widgets.template("motion_painter"))
+    widgets.show(kind, 0.5)
+    box = widgets.page.locator(f".anisora-{css}").bounding_box()
+    assert box, "hidden"
+    widgets.picture(f"{css}_far_away", kind)
+    widgets.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    widgets.page.mouse.wheel(0, 100)
+    widgets.page.wait_for_function("app.canvas.ds.scale < 0.49")
+    at = widgets.page.evaluate("[...app.canvas.ds.offset]")
+    widgets.page.mouse.down(button="middle")
+    widgets.page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 3, steps=4)
+    widgets.page.mouse.up(button="middle")
+    widgets.page.wait_for_function("(x) => app.canvas.ds.offset[0] > x + 60", arg=at[0])
+
+
 def test_text_can_be_linked_to_the_timeline(widgets: Frontend):
     """With the widget's own type the page refuses the link, though the node takes text."""
     widgets.load(widgets.template("image_to_video"))
