@@ -19,6 +19,7 @@ from workflow_files import PUBLISHED, SHIPPED, name_of
 
 pytestmark = pytest.mark.host
 DRAWINGS = PACK / "web" / "drawings"
+PACK_NAME = "ComfyUI-AniSora"
 SIZES = ("length=5", "width=64", "height=64")  # mini's; the other releases' are in tiny_models.py
 DROP = """([name, data, x, y]) => {
   const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
@@ -138,6 +139,21 @@ def test_a_widget_is_shown_far_away_and_the_wheel_over_it_zooms(kind, css, widge
     widgets.page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 3, steps=4)
     widgets.page.mouse.up(button="middle")
     widgets.page.wait_for_function("(x) => app.canvas.ds.offset[0] > x + 60", arg=at[0])
+
+
+def test_a_timeline_in_a_subgraph_knows_its_release_and_keyframes(frontend: Frontend):
+    frontend.load(frontend.template("v31_keyframes"))
+    known = frontend.page.evaluate(
+        f"""async () => {{
+          const graph = await import("/extensions/{PACK_NAME}/graph.js");
+          const timeline = {NODES}.find(({{ type }}) => type === "AniSoraTimeline");
+          app.graph.convertToSubgraph(new Set([timeline]));
+          const {{ subgraph }} = {NODES}.find((one) => one.subgraph);
+          const inner = subgraph.nodes.find(({{ type }}) => type === "AniSoraTimeline");
+          return [graph.releaseOf(inner), graph.keyframesOf(inner).map((key) => key.position)];
+        }}"""
+    )
+    assert known == ["V3.1", ["first", "25%", "50%", "75%", "last"]]
 
 
 def test_text_can_be_linked_to_the_timeline(widgets: Frontend):
