@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from ..anisora_core.conditioning.prompt import Segment, compose_segments
@@ -79,6 +80,12 @@ class AniSoraKeyframe:
                     "White is given, black is made by the model; one mask, or one for each picture. Not connected: all "
                     "is given. For releases with mask channels, best anymask.",
                 ),
+                "transparent": socket(
+                    "MASK",
+                    "The mask of Load Image, white where its picture is transparent: white paper shows there, as for "
+                    "drawings dropped on the timeline. Not connected: whatever colour the file stores there, often "
+                    "black.",
+                ),
             },
         }
 
@@ -89,11 +96,39 @@ class AniSoraKeyframe:
         strength: float,
         keyframes: tuple[Keyframe, ...] = (),
         given: Tensor | None = None,
+        transparent: Tensor | None = None,
     ) -> tuple[tuple[Keyframe, ...]]:
-        frames = image.float().cpu()
+        frames = on_paper(image.float().cpu(), transparent)
         following = frames[1:] if len(frames) > 1 else None
         mask = None if given is None else given.float().cpu()
         return ((*keyframes, Keyframe(frames[0], position, strength, following, mask)),)
+
+
+def on_paper(frames_FHWC: Tensor, transparent_FHW: Tensor | None) -> Tensor:
+    """RGB over white, to the nearest of 256 levels as the files' reader has it; opaque pictures are left as they are.
+
+    A fourth channel is alpha; of `transparent_FHW`, 1 is transparent, and one mask is for all frames. ValueError when the
+    mask has another size.
+    """
+    colours = frames_FHWC[..., :3]
+    alpha = frames_FHWC[..., 3] if frames_FHWC.shape[-1] == 4 else torch.ones(frames_FHWC.shape[:3])
+    if (
+        transparent_FHW is not None and transparent_FHW.any()
+    ):  # Load Image's for an opaque picture has a size of its own
+        count, height, width = transparent_FHW.shape
+        if (height, width) != frames_FHWC.shape[1:3] or count not in (1, len(frames_FHWC)):
+            size, wanted = (
+                f"{count} x {width}x{height}",
+                f"{len(frames_FHWC)} x {frames_FHWC.shape[2]}x{frames_FHWC.shape[1]}",
+            )
+            raise ValueError(
+                f"transparent: the mask is {size}, the picture {wanted}; connect the same Load Image's mask"
+            )
+        alpha = alpha * (1.0 - transparent_FHW.float().cpu())
+    if bool((alpha == 1.0).all()):
+        return colours
+    mixed = colours * alpha[..., None] + (1.0 - alpha[..., None])
+    return (mixed * 255.0).round() / 255.0
 
 
 class AniSoraTimeline:

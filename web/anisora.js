@@ -20,7 +20,8 @@ app.registerExtension({
     for (const { node, input, type } of WIDGETS) {
       if (nodeData.name !== node) continue;
       for (const part of [nodeData.input?.required, nodeData.input?.optional]) {
-        if (part?.[input]) part[input] = [type, part[input][1]];
+        // The socket stays a STRING, so that text can be linked to it.
+        if (part?.[input]) part[input] = ["STRING", { ...part[input][1], widgetType: type }];
       }
     }
   },

@@ -79,6 +79,17 @@ export async function contentName(blob, prefix) {
   return `${prefix}_${(await digest(bytes)).slice(0, 16)}.${extension}`;
 }
 
+/**
+ * The file's own name, as every system can keep it. Another file of that name gets a number from the host.
+ * @param {File} file
+ */
+export function keptName(file) {
+  const [, stem, extension] = /^(.*?)(\.\w+)?$/s.exec(file.name) ?? ["", "", ""];
+  // eslint-disable-next-line no-control-regex -- Windows takes none of these
+  const allowed = stem.replace(/[<>:"/\\|?*\u0000-\u001f]/g, "_").trim();
+  return `${[...allowed].slice(0, 60).join("") || "drawing"}${extension ?? `.${EXTENSIONS[file.type] ?? "png"}`}`;
+}
+
 /** @param {Uint8Array<ArrayBuffer>} bytes */
 async function digest(bytes) {
   // Browsers give crypto.subtle to https and localhost only; a ComfyUI in the studio's network has neither.
@@ -100,22 +111,83 @@ function fnv(bytes) {
 }
 
 /**
- * The node linked to this input, or null. Reroutes and bypassed nodes are passed through.
+ * The node linked to this input, or null. Reroutes, bypassed nodes and the edges of subgraphs are passed through.
  * @param {ComfyNode} node
  * @param {string} inputName
  */
 export function upstream(node, inputName) {
+  return traced(node, inputName).from;
+}
+
+/**
+ * Back along the links of this input, to the node they come from; else to the last input, which is linked to nothing.
+ * @param {ComfyNode} node
+ * @param {string} inputName
+ * @returns {{from: ComfyNode | null, at: ComfyNode, input: ComfyInput | undefined}}
+ */
+function traced(node, inputName) {
   const seen = new Set();
   let at = node;
-  let input = node.inputs?.find((one) => one.name === inputName);
-  while (input?.link != null && !seen.has(input.link)) {
-    seen.add(input.link);
-    const link = linkOf(at.graph, input.link);
-    const from = link && at.graph?.getNodeById(link.origin_id); // null at the edge of a subgraph
-    if (!from || from.mode === MUTED) return null;
-    if (from.type !== "Reroute" && from.mode !== BYPASSED) return from;
-    at = from;
-    input = passedThrough(from, link.origin_slot);
+  let input = inputNamed(node, inputName);
+  for (;;) {
+    const link = linkInto(at, input);
+    if (!link || !at.graph || seen.has(link)) return { from: null, at, input };
+    seen.add(link);
+    const { from, graph, slot } = originOf(at.graph, link);
+    if (from && isSource(from)) return { from, at, input };
+    const next = from ?? holderOf(graph);
+    if (!next || next.mode === MUTED) return { from: null, at, input };
+    input = from ? passedThrough(from, slot) : next.inputs?.[slot];
+    at = next;
+  }
+}
+
+/**
+ * @param {ComfyNode} node
+ * @param {string} name
+ */
+const inputNamed = (node, name) => node.inputs?.find((input) => input.name === name);
+
+/**
+ * Where a link begins, in subgraphs too; `from` is null at the edge of the graph.
+ * @param {ComfyGraph} graph
+ * @param {ComfyLink} link
+ */
+function originOf(graph, link) {
+  let from = graph.getNodeById(link.origin_id) ?? null;
+  while (from?.subgraph && isSource(from)) {
+    const inner = linkOf(from.subgraph, from.subgraph.outputs?.[link.origin_slot]?.linkIds[0] ?? -1);
+    if (!inner) break;
+    graph = from.subgraph;
+    link = inner;
+    from = graph.getNodeById(link.origin_id) ?? null;
+  }
+  return { from, graph, slot: link.origin_slot };
+}
+
+/** @param {ComfyNode} node */
+const isSource = ({ type, mode }) => type !== "Reroute" && mode !== BYPASSED && mode !== MUTED;
+
+/**
+ * @param {ComfyNode} node
+ * @param {ComfyInput | undefined} input
+ */
+const linkInto = (node, input) => (input?.link == null ? undefined : linkOf(node.graph, input.link));
+
+/**
+ * The node that stands for this subgraph; where several do, the first.
+ * @param {ComfyGraph} graph
+ */
+function holderOf(graph) {
+  const root = graph.rootGraph;
+  /** @type {ComfyGraph[]} */
+  const open = root && root !== graph ? [root] : [];
+  const seen = new Set(open);
+  for (const one of open) {
+    for (const node of one.nodes ?? one._nodes) {
+      if (node.subgraph === graph) return node;
+      if (node.subgraph && !seen.has(node.subgraph)) open.push(node.subgraph) && seen.add(node.subgraph);
+    }
   }
   return null;
 }
@@ -158,12 +230,26 @@ export function numberOf(node, name) {
 }
 
 /**
+ * The number that this input gets: of its widget, of the node of one value that is linked to it, or of the widget of the
+ * subgraph around it. null where only a run would tell.
+ * @param {ComfyNode} node
+ * @param {string} name
+ */
+export function numberInto(node, name) {
+  if (!isLinked(node, name)) return numberOf(node, name);
+  const { from, at, input } = traced(node, name);
+  const named = from ? siblingWidget(from, "value") : input?.link == null && siblingWidget(at, input?.name ?? name);
+  const value = named ? Number(named.value) : NaN;
+  return Number.isFinite(value) ? value : null;
+}
+
+/**
  * Whether another node sets this widget, so that its own value does not count.
  * @param {ComfyNode} node
  * @param {string} name
  */
 export function isLinked(node, name) {
-  return node.inputs?.some((input) => input.name === name && input.link != null) ?? false;
+  return inputNamed(node, name)?.link != null;
 }
 
 /**
@@ -209,11 +295,22 @@ export function keyframeNodes(timelineNode) {
  */
 export function linkedKeyframes(timelineNode) {
   return keyframeNodes(timelineNode).map((node) => ({
-    ...pictureOf(upstream(node, "image") ?? node),
+    ...keyframePicture(node),
     position: String(siblingWidget(node, "position")?.value ?? "first"),
     strength: Number(siblingWidget(node, "strength")?.value ?? 1),
     linked: node,
   }));
+}
+
+/**
+ * As the keyframe gets it: Load Image gives colours without their transparency, which is a mask.
+ * @param {ComfyNode} keyframe
+ */
+function keyframePicture(keyframe) {
+  const from = upstream(keyframe, "image");
+  const picture = pictureOf(from ?? keyframe);
+  const isOpaque = from?.type === "LoadImage" && !isLinked(keyframe, "transparent") && !/\.jpe?g\b/i.test(picture.label);
+  return picture.url && isOpaque ? { ...picture, url: `${picture.url}&channel=rgb` } : picture;
 }
 
 /**

@@ -89,7 +89,8 @@ class FolderReport:
     def lines(self) -> list[str]:
         """Sentences, the summary first; names are quoted, with line breaks escaped."""
         lines = [
-            f"{self.pictures} pictures and {len(self.clips)} clips, {_size(self.smallest)} to {_size(self.largest)}",
+            f"{_counted(self.pictures, 'picture')} and {_counted(len(self.clips), 'clip')}, "
+            f"{_size(self.smallest)} to {_size(self.largest)}",
             *(f"{count} trained at {_size(size)}" for size, count in self.buckets.items()),
             *(
                 f"{count} shown {repeats} times an epoch"
@@ -304,6 +305,10 @@ def _nothing_usable(root: Path, problems: Sequence[Problem]) -> str:
 
 def _size(size: tuple[int, int]) -> str:
     return f"{size[1]}x{size[0]}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _names(names: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from workflow_files import PUBLISHED, SHIPPED, name_of
 
 pytestmark = pytest.mark.host
 DRAWINGS = PACK / "web" / "drawings"
+PACK_NAME = "ComfyUI-AniSora"
 SIZES = ("length=5", "width=64", "height=64")  # mini's; the other releases' are in tiny_models.py
 DROP = """([name, data, x, y]) => {
   const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
@@ -51,7 +52,7 @@ def succeed(frontend: Frontend, host: Host) -> list[str]:
     """Run what is open -> the ids of nodes whose outputs were taken from the cache."""
     ended = frontend.run()
     assert ended["kind"] == "execution_success", (ended, host.log.read_text()[-1500:])
-    outputs = host.call(f"/history/{ended['detail']['prompt_id']}")[ended["detail"]["prompt_id"]]["outputs"]
+    outputs = host.wait(ended["detail"]["prompt_id"], 20)["outputs"]  # history is written after the message
     files = [file for output in outputs.values() for file in output.get("images", [])]
     assert files
     for file in files:
@@ -123,6 +124,54 @@ def test_a_keyframe_dragged_on_the_strip_snaps_to_a_frame_of_the_release(widgets
     widgets.picture("timeline", "AniSoraTimeline")
 
 
+@pytest.mark.parametrize(("kind", "css"), [("AniSoraTimeline", "strip"), ("AniSoraMotionPainter", "painter")])
+def test_a_widget_is_shown_far_away_and_the_wheel_over_it_zooms(kind, css, widgets: Frontend):
+    widgets.load(widgets.template("motion_painter"))
+    widgets.show(kind, 0.5)
+    box = widgets.page.locator(f".anisora-{css}").bounding_box()
+    assert box, "hidden"
+    widgets.picture(f"{css}_far_away", kind)
+    widgets.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    widgets.page.mouse.wheel(0, 100)
+    widgets.page.wait_for_function("app.canvas.ds.scale < 0.49")
+    at = widgets.page.evaluate("[...app.canvas.ds.offset]")
+    widgets.page.mouse.down(button="middle")
+    widgets.page.mouse.move(box["x"] + box["width"] / 2 + 60, box["y"] + box["height"] / 3, steps=4)
+    widgets.page.mouse.up(button="middle")
+    widgets.page.wait_for_function("(x) => app.canvas.ds.offset[0] > x + 60", arg=at[0])
+
+
+def test_a_timeline_in_a_subgraph_knows_its_release_and_keyframes(frontend: Frontend):
+    frontend.load(frontend.template("v31_keyframes"))
+    known = frontend.page.evaluate(
+        f"""async () => {{
+          const graph = await import("/extensions/{PACK_NAME}/graph.js");
+          const timeline = {NODES}.find(({{ type }}) => type === "AniSoraTimeline");
+          app.graph.convertToSubgraph(new Set([timeline]));
+          const {{ subgraph }} = {NODES}.find((one) => one.subgraph);
+          const inner = subgraph.nodes.find(({{ type }}) => type === "AniSoraTimeline");
+          return [graph.releaseOf(inner), graph.keyframesOf(inner).map((key) => key.position)];
+        }}"""
+    )
+    assert known == ["V3.1", ["first", "25%", "50%", "75%", "last"]]
+
+
+def test_text_can_be_linked_to_the_timeline(widgets: Frontend):
+    """With the widget's own type the page refuses the link, though the node takes text."""
+    widgets.load(widgets.template("image_to_video"))
+    linked = widgets.page.evaluate(
+        f"""() => {{
+          const text = LiteGraph.createNode("PrimitiveString");
+          app.graph.add(text);
+          const timeline = {NODES}.find(({{ type }}) => type === "AniSoraTimeline");
+          const slot = timeline.inputs.findIndex(({{ name }}) => name === "timeline_json");
+          text.connect(0, timeline, slot);
+          return timeline.inputs[slot].link != null;
+        }}"""
+    )
+    assert linked
+
+
 def painted(frontend: Frontend) -> int:
     """How many pixels of the painter's canvas are covered."""
     return frontend.page.evaluate(
@@ -148,7 +197,7 @@ def test_a_session_is_saved_and_goes_on_after_a_reload(widgets: Frontend, host: 
     page.wait_for_timeout(400)
     (keyframe,) = json.loads(widgets.value("AniSoraTimeline", "timeline_json"))["keyframes"]
     assert keyframe["position"] == "last"
-    assert keyframe["image"].startswith("anisora/a_")
+    assert keyframe["image"] == "anisora/walk_last.png [input]"
 
     widgets.show("AniSoraMotionPainter")
     sheet = page.locator(".anisora-painter .sheet")

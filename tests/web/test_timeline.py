@@ -294,6 +294,25 @@ def test_a_position_off_the_grid_shows_where_it_will_go(strip):
     assert positions(page) == ["13"]
 
 
+def test_a_damaged_picture_is_said_to_be_unreadable_and_a_lost_one_to_be_lost(strip):
+    page = strip("V3.1")
+    page.route(
+        "**/torn.png", lambda route: route.fulfill(content_type="image/png", body=b"\x89PNG and no more")
+    )
+    status = page.get_by_role("status")
+    page.evaluate(
+        """pictures["torn.png"] = "/torn.png"; strip.value = '{"keyframes": [{"image": "torn.png", "position": "8"}]}'"""
+    )
+    page.wait_for_function("strip.note || strip.problem()")
+    assert status.text_content() == "torn.png cannot be read as a picture; it may be damaged"
+    page.evaluate(
+        """fetch = async () => new Response("", { status: 404 });
+        pictures["gone.png"] = "data:,"; strip.value = '{"keyframes": [{"image": "gone.png", "position": "8"}]}'"""
+    )
+    page.wait_for_function("strip.problem().startsWith('gone')")
+    assert status.text_content() == "gone.png is not in the input folder"
+
+
 def test_what_would_stop_the_node_is_said(strip):
     page = strip("V3.1", {"keyframes": [{"image": "d1.png", "position": "99"}]})
     assert "not a position in this clip" in page.get_by_role("status").text_content()
@@ -380,6 +399,30 @@ def test_strength_is_one_edit_per_pull(strip):
     page.get_by_role("button", name="Undo").click()
     assert value(page)["keyframes"][1]["strength"] == 0.5
     assert page.evaluate("strip.history.past.length") == 0
+
+
+def test_enter_ends_a_prompt_and_shift_enter_makes_a_line(strip):
+    page = strip("V3.1")
+    page.mouse.dblclick(*place_of(page, 20, ".lanes"))
+    page.keyboard.type("she waves")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("twice")
+    page.keyboard.press("Enter")
+    assert [one["text"] for one in value(page)["prompts"]] == ["she waves\ntwice"]
+    assert page.evaluate("document.activeElement === strip.root")
+
+
+def test_the_same_frames_get_no_second_prompt(strip):
+    """Beside two prompts that overlap, a new one may come into another row than the one that was clicked."""
+    prompts = [{"start": 0, "end": 30, "text": "a"}, {"start": 10, "end": 20, "text": "b"}]
+    page = strip("V3.1", {"keyframes": [], "prompts": prompts})
+    x, _ = place_of(page, 40)
+    row = page.locator(".lanes").bounding_box()
+    for _ in range(2):
+        page.mouse.dblclick(x, row["y"] + row["height"] - 6)
+        page.wait_for_timeout(600)
+    assert [(one["start"], one["end"]) for one in value(page)["prompts"]] == [(0, 30), (10, 20), (40, 81)]
+    assert page.evaluate("strip.chosen") == "prompt:2"
 
 
 def test_a_typed_position_is_kept_in_its_own_words(strip):

@@ -8,7 +8,12 @@ import pytest
 from comfyui_anisora.nodes.keyframe_timeline import WIDGET_RELEASES
 from comfyui_anisora.nodes.model_loader import DRAWINGS
 
-APP = "export const app = { ui: { settings: { getSettingValue: () => 'en' } } };"
+APP = """
+const told = (name) => (event) => window.canvas.push([name, event.deltaY ?? event.buttons]);
+window.canvas = [];
+export const app = { ui: { settings: { getSettingValue: () => "en" } }, canvas: Object.fromEntries(
+  ["Down", "Move", "Up", "Wheel"].map((name) => [`processMouse${name}`, told(name)])) };
+"""
 API = """
 export const api = {
   apiURL: (route) => `/api${route}`,
@@ -46,7 +51,7 @@ async (releases) => {
     graph.nodes.push(node);
     return node;
   };
-  const keyframe = (id, position) => make(id, "AniSoraKeyframe", [["image", "IMAGE"], ["keyframes", "KEYS"]], ["KEYS"], { position, strength: 1 });
+  const keyframe = (id, position) => make(id, "AniSoraKeyframe", [["image", "IMAGE"], ["keyframes", "KEYS"], ["transparent", "MASK"]], ["KEYS"], { position, strength: 1 });
   window.LiteGraph = { createNode: () => { const made = keyframe(0, "first"); graph.nodes.pop(); return made; } };
   window.loader = make(1, "AniSoraModelLoader", [], ["MODEL", "RELEASE"], { release: "V3.1" });
   window.drawing = make("2", "AniSoraDrawing", [], ["IMAGE", "MASK"], { drawing: "wave" });
@@ -92,7 +97,7 @@ def test_keyframes_are_followed_past_a_reroute_in_the_order_of_the_chain(graph):
         ("sub/b.png", "50%", "5"),
         ("c.png", "8", None),
     ]
-    assert found[1]["url"] == "/api/view?filename=b.png&subfolder=sub&type=input"
+    assert found[1]["url"] == "/api/view?filename=b.png&subfolder=sub&type=input&channel=rgb"
     assert graph.request.get(found[0]["url"]).body() == (DRAWINGS / "wave.png").read_bytes()
 
 
@@ -116,6 +121,64 @@ def test_the_release_is_minis_where_a_subgraph_hides_it(graph):
     assert graph.evaluate("host.releaseOf(node)") == "V3.1"
     graph.evaluate("graph.links.get(node.inputs[0].link).origin_id = -10")
     assert graph.evaluate("host.releaseOf(node)") == "mini"
+
+
+SUBGRAPH = """() => {
+  const outer = { nodes: [], links: new Map(), getNodeById: (id) => outer.nodes.find((one) => one.id === id) };
+  outer.rootGraph = graph.rootGraph = outer;
+  const outside = (id, widgets, outputs) => {
+    const made = { id, type: "PrimitiveInt", title: "", mode: 0, graph: outer, inputs: [], outputs,
+      widgets: Object.entries(widgets).map(([name, value]) => ({ name, value })) };
+    outer.nodes.push(made);
+    return made;
+  };
+  outside(1, { release: "V1" }, [{ type: "RELEASE" }]);
+  outside(2, { value: 21 }, [{ type: "INT" }]);
+  window.inside = { nodes: [], links: new Map([[5, { origin_id: 4, origin_slot: 0 }]]), outputs: [{ linkIds: [5] }],
+    getNodeById: (id) => (String(id) === "4" ? first : null) };
+  const maker = outside(3, {}, [{ type: "KEYS" }]);
+  maker.subgraph = inside;
+  const box = outside(4, { width: 480 }, []);
+  box.subgraph = graph;
+  box.inputs = [["release", 1], ["length", 2], ["keyframes", 3], ["width", null]].map(([name, link]) => ({ name, link }));
+  for (const id of [1, 2, 3]) outer.links.set(id, { origin_id: id, origin_slot: 0 });
+  const enter = (name, slot) => {
+    let input = node.inputs.find((one) => one.name === name);
+    if (!input) node.inputs.push((input = { name, link: null }));
+    input.link = 500 + slot;
+    graph.links.set(500 + slot, { origin_id: -10, origin_slot: slot });
+  };
+  ["release", "length", "keyframes", "width"].forEach(enter);
+}"""
+
+
+def test_links_are_followed_through_the_edges_of_subgraphs(graph):
+    graph.evaluate(SUBGRAPH)
+    assert graph.evaluate("host.releaseOf(node)") == "V1"
+    assert graph.evaluate("host.numberInto(node, 'length')") == 21
+    assert (
+        graph.evaluate("host.numberInto(node, 'width')") == 480
+    )  # a widget of the node that holds the subgraph
+    assert graph.evaluate("host.keyframesOf(node).map((key) => key.label)") == ["wave"]
+    graph.wait_for_function("document.querySelectorAll('.key').length === 1")
+    field = graph.get_by_label("Length in frames")
+    assert field.input_value() == "21"
+    assert field.is_disabled()
+    assert field.get_attribute("title") == "set by a connected node"
+
+
+def test_what_only_a_run_can_tell_is_said(graph):
+    graph.evaluate(
+        "node.inputs.push({ name: 'height', link: 77 }); graph.links.set(77, { origin_id: '4', origin_slot: 0 })"
+    )
+    said = "Set by a connected node, known in a run: height"
+    graph.wait_for_function(
+        "(said) => document.querySelector('[role=status]').textContent === said", arg=said
+    )
+    graph.evaluate("node.inputs.push({ name: 'timeline_json', link: 77 })")
+    graph.wait_for_function(
+        "document.querySelector('[role=status]').textContent.startsWith('A connected node gives')"
+    )
 
 
 def test_names_become_addresses(graph):
@@ -153,15 +216,25 @@ def test_the_strip_shows_and_edits_the_nodes_around_it(graph):
     assert graph.evaluate("made.widget.value") == ""
 
 
-def test_a_file_is_stored_under_a_name_of_its_content(graph):
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("my art.png", "my art.png"),
+        ("原画:1?.webp", "原画_1_.webp"),
+        ("hero", "hero.png"),
+        (".png", "drawing.png"),
+    ],
+)
+def test_a_file_keeps_its_name(given, kept, graph):
     graph.evaluate(
-        """() => { const dataTransfer = new DataTransfer();
-        dataTransfer.items.add(new File(["not much"], "my art.png", { type: "image/png" }));
-        document.querySelector(".cards").dispatchEvent(new DragEvent("drop", { dataTransfer, clientX: 400, bubbles: true, cancelable: true })); }"""
+        """(name) => { const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File(["not much"], name, { type: "image/png" }));
+        document.querySelector(".cards").dispatchEvent(new DragEvent("drop", { dataTransfer, clientX: 400, bubbles: true, cancelable: true })); }""",
+        given,
     )
     graph.wait_for_function("made.widget.value")
     (name, *rest) = graph.evaluate("uploads[0]")
-    assert name.startswith("a_")
+    assert name == kept
     assert rest == ["anisora", "input", 8]
     assert (
         json.loads(graph.evaluate("made.widget.value"))["keyframes"][0]["image"] == f"anisora/{name} [input]"
@@ -188,6 +261,42 @@ def test_a_node_from_the_picker_is_wired_through_a_new_keyframe(graph):
         ["wave", "8"],
     ]
     assert graph.evaluate("made.widget.value") == ""
+
+
+def test_transparency_is_shown_as_the_keyframe_gets_it(graph):
+    """Load Image gives colours alone; with its mask they lie on white, as the page draws them."""
+    url = "host.keyframesOf(node)[1].url"
+    assert graph.evaluate(url).endswith("&channel=rgb")
+    graph.evaluate("photo.connect(1, last, 'transparent')")
+    assert graph.evaluate(url) == "/api/view?filename=b.png&subfolder=sub&type=input"
+    graph.get_by_role("button", name="Add drawings").click()
+    graph.locator(".picker button", has_text="sub/b.png").dblclick()
+    assert "channel" not in graph.evaluate("host.keyframesOf(node)[2].url")
+
+
+def test_the_wheel_and_the_middle_button_are_the_canvass_but_for_lists(graph):
+    assert graph.evaluate("made.widget.options.hideOnZoom") is False
+    box = graph.locator(".anisora-strip").bounding_box()
+    graph.mouse.move(box["x"] + 300, box["y"] + 120)
+    graph.mouse.wheel(0, 100)
+    graph.wait_for_function("canvas.length === 1")
+    graph.mouse.down(button="middle")
+    graph.mouse.move(box["x"] + 320, box["y"] + 120)
+    graph.mouse.up(button="middle")
+    assert graph.evaluate("canvas") == [["Wheel", 100], ["Down", 4], ["Move", 4], ["Up", 0]]
+    graph.mouse.move(*(box[side] + 30 for side in "xy"))
+    graph.evaluate("LiteGraph.vueNodesMode = true; canvas.length = 0")
+    graph.mouse.wheel(0, 100)
+    graph.evaluate("LiteGraph.vueNodesMode = false")
+    graph.evaluate(
+        """() => { const list = document.createElement("div");
+        list.innerHTML = '<div style="height: 900px"></div>';
+        list.style = "position: absolute; inset: 0; overflow-y: auto";
+        document.querySelector(".anisora-strip").append(list); }"""
+    )
+    graph.mouse.wheel(0, 100)
+    graph.wait_for_timeout(200)
+    assert graph.evaluate("canvas") == []
 
 
 def test_a_removed_node_stops_looking(graph):

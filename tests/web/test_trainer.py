@@ -69,6 +69,31 @@ def show(page, **more):
     page.evaluate("(message) => view.show(message)", message(**more))
 
 
+@pytest.mark.parametrize("locale", ["en", "zh", "ja"])
+def test_fields_of_several_lines_say_what_goes_into_them(locale, page, site):
+    """The host puts the input's own name there."""
+    script = {"content_type": "text/javascript"}
+    app = f"export const app = {{ ui: {{ settings: {{ getSettingValue: () => '{locale}' }} }} }};"
+    page.route("**/scripts/app.js", lambda route: route.fulfill(**script, body=app))
+    page.route("**/scripts/api.js", lambda route: route.fulfill(**script, body="export const api = {};"))
+    page.route(f"{site}/page", lambda route: route.fulfill(content_type="text/html", body=HTML))
+    page.goto(f"{site}/page")
+    said = page.evaluate(
+        """async () => {
+          const { addTrainerView } = await import("/web/trainer/widget.js");
+          const widgets = ["sample_prompts", "options"].map((name) => {
+            const element = document.createElement("textarea");
+            element.placeholder = name;
+            return { name, element };
+          });
+          addTrainerView({ comfyClass: "AniSoraLoraTrainer", widgets: [{ name: "seed" }, ...widgets], size: [1, 1],
+            addDOMWidget: () => ({}), computeSize: () => [1, 1], setSize() {} });
+          return widgets.map(({ element }) => element.placeholder);
+        }"""
+    )
+    assert all("name = value" in said[1] and "_" not in text and len(text) > 10 for text in said)
+
+
 def test_before_a_run_it_says_what_to_do(open_view):
     page = open_view()
     assert page.locator(".idle").inner_text().startswith("Press Run")

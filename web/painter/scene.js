@@ -1,5 +1,5 @@
 // What the graph tells the painter of the clip; what only a run could tell comes from the last one.
-import { isLinked, keyframesOf, numberOf, releaseOf, siblingWidget, upstream } from "../graph.js";
+import { isLinked, keyframesOf, numberInto, releaseOf, siblingWidget, upstream } from "../graph.js";
 import { parsePosition, snapToGrid } from "../timeline/grid.js";
 
 /**
@@ -84,4 +84,4 @@ function ownValue(node, name) {
  * @param {ComfyNode | null} node
  * @param {string} name
  */
-const ownNumber = (node, name) => (node && !isLinked(node, name) ? numberOf(node, name) : 0);
+const ownNumber = (node, name) => (node && numberInto(node, name)) || 0;

@@ -1,6 +1,7 @@
 // The painter as a widget of the node. All contact with the host is in this folder's widget.js, scene.js and storage.js,
 // and in graph.js.
 import { follow, localeOf, siblingWidget } from "../graph.js";
+import { passToCanvas } from "../canvas.js";
 import { sceneOf } from "./scene.js";
 import { Storage } from "./storage.js";
 import { wordsOf } from "./text.js";
@@ -34,7 +35,9 @@ export const painterWidget = {
       getValue: () => storage.text,
       setValue: (value) => storage.load(value ?? ""),
       getMinHeight: () => 400,
+      hideOnZoom: false,
     });
+    passToCanvas(root, app);
     widget.serializeValue = async () => {
       await storage.save();
       return storage.text;

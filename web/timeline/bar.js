@@ -31,10 +31,10 @@ export class Bar {
   render() {
     const { words, clip, playhead, present, numFrames, fps, history } = this.strip;
     this.time.textContent = words.time(playhead, (playhead / fps).toFixed(2));
-    fill(this.length, present.length, clip.row.num_frames, clip.lengthLinked);
+    fill(this.length, present.length, clip.row.num_frames, clip.lengthLinked && words.locked);
     this.length.step = String(clip.row.frames_multiple);
     this.length.classList.toggle("wrong", snapLength(numFrames, clip.row.frames_multiple) !== numFrames);
-    fill(this.rate, present.fps, clip.row.fps, clip.fpsLinked);
+    fill(this.rate, present.fps, clip.row.fps, clip.fpsLinked && words.locked);
     this.undoButton.disabled = !history.past.length;
     this.redoButton.disabled = !history.future.length;
     this.renderPlay();
@@ -67,10 +67,11 @@ function numberField(title, max, changed) {
  * @param {HTMLInputElement} field
  * @param {number} value 0: the release's
  * @param {number} ofRelease
- * @param {boolean} isLinked
+ * @param {string | false} locked why it cannot be changed here
  */
-function fill(field, value, ofRelease, isLinked) {
+function fill(field, value, ofRelease, locked) {
   if (document.activeElement !== field) field.value = String(value || "");
   field.placeholder = String(ofRelease);
-  field.disabled = isLinked;
+  field.disabled = Boolean(locked);
+  field.title = locked || (field.getAttribute("aria-label") ?? "");
 }

@@ -21,7 +21,8 @@ export class Input {
   listen() {
     const { root } = this.strip;
     root.addEventListener("keydown", (event) => this.keydown(event));
-    for (const name of ["pointerdown", "dblclick"]) root.addEventListener(name, (event) => event.stopPropagation());
+    root.addEventListener("dblclick", (event) => event.stopPropagation());
+    root.addEventListener("pointerdown", (event) => event.button !== 1 && event.stopPropagation()); // which pans
     root.addEventListener("click", (event) => {
       const target = targetOf(event);
       if (target.closest("button") && !target.closest(".picker")) this.strip.focus();
@@ -176,8 +177,10 @@ export class Input {
    */
   typed(event, field) {
     event.stopPropagation();
-    const isDone = event.key === "Escape" || (event.key === "Enter" && field?.tagName === "INPUT");
-    if (isDone && !this.view.picker) this.strip.focus();
+    const isEnter = event.key === "Enter" && !event.shiftKey && !event.isComposing; // an input method takes Enter too
+    if (this.view.picker || !(isEnter || event.key === "Escape")) return;
+    if (field?.tagName === "TEXTAREA") event.preventDefault(); // no new line
+    this.strip.focus();
   }
 
   /** @param {KeyboardEvent} event */

@@ -95,7 +95,7 @@ class PromptPanel {
     const { words } = strip;
     this.strip = strip;
     this.span = element("b");
-    this.text = element("textarea", { "aria-label": words.prompt, placeholder: words.promptHint });
+    this.text = element("textarea", { "aria-label": words.prompt, placeholder: words.promptHint, title: words.promptTip });
     this.text.addEventListener("input", () => strip.changeSegment({ text: this.text.value }, true));
     this.text.addEventListener("change", () => strip.settle());
     this.root = element("div", {}, element("div", { class: "title" }, this.span, removeButton(strip)), this.text);

@@ -1,7 +1,7 @@
 // Pictures by address, each loaded once and kept small: fifty illustrations at full size would fill the memory.
 import { contextOf } from "../page.js";
 
-/** @typedef {{canvas?: HTMLCanvasElement, thumb?: string, aspect?: number, missing?: boolean}} Picture empty while it loads */
+/** @typedef {{canvas?: HTMLCanvasElement, thumb?: string, aspect?: number, missing?: boolean, damaged?: boolean}} Picture empty while it loads */
 
 const SIDE = 640; // enough for the preview
 const THUMB = 176;
@@ -39,7 +39,8 @@ export class Pictures {
       const thumb = shrunk(canvas, canvas.width, canvas.height, THUMB).toDataURL("image/webp", 0.85);
       this.known.set(url, { canvas, thumb, aspect: canvas.width / canvas.height });
     } catch {
-      this.known.set(url, { missing: true });
+      const answer = await fetch(url).catch(() => null);
+      this.known.set(url, answer?.ok ? { damaged: true } : { missing: true });
     }
     this.changed();
   }

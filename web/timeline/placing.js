@@ -10,6 +10,8 @@ import { parsePosition, snapLength, snapToGrid } from "./grid.js";
  * @property {number} fps 0: the release's
  * @property {boolean} lengthLinked another node sets it
  * @property {boolean} fpsLinked
+ * @property {string[]} unknown inputs that another node sets to what only a run would tell
+ * @property {boolean} isTextLinked another node gives the keyframes' text
  * @property {number} aspect width / height; 0: the first drawing's
  * @property {boolean} stretch
  * @property {LinkedKeyframe[]} linked
@@ -80,6 +82,7 @@ export const isOutside = ({ start, end }, numFrames) => !(start >= 0 && start < 
  * @param {import("./strip.js").Strip} strip
  */
 export function problemOf({ words, numFrames, clip, broken, keys, legal, present, pictures }) {
+  if (clip.isTextLinked) return words.textLinked;
   if (broken) return words.unreadable;
   const length = snapLength(numFrames, clip.row.frames_multiple);
   if (length !== numFrames) return words.lengthWrong(numFrames, length);
@@ -89,6 +92,9 @@ export function problemOf({ words, numFrames, clip, broken, keys, legal, present
   if (doubled && legal.length === 1) return words.grid(clip.release, clip.row.key_multiple);
   if (doubled) return words.doubled(doubled.at);
   if (present.prompts.some((one) => isOutside(one, numFrames))) return words.segmentOutside;
-  const missing = keys.find((key) => pictures.of(key.url).missing);
-  return missing && !missing.linked ? words.missing(missing.label) : "";
+  const own = keys.filter((key) => !key.linked); // a linked node tells of its own picture
+  const missing = own.find((key) => pictures.of(key.url).missing);
+  if (missing) return words.missing(missing.label);
+  const damaged = own.find((key) => pictures.of(key.url).damaged);
+  return damaged ? words.damaged(damaged.label) : clip.unknown.length ? words.unknown(clip.unknown.join(", ")) : "";
 }

@@ -25,7 +25,7 @@ import { wordsFor } from "./words.js";
  * @property {(name: "length" | "fps", value: number) => void} setClip
  * @property {(id: string, change: Setting) => void} setLinked
  * @property {(image: string) => string} url of an image that the value names
- * @property {(file: Blob) => Promise<string>} store -> the image's name
+ * @property {(file: File) => Promise<string>} store -> the image's name
  * @property {(transfer: DataTransfer) => string | null} draggedImage name of a picture dragged from the host's own pages
  * @property {() => Choice[]} nodes that have a picture
  * @property {() => Promise<Choice[]>} files of the input folder
@@ -254,13 +254,17 @@ export class Strip {
     this.focus();
   }
 
-  /** @param {number} at */
+  /**
+   * A prompt from that frame on; where one has the same frames, that one.
+   * @param {number} at
+   */
   addPrompt(at) {
     const next = this.present.prompts.map((one) => one.start).filter((start) => start > at);
     const start = this.present.prompts.length ? at : 0;
     const end = Math.min(this.numFrames, ...next);
-    this.edit(addSegment(this.present, { start, end, text: "" }));
-    this.choose(`prompt:${this.present.prompts.length - 1}`);
+    const same = this.present.prompts.findIndex((one) => one.start === start && one.end === end);
+    if (same < 0) this.edit(addSegment(this.present, { start, end, text: "" }));
+    this.choose(`prompt:${same < 0 ? this.present.prompts.length - 1 : same}`);
     this.view.inspector.text.focus();
   }
 

@@ -2,15 +2,17 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import {
-  contentName, follow, isLinked, keyframeNodes, linkOf, linkedKeyframes, localeOf, numberOf, pictureOf, releaseOf,
+  follow, isLinked, keptName, keyframeNodes, linkOf, linkedKeyframes, localeOf, numberInto, numberOf, pictureOf, releaseOf,
   siblingWidget, uploadImage, viewUrl,
 } from "../graph.js";
+import { passToCanvas } from "../canvas.js";
 import { Strip } from "./strip.js";
 
 /** @typedef {import("./picker.js").Choice} Choice */
 
 const TYPE = "ANISORA_KEYFRAME_STRIP";
 const REFRESH_MS = 400;
+const NUMBERS = ["length", "fps", "width", "height"];
 
 export const timelineWidget = {
   node: "AniSoraTimeline",
@@ -27,7 +29,9 @@ export const timelineWidget = {
         strip.value = text ?? "";
       },
       getMinHeight: () => 320,
+      hideOnZoom: false,
     });
+    passToCanvas(root, app);
     // No frontend tells a node that a widget of another node has changed, so the strip looks.
     const timer = setInterval(() => strip.refresh(), REFRESH_MS);
     follow(node, "onRemoved", () => {
@@ -54,7 +58,7 @@ function callbacks(node, releases) {
       for (const [name, value] of Object.entries(change)) setWidget(keyframe, name, value);
     },
     url: viewUrl,
-    store: async (file) => uploadImage(file, await contentName(file, "a"), "anisora"),
+    store: (file) => uploadImage(file, keptName(file), "anisora"),
     draggedImage,
     nodes: () => pictureNodes(node),
     files: inputFiles,
@@ -85,20 +89,17 @@ function clipOf(node, releases) {
   const wanted = releaseOf(node);
   const release = wanted in releases ? wanted : "mini";
   const row = releases[release];
-  const shape = String(siblingWidget(node, "shape")?.value ?? "");
   const fit = siblingWidget(node, "fit")?.value;
-  const named = /^(\d+)x(\d+)$/.exec(shape);
-  const [width, height] = named ? [Number(named[1]), Number(named[2])] : row.sizes[0];
-  const [ownWidth, ownHeight] = [numberOf(node, "width"), numberOf(node, "height")];
-  const asDrawn = shape === "first keyframe" && !ownWidth && !ownHeight;
   return {
     release,
     row,
-    length: numberOf(node, "length"),
-    fps: numberOf(node, "fps"),
+    length: numberInto(node, "length") ?? numberOf(node, "length"),
+    fps: numberInto(node, "fps") ?? numberOf(node, "fps"),
+    unknown: NUMBERS.filter((name) => numberInto(node, name) === null),
+    isTextLinked: isLinked(node, "timeline_json"),
     lengthLinked: isLinked(node, "length"),
     fpsLinked: isLinked(node, "fps"),
-    aspect: asDrawn ? 0 : (ownWidth || width) / (ownHeight || height),
+    aspect: aspectOf(node, row),
     stretch: (fit === "compat" ? row.program_fit : fit) === "stretch",
     linked: linkedKeyframes(node).map(({ linked, ...keyframe }) => ({
       ...keyframe,
@@ -106,6 +107,20 @@ function clipOf(node, releases) {
       locked: isLinked(linked, "position") || isLinked(linked, "strength"),
     })),
   };
+}
+
+/**
+ * width / height; 0: the first drawing's.
+ * @param {ComfyNode} node
+ * @param {Release} row
+ */
+function aspectOf(node, row) {
+  const shape = String(siblingWidget(node, "shape")?.value ?? "");
+  const named = /^(\d+)x(\d+)$/.exec(shape);
+  const [width, height] = named ? [Number(named[1]), Number(named[2])] : row.sizes[0];
+  const [ownWidth, ownHeight] = [numberInto(node, "width"), numberInto(node, "height")];
+  const asDrawn = shape === "first keyframe" && !ownWidth && !ownHeight;
+  return asDrawn ? 0 : (ownWidth || width) / (ownHeight || height);
 }
 
 /**
@@ -149,7 +164,13 @@ function pictureNodes(node) {
  * The output that gives images; -1 for none.
  * @param {ComfyNode} node
  */
-const imageSlot = ({ outputs }) => outputs?.findIndex(({ type }) => type === "IMAGE") ?? -1;
+const imageSlot = (node) => slotOf(node, "IMAGE");
+
+/**
+ * @param {ComfyNode} node
+ * @param {string} type
+ */
+const slotOf = ({ outputs }, type) => outputs?.findIndex((output) => output.type === type) ?? -1;
 
 /**
  * image of that node -> a new AniSora Keyframe at the end of the chain -> this timeline.
@@ -170,6 +191,7 @@ function linkKeyframe(node, id, position) {
   const place = siblingWidget(keyframe, "position");
   if (place) place.value = position;
   source.connect(imageSlot(source), keyframe, "image");
+  if (source.type === "LoadImage") source.connect(slotOf(source, "MASK"), keyframe, "transparent");
   if (last) graph.getNodeById(last.origin_id)?.connect(last.origin_slot, keyframe, "keyframes");
   keyframe.connect(0, node, "keyframes");
   graph.afterChange();

@@ -37,6 +37,11 @@ const WORDS = {
     /** @type {(ratio: number) => string} */
     motion: (ratio) => `Motion: ${ratio} times that of the base model`,
     folder: "Training folder",
+    /** @type {Record<string, string>} by the name of an input */
+    placeholders: {
+      sample_prompts: "Sample prompts, one per line; empty: two of the captions",
+      options: "Other options, one per line: name = value",
+    },
   },
   zh: {
     view: "训练进展",
@@ -72,6 +77,10 @@ const WORDS = {
     /** @type {(ratio: number) => string} */
     motion: (ratio) => `动态为基础模型的 ${ratio} 倍`,
     folder: "训练文件夹",
+    placeholders: {
+      sample_prompts: "样片提示词，每行一条；留空：取两条说明",
+      options: "其他选项，每行一条：name = value",
+    },
   },
   ja: {
     view: "学習の経過",
@@ -107,6 +116,10 @@ const WORDS = {
     /** @type {(ratio: number) => string} */
     motion: (ratio) => `動きはベースモデルの ${ratio} 倍`,
     folder: "学習フォルダ",
+    placeholders: {
+      sample_prompts: "サンプルのプロンプト。1 行に 1 つ。空欄：説明文から 2 つ",
+      options: "そのほかのオプション。1 行に 1 つ：name = value",
+    },
   },
 };
 

@@ -20,11 +20,16 @@ const views = new WeakMap();
 export function addTrainerView(node) {
   if (node.comfyClass !== NODE) return;
   const root = document.createElement("div");
-  const view = createView(root, { words: wordsOf(localeOf(app)), viewUrl: sheetUrl });
+  const words = wordsOf(localeOf(app));
+  const view = createView(root, { words, viewUrl: sheetUrl });
+  for (const { name, element } of node.widgets ?? []) {
+    if (element instanceof HTMLTextAreaElement && words.placeholders[name]) element.placeholder = words.placeholders[name];
+  }
   views.set(node, view);
   node.addDOMWidget("training", "ANISORA_TRAINING", root, {
     serialize: false,
     getMinHeight: () => 420,
+    hideOnZoom: false,
   }).serialize = false; // the option is for prompts, this for the workflow
   node.setSize([Math.max(WIDTH, node.size[0]), node.computeSize()[1]]); // a workflow sets its own after this
   follow(node, "onExecuted", (output) => {

@@ -13,7 +13,7 @@ from ...conditioning.guide import encode_guide
 from ...conditioning.prompt import as_sentence, compose_prompt
 from ...conditioning.timeline import place as place_timeline
 from ...data.captions import compose_caption
-from ...data.training_folder import TrainingFolder
+from ...data.training_folder import Item, TrainingFolder
 from ...domain.conditions import Guide, Keyframe, TextFeatures, Timeline
 from ...domain.latents import NormalizedLatent
 from ...evaluation.metrics.motion_amount import motion_amount
@@ -38,6 +38,9 @@ from .stages import Place
 
 #: Outside of this range, samples have lost motion, or shake.
 MOTION_KEPT = (0.8, 1.25)
+
+#: Standard deviation of a picture of one colour, in 8-bit levels, with what JPEG adds; a thin line on paper has 8.
+PLAIN_BELOW = 3.0
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,25 @@ def requests_of(recipe: LoraRecipe, drawings: TrainingFolder) -> list[SampleRequ
     if recipe.prompts():
         return [SampleRequest(prompt, None, size) for prompt in recipe.prompts()]
     items = [item for item in drawings.items if item.num_frames == 1] or list(drawings.items)
-    chosen = items[0], items[-1]
+    last, drawing = last_drawing(items, recipe.fps)
+    chosen = items[0], last
     captions = [item.caption if recipe.captions.use_captions else "" for item in chosen]
     rng = np.random.default_rng(0)  # not used without shuffling
     trigger = recipe.captions.trigger
     said = [compose_caption(text, trigger, shuffle=False, keep=0, rng=rng) for text in captions]
-    drawing = read_frames(chosen[1].path, recipe.fps, 1)[0]
     return [
         SampleRequest(said[0], None, size),
         SampleRequest(said[1], to_floats(cover_crop_pixels(drawing, size)), size),
     ]
+
+
+def last_drawing(items: Sequence[Item], fps: float) -> tuple[Item, np.ndarray]:
+    """The last item with something on it, and its first frame, uint8 HWC; the last one where all are plain areas of colour."""
+    for item in reversed(items):
+        frame = read_frames(item.path, fps, 1)[0]
+        if frame.std(axis=(0, 1)).max() > PLAIN_BELOW:
+            return item, frame
+    return items[-1], read_frames(items[-1].path, fps, 1)[0]
 
 
 def shots_of(

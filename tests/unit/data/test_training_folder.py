@@ -333,4 +333,4 @@ def test_the_report_counts_what_it_says(tmp_path):
     assert (told.small, told.too_small) == (("small.png",), ("tiny.png",))
     assert told.as_json()["buckets"] == {"48x32": 1, "80x48": 3, "64x64": 1}
     assert json.loads(json.dumps(told.as_json())) == told.as_json()
-    assert told.lines()[0] == "5 pictures and 1 clips, 8x8 to 96x64"
+    assert told.lines()[0] == "5 pictures and 1 clip, 8x8 to 96x64"

@@ -76,6 +76,17 @@ def trained(recipe: LoraRecipe, where: Place, stop_at: int | None = None) -> lis
     return events
 
 
+def test_a_plain_picture_is_no_sample_to_start_from(tmp_path):
+    folder = drawings(tmp_path / "set")
+    Image.new("RGB", (64, 64), (220, 30, 30)).save(folder / "z.jpg")
+    (folder / "z.txt").write_text("a red square")
+    recipe = TRAINING.changed(images=str(folder), sample_prompts="")
+    first, started = samples_module.requests_of(recipe, read_training_folder(folder))
+    assert first.picture_HWC is None
+    assert "girl 1" in started.caption
+    assert float(started.picture_HWC.std()) > 0.05
+
+
 @pytest.fixture(scope="module")
 def images(tmp_path_factory) -> Path:
     return drawings(tmp_path_factory.mktemp("set") / "ink")

@@ -15,7 +15,14 @@ type NodeId = number | string;
 interface ComfyApp {
   /** Absent while the frontend starts. */
   ui?: { settings?: { getSettingValue(id: string): unknown } };
-  canvas: { emitBeforeChange(): void; emitAfterChange(): void };
+  canvas: {
+    emitBeforeChange(): void;
+    emitAfterChange(): void;
+    processMouseDown(event: PointerEvent): void;
+    processMouseMove(event: PointerEvent): void;
+    processMouseUp(event: PointerEvent): void;
+    processMouseWheel(event: WheelEvent): void;
+  };
   /** The graph that is shown, which may be a subgraph; `rootGraph` is of newer frontends. */
   graph?: ComfyGraph;
   rootGraph?: ComfyGraph;
@@ -41,6 +48,8 @@ type InputDefinition = [type: string | string[], options: InputOptions];
 /** `releases` is ours, of the inputs that web/anisora.js gives a widget. */
 interface InputOptions {
   releases: Record<string, Release>;
+  /** The widget to show, where it is not that of the input's type. */
+  widgetType?: string;
 }
 
 /** A row of WIDGET_RELEASES in nodes/timeline.py. */
@@ -73,11 +82,21 @@ interface ComfyGraph {
   nodes?: ComfyNode[];
   /** The list under its older name. */
   _nodes: ComfyNode[];
+  /** Of newer frontends: the workflow's own graph, which may be this one. */
+  rootGraph?: ComfyGraph;
+  /** Of a subgraph. */
+  outputs?: { linkIds: number[] }[];
   getNodeById(id: NodeId): ComfyNode | null | undefined;
   add(node: ComfyNode): void;
   beforeChange(): void;
   afterChange(): void;
   setDirtyCanvas(foreground: boolean, background: boolean): void;
+}
+
+interface ComfyInput {
+  name: string;
+  type: string;
+  link: number | null;
 }
 
 interface ComfyLink {
@@ -97,7 +116,7 @@ interface ComfyNode {
   /** null while the node is in no graph. */
   graph: ComfyGraph | null;
   subgraph?: ComfyGraph;
-  inputs?: { name: string; type: string; link: number | null }[];
+  inputs?: ComfyInput[];
   outputs?: { type: string }[];
   widgets?: ComfyWidget[];
   /** What the last run showed on the node. */
@@ -116,6 +135,8 @@ type NodeEvent = (this: ComfyNode, ...args: unknown[]) => void;
 interface ComfyWidget {
   name: string;
   value: unknown;
+  /** Of a widget that is drawn by the page, as of several lines of text. */
+  element?: HTMLElement;
   callback?(value: unknown, canvas?: unknown, node?: ComfyNode): void;
 }
 
@@ -130,9 +151,11 @@ interface DomWidgetOptions {
   getValue?(): string;
   setValue?(value: string | null | undefined): void;
   getMinHeight(): number;
+  /** false: shown at every zoom, else hidden where the canvas draws nodes without detail. */
+  hideOnZoom?: boolean;
   serialize?: boolean;
 }
 
 interface Window {
-  LiteGraph: { createNode(type: string): ComfyNode | null };
+  LiteGraph: { createNode(type: string): ComfyNode | null; vueNodesMode?: boolean };
 }
