@@ -31,9 +31,8 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a console that lacks a letter of a file's name must not end the work
+        # A console that lacks a letter of a file's name must not end the work.
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         for count in (1, 2):

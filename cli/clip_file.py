@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 import tempfile
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from ..anisora_core.domain.latents import RawLatent
 from ..anisora_core.media.contact_sheet import contact_sheet
 from ..anisora_core.media.frames import is_signed
 from ..anisora_core.media.video import write_mp4, write_webp
-from ..nodes.host.latent_file import save_latent_as
+from ..nodes.host.latent_file import save_where_there_is_room, told_how_to_continue
 
 
 @dataclass(frozen=True)
@@ -55,28 +54,17 @@ def check_out(out: Path, given: Sequence[Path], *, overwrite: bool) -> None:
         )
 
 
-@contextmanager
-def keeping(latent: RawLatent, fps: float, options: argparse.Namespace) -> Generator[None]:
-    """Whatever goes wrong inside, out of memory and Ctrl-C included, leaves the latents in a file, and is said with how to go on."""
-    try:
-        yield
-    except BaseException as error:
-        then = _how_to_continue(options.latents or _kept(latent, fps, options.out), options)
-        if not isinstance(error, Exception):
-            sys.stderr.write(f"{then}\n")
-            raise
-        what = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{what}; {then}") from error
+def keeping(latent: RawLatent, fps: float, options: argparse.Namespace) -> AbstractContextManager[None]:
+    """What goes wrong inside leaves the latents in a file: beside the clip, or where there is room."""
 
+    def keep() -> str:
+        folders = (options.out.parent, Path.cwd(), Path(tempfile.gettempdir()))
+        kept = options.latents or save_where_there_is_room(
+            latent, folders, options.out.stem, {"fps": str(fps)}
+        )
+        return _how_to_continue(kept, options)
 
-def _kept(latent: RawLatent, fps: float, out: Path) -> Path | None:
-    """Beside the clip, or where there is room."""
-    for folder in (out.parent, Path.cwd(), Path(tempfile.gettempdir())):
-        try:
-            return save_latent_as(latent, folder, out.stem, {"fps": str(fps)})
-        except OSError:
-            continue
-    return None
+    return told_how_to_continue(keep)
 
 
 def _how_to_continue(kept: Path | None, options: argparse.Namespace) -> str:

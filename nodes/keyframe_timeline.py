@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..anisora_core.conditioning.prompt import Segment, compose_segments
-from ..anisora_core.conditioning.timeline import parse_position, place
+from ..anisora_core.conditioning.timeline import flatten_alpha, parse_position, place
 from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, PlacedTimeline, Timeline
 from ..anisora_core.domain.json_text import parse_json
 from ..anisora_core.domain.release import Release
@@ -112,22 +112,19 @@ def on_paper(frames_FHWC: Tensor, transparent_FHW: Tensor | None) -> Tensor:
     """
     colours = frames_FHWC[..., :3]
     alpha = frames_FHWC[..., 3] if frames_FHWC.shape[-1] == 4 else torch.ones(frames_FHWC.shape[:3])
-    if (
-        transparent_FHW is not None and transparent_FHW.any()
-    ):  # Load Image's for an opaque picture has a size of its own
+    # Load Image's mask of an opaque picture is empty, and has a size of its own.
+    if transparent_FHW is not None and transparent_FHW.any():
         count, height, width = transparent_FHW.shape
-        if (height, width) != frames_FHWC.shape[1:3] or count not in (1, len(frames_FHWC)):
-            size, wanted = (
-                f"{count} x {width}x{height}",
-                f"{len(frames_FHWC)} x {frames_FHWC.shape[2]}x{frames_FHWC.shape[1]}",
-            )
+        frames, *size = frames_FHWC.shape[:3]
+        if [height, width] != size or count not in (1, frames):
             raise ValueError(
-                f"transparent: the mask is {size}, the picture {wanted}; connect the same Load Image's mask"
+                f"transparent: the mask is {count} x {width}x{height}, the picture {frames} x {size[1]}x{size[0]}; connect the "
+                "same Load Image's mask"
             )
         alpha = alpha * (1.0 - transparent_FHW.float().cpu())
     if bool((alpha == 1.0).all()):
         return colours
-    mixed = colours * alpha[..., None] + (1.0 - alpha[..., None])
+    mixed = flatten_alpha(torch.cat([colours, alpha.expand(colours.shape[:3])[..., None]], dim=-1))
     return (mixed * 255.0).round() / 255.0
 
 

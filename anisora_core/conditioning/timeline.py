@@ -163,11 +163,11 @@ def fit_picture(
 
 
 def flatten_alpha(image_HWC: Tensor) -> Tensor:
-    """RGBA over white, as paper is; RGB unchanged."""
-    if image_HWC.shape[2] == 3:
+    """RGBA over white, as paper is; RGB unchanged. Of several pictures, too."""
+    if image_HWC.shape[-1] == 3:
         return image_HWC
-    alpha = image_HWC[:, :, 3:]
-    return image_HWC[:, :, :3] * alpha + (1.0 - alpha)
+    alpha = image_HWC[..., 3:]
+    return image_HWC[..., :3] * alpha + (1.0 - alpha)
 
 
 def holding_keyframe(placed: Sequence[PlacedKeyframe], frame: int) -> PlacedKeyframe:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -14,11 +16,13 @@ from ...anisora_core.domain.atomic_write import write_numbered
 from ...anisora_core.domain.latents import RawLatent
 
 _KEY = "latent_tensor"
+#: Where ComfyUI's Load Latent finds them in the output folder, and how their names begin.
+LATENTS, LATENT_PREFIX = "latents", "AniSora"
 
 
 def save_latent(latent: RawLatent, output_folder: Path) -> Path:
     """In the folder `latents` of `output_folder`, under the next free number."""
-    return save_latent_as(latent, output_folder / "latents", "AniSora")
+    return save_latent_as(latent, output_folder / LATENTS, LATENT_PREFIX)
 
 
 def save_latent_as(
@@ -29,6 +33,35 @@ def save_latent_as(
     with write_numbered(folder, prefix, ".latent") as file:
         save_file(tensors, file.part, dict(metadata or {}))
     return file.path
+
+
+def save_where_there_is_room(
+    latent: RawLatent, folders: Iterable[Path], prefix: str, metadata: Mapping[str, str] | None = None
+) -> Path | None:
+    """In the first folder that takes it; None where none does."""
+    for folder in folders:
+        try:
+            return save_latent_as(latent, folder, prefix, metadata)
+        except OSError:
+            continue
+    return None
+
+
+@contextmanager
+def told_how_to_continue(keep: Callable[[], str]) -> Generator[None]:
+    """Whatever goes wrong inside, out of memory and Ctrl-C included, is said together with what `keep` says that it has kept, and how
+    to go on; alone where that is nothing."""
+    try:
+        yield
+    except BaseException as error:
+        then = keep()
+        if not then:
+            raise
+        if not isinstance(error, Exception):
+            sys.stderr.write(f"{then}\n")
+            raise
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{what}; {then}") from error
 
 
 def read_latent(path: Path) -> tuple[RawLatent, dict[str, str]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 
 from ...anisora_core.domain.atomic_write import try_place
 from ...anisora_core.domain.latents import RawLatent
-from ..host import save_latent
+from ..host.latent_file import LATENT_PREFIX, LATENTS, save_where_there_is_room, told_how_to_continue
 from .check import check_inputs
 from .graph import Link, Node, class_of
 from .host_nodes import OutputFolder
@@ -33,34 +33,27 @@ def execute(nodes: Mapping[str, Node], classes: Mapping[str, type], out: Path) -
     try_place(out / "clip.mp4")
     output = OutputFolder(out, [])
     results: Results = {}
-    with torch.inference_mode(), keeping_latents(nodes, results, out):
+    with torch.inference_mode(), told_how_to_continue(partial(keep_latents, nodes, results, out)):
         for node in in_order(nodes):
             with errors_naming(node):
                 results[node.id] = run_node(node, classes, results, output)
     return output.files
 
 
-@contextmanager
-def keeping_latents(nodes: Mapping[str, Node], results: Results, out: Path) -> Generator[None]:
-    """Whatever goes wrong inside, out of memory and Ctrl-C included, leaves sampled latents in files, and is said with how to go on."""
-    try:
-        yield
-    except BaseException as error:
-        latents = [latent for node in nodes.values() if (latent := sampled(node, results)) is not None]
-        if not latents:
-            raise
-        kept = [str(path) for latent in latents if (path := _kept(latent, out)) is not None]
-        then = (
-            f"the sampled latents are kept in {', '.join(kept)}; decode them with ComfyUI's Load Latent, or with "
-            "anisora generate --latents"
-            if kept
-            else "nor was there room for the sampled latents"
-        )
-        if not isinstance(error, Exception):
-            sys.stderr.write(f"{then}\n")
-            raise
-        what = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{what}; {then}") from error
+def keep_latents(nodes: Mapping[str, Node], results: Results, out: Path) -> str:
+    """Latents that were sampled, in files; returns how to go on, or "" where nothing was sampled."""
+    latents = [latent for node in nodes.values() if (latent := sampled(node, results)) is not None]
+    if not latents:
+        return ""
+    folders = [folder / LATENTS for folder in (out, Path(tempfile.gettempdir()))]
+    paths = [save_where_there_is_room(latent, folders, LATENT_PREFIX) for latent in latents]
+    kept = [str(path) for path in paths if path is not None]
+    if not kept:
+        return "nor was there room for the sampled latents"
+    return (
+        f"the sampled latents are kept in {', '.join(kept)}; decode them with ComfyUI's Load Latent, or with "
+        "anisora generate --latents"
+    )
 
 
 def sampled(node: Node, results: Results) -> RawLatent | None:
@@ -76,15 +69,6 @@ def sampled(node: Node, results: Results) -> RawLatent | None:
     ]
     made = latents(results.get(node.id, ()))
     return made[0] if made and any(map(latents, came)) else None
-
-
-def _kept(latent: RawLatent, out: Path) -> Path | None:
-    for folder in (out, Path(tempfile.gettempdir())):
-        try:
-            return save_latent(latent, folder)
-        except OSError:
-            continue
-    return None
 
 
 def in_order(nodes: Mapping[str, Node]) -> Iterator[Node]:
