@@ -8,6 +8,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from ..motion_score import labelled_score
 from .backgrounds import ART, MARGIN, Background, make_background, read_art
 from .drawing import Part, mark_touched, paint, rotated
 from .motion import Pose, ease
@@ -75,7 +76,7 @@ def render(
         frames_FHWC=frames,
         moving_FHW=moving,
         caption=caption_of(shot, background.name),
-        motion_score=round(min(6.0, 14.0 * speed**0.5), 1),
+        motion_score=labelled_score(speed),
         determined=hero.action.determined,
         action=hero.action.name if not is_camera or hero.action.name != "stand" else shot.camera.split()[0],
         direction=hero.action.direction if not is_camera else shot.camera.split()[1],

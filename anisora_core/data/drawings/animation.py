@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..motion_score import labelled_score
 from .looks import paper_grain
-from .motions import FIGURE_MOTIONS, FigureMotion, Shape, Term
-from .scenes import Scene, SceneLayer
+from .motions import FIGURE_MOTIONS, FigureMotion, Shape, Term, grid, smooth_step
+from .scenes import MARGIN, Scene, SceneLayer
 from .weather import WEATHER, draw_weather
 from .words import AMOUNT_WORDS, LOOK_WORDS, vocabulary
 
@@ -26,7 +27,7 @@ WEATHER_SHARE = 0.12
 class DrawnClip:
     """frames_FHWC uint8 RGB, frame 0 the drawing; moving_FHW: pixels that differ between frame f and f + 1 (the last repeats).
 
-    `motion_score` 0..6 as of `cartoons.CartoonClip`: 14 times the square root of the mean displacement in frame heights per second.
+    `motion_score`: `labelled_score`.
     `displacement_FHW2`: of what is seen at each pixel, from its place in the drawing, in pixels of the clip; without the weather's.
     """
 
@@ -79,7 +80,7 @@ def animate(
         moving_pixels(clip),
         displacement,
         caption(rng, scene, said, camera, weather),
-        score(displacement, height, fps),
+        score_of(displacement, height, fps),
         face or (action.name if action else "still"),
         camera,
     )
@@ -133,10 +134,10 @@ def camera_move(
     )
     if kind == "still":
         return kind, {"figure": [], "background": []}
-    y, x = np.mgrid[0 : scene.height, 0 : scene.width].astype(np.float32)
+    x, y = grid((scene.height, scene.width))
     far = float(rng.uniform(0.4, 0.9))
-    eased = time_F * time_F * (3 - 2 * time_F)
-    limit = 0.9 * (1.25 - 1.0) / 2 * scene.width
+    eased = smooth_step(time_F)
+    limit = 0.9 * (MARGIN - 1.0) / 2 * scene.width
     if kind.startswith("pan"):
         sign = 1.0 if kind == "pan right" else -1.0
         field = np.stack([np.ones_like(x), np.zeros_like(x)], axis=2) * sign * min(2.0 * reach, limit)
@@ -183,7 +184,7 @@ def compose(
 
     `front`: the last layer's picture in each frame.
     """
-    y, x = np.mgrid[0 : scene.height, 0 : scene.width].astype(np.float32)
+    x, y = grid((scene.height, scene.width))
     frames: list[np.ndarray] = []
     displacement: list[np.ndarray] = []
     for frame, shown in enumerate(front):
@@ -210,11 +211,11 @@ def moving_pixels(frames_FHWC: np.ndarray) -> np.ndarray:
     return np.concatenate([changed, changed[-1:]]) if len(changed) else np.zeros(frames_FHWC.shape[:3], bool)
 
 
-def score(displacement_FHW2: np.ndarray, height: int, fps: float) -> float:
+def score_of(displacement_FHW2: np.ndarray, height: int, fps: float) -> float:
     if len(displacement_FHW2) < 2:
         return 0.0
     moved = np.hypot(*np.moveaxis(np.diff(displacement_FHW2, axis=0), 3, 0)).mean()
-    return round(min(6.0, 14.0 * float(moved * fps / height) ** 0.5), 1)
+    return labelled_score(float(moved * fps / height))
 
 
 def caption(rng: np.random.Generator, scene: Scene, words: str, camera: str, weather: str) -> str:

@@ -10,8 +10,10 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from ...media.pictures import read_picture
 from ...media.resize import cover
 from ..cartoons.backgrounds import ART, make_background, painted_places, read_art
+from ..cartoons.render import composite
 from ..cartoons.styles import LINES, PALETTES
 from .library import Drawing, read_rgba
 from .looks import Look, draw_look, random_look
@@ -164,9 +166,8 @@ def backdrop(
         name = list(places)[int(rng.integers(len(places)))]
         picture = crop_of(rng, read_art(places[name]), tall, wide)
     elif kind == "drawing":
-        rgba = read_rgba(library[int(rng.integers(len(library)))].path)
-        alpha = rgba[..., 3:] / 255
-        picture = crop_of(rng, (rgba[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8), tall, wide)
+        drawing = read_picture(library[int(rng.integers(len(library)))].path)
+        picture = crop_of(rng, drawing, tall, wide)
     elif kind == "clouds":
         picture = clouds(rng, tall, wide)
     else:
@@ -181,9 +182,7 @@ def cartoon_place(rng: np.random.Generator, tall: int, wide: int) -> tuple[str, 
     place = make_background(rng, palette, line, tall, wide, may_use_art=False)
     picture = place.far[:tall, :wide].copy()
     if place.near is not None:
-        near = place.near[:tall, :wide]
-        alpha = near[..., 3:].astype(np.float32) / 255
-        picture = (near[..., :3] * alpha + picture * (1 - alpha)).astype(np.uint8)
+        composite(picture, place.near[:tall, :wide])
     return "" if place.name == "plain" else place.name, picture
 
 

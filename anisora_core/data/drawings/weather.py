@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..cartoons.drawing import paint
+
 _SHIFT = 4  # sub-pixel bits OpenCV keeps
 
 
@@ -85,7 +87,7 @@ def particle(
         along = np.array([np.cos(turn), np.sin(turn)]) * size
         across = np.array([-along[1], along[0]]) * 0.45 * abs(np.cos(0.7 * turn))
         leaf = np.stack([spot + along, spot + across, spot - along, spot - across])
-        cv2.fillPoly(frame, [fixed(leaf)], colour, cv2.LINE_AA, _SHIFT)
+        paint(frame, leaf, colour, None, 0.0)
     else:
         centre = tuple(int(v) for v in fixed(spot))
         radius = max(

@@ -82,7 +82,8 @@ def model_clips(
     width, height = release.size
     picture = drawing.fitted((height, width))
     timeline = Timeline(release.num_frames, release.fps, height, width, (Keyframe(picture, "first"),))
-    pixels, still = _still(components.vae, drawing.pixels((height, width)))
+    pixels = drawing.pixels((height, width))
+    still = reconstruct(components.vae, pixels[None])[0]
     prompts = {"no text": ""} | ({"caption": drawing.caption} if drawing.caption else {})
     found: list[MeasuredClip] = []
     for kind, prompt in prompts.items():
@@ -124,14 +125,10 @@ def _measured(
     vae: VideoVAE, drawing: HeldOutDrawing, kind: str, clip: TrueClip, frames_FHWC: np.ndarray
 ) -> MeasuredClip:
     height, width = clip.drawing_HWC.shape[:2]
-    pixels, still = _still(vae, clip.drawing_HWC)
+    still = reconstruct(vae, clip.drawing_HWC[None])[0]
     rebuilt = reconstruct(vae, frames_FHWC)
-    figures = drawing_kept(rebuilt, pixels, still, drawing.face_mask((height, width)))
+    figures = drawing_kept(rebuilt, clip.drawing_HWC, still, drawing.face_mask((height, width)))
     return MeasuredClip(drawing.name, drawing.style, kind, figures, rebuilt)
-
-
-def _still(vae: VideoVAE, pixels_HWC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return pixels_HWC, reconstruct(vae, pixels_HWC[None])[0]
 
 
 def missed_bars(figures: KeptFigures, truths: Sequence[KeptFigures], bars: Bars = BARS) -> list[str]:

@@ -118,31 +118,28 @@ def frozen(clip: TrueClip, face_HW: np.ndarray | None, rng: np.random.Generator)
 
 def panned(clip: TrueClip, face_HW: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
     """Only the camera moves, a pixel in each frame."""
-    return np.stack([_moved(clip.drawing_HWC, float(frame), 0.0) for frame in range(len(clip.frames_FHWC))])
+    flow = np.zeros((*clip.drawing_HWC.shape[:2], 2), np.float32)
+    flow[..., 0] = -1.0
+    return np.stack(
+        [warped_along(clip.drawing_HWC, flow * frame, sharp=True) for frame in range(len(clip.frames_FHWC))]
+    )
 
 
 def jelly(clip: TrueClip, face_HW: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
     """A wobble of 10 units in cells of 16, to and fro."""
-    size = clip.drawing_HWC.shape[0], clip.drawing_HWC.shape[1]
-    field = 10.0 * wobble(size, 16.0, rng)
-    return np.stack(
-        [
-            warped_along(clip.drawing_HWC, field * share, sharp=True)
-            for share in _to_and_fro(len(clip.frames_FHWC), rng)
-        ]
-    )
+    return _wobbling(clip, 10.0, 16.0, rng)
 
 
 def ripple(clip: TrueClip, face_HW: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
     """A wobble of 3 units in cells of 6, to and fro: too fine for a smooth flow."""
-    size = clip.drawing_HWC.shape[0], clip.drawing_HWC.shape[1]
-    field = 3.0 * wobble(size, 6.0, rng)
-    return np.stack(
-        [
-            warped_along(clip.drawing_HWC, field * share, sharp=True)
-            for share in _to_and_fro(len(clip.frames_FHWC), rng)
-        ]
-    )
+    return _wobbling(clip, 3.0, 6.0, rng)
+
+
+def _wobbling(clip: TrueClip, reach: float, scale: float, rng: np.random.Generator) -> np.ndarray:
+    height, width = clip.drawing_HWC.shape[:2]
+    field = reach * wobble((height, width), scale, rng)
+    shares = _to_and_fro(len(clip.frames_FHWC), rng)
+    return np.stack([warped_along(clip.drawing_HWC, field * share, sharp=True) for share in shares])
 
 
 def blurred(clip: TrueClip, face_HW: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
@@ -174,9 +171,3 @@ DAMAGES: Mapping[str, Callable[[TrueClip, np.ndarray | None, np.random.Generator
     "blurred": blurred,
     "holed": holed,
 }
-
-
-def _moved(picture_HWC: np.ndarray, right: float, down: float) -> np.ndarray:
-    flow = np.empty((*picture_HWC.shape[:2], 2), np.float32)
-    flow[...] = -right, -down
-    return warped_along(picture_HWC, flow, sharp=True)

@@ -94,8 +94,8 @@ def _readable(path: Path, *, mmap: bool) -> dict[str, Any] | None:
         raise
     except Exception:
         return None
-    is_whole = isinstance(state, dict) and {"step", "model", "ema", "optimizers"} <= state.keys()
-    return state if is_whole and isinstance(state["step"], int) else None
+    has_all = isinstance(state, dict) and {"step", "model", "ema", "optimizers"} <= state.keys()
+    return state if has_all and isinstance(state["step"], int) else None
 
 
 def is_whole(path: Path) -> bool:

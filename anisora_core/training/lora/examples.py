@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ...conditioning.guide import Encoder
+from ...data.motion_score import motion_score
 from ...data.pseudo_clips import ENLARGED, pseudo_clip
 from ...data.training_folder import Item
 from ...domain.release import Release
@@ -104,7 +105,7 @@ def frames_of(example: Example, release: Release, rng: np.random.Generator) -> t
         return cover_crop_pixels(picture, (height, width), None if is_first else rng)[None], Motion(low)
     larger = cover_crop_pixels(picture, (round(height * ENLARGED), round(width * ENLARGED)), rng)
     clip = pseudo_clip(larger, example.num_frames, example.fps, height, width, rng)
-    score = 14.0 * (clip.speed * example.fps) ** 0.5  # the scale that mini's cartoons are labelled with
+    score = motion_score(clip.speed * example.fps)
     return clip.frames_FHWC, Motion(min(high, max(low, round(score, 1))), clip.words)
 
 

@@ -46,8 +46,8 @@ def marks_of(run: Path) -> list[str]:
 
 def _id_of(run: Path) -> str:
     try:
-        return str(json.loads(_materials(run).read_text("utf-8")).get("id", ""))
-    except (OSError, ValueError, AttributeError):
+        return str(read_json(_materials(run)).get("id", ""))
+    except (ValueError, AttributeError):
         return ""
 
 
