@@ -188,6 +188,12 @@ def sigmas_of(scene, steps, sampler):
     return ours["AniSoraSigmas"].list(scene.release, steps, 0.0, sampler)[0]
 
 
+def record_custom(scene, what, made, sampler, steps, cfg):
+    """By the host's custom sampling nodes with our sampler on our levels."""
+    levels = sigmas_of(scene, steps, sampler)
+    record(scene, what, made, scene.custom(select(sampler), levels, cfg))
+
+
 @torch.inference_mode()
 def mini():
     scene = Scene("mini")
@@ -201,13 +207,7 @@ def mini():
     left_open = scene.ours("euler", 4, 5.0, guidance="open")
     record(scene, "open guidance, the core without a host", left_open, scene.core("euler", 4, 5.0, "open"))
     unipc = scene.ours("unipc", 4, 2.0)
-    levels = sigmas_of(scene, 4, "unipc")
-    record(
-        scene,
-        "our SAMPLER and SIGMAS in SamplerCustomAdvanced",
-        unipc,
-        scene.custom(select("unipc"), levels, 2.0),
-    )
+    record_custom(scene, "our SAMPLER and SIGMAS in SamplerCustomAdvanced", unipc, "unipc", 4, 2.0)
     mine = scene.custom(
         select("euler"),
         comfy.samplers.calculate_sigmas(scene.model.get_model_object("model_sampling"), "simple", 4),
@@ -244,24 +244,12 @@ def published():
         scene.custom(euler, sigmas_of(scene, 4, "euler"), 3.0),
     )
     unipc = scene.ours("unipc", 4, 3.0)
-    levels = sigmas_of(scene, 4, "unipc")
-    record(
-        scene,
-        "our SAMPLER and SIGMAS in SamplerCustomAdvanced",
-        unipc,
-        scene.custom(select("unipc"), levels, 3.0),
-    )
+    record_custom(scene, "our SAMPLER and SIGMAS in SamplerCustomAdvanced", unipc, "unipc", 4, 3.0)
     record(scene, "the core without a host", unipc, scene.core("unipc", 4, 3.0))
     scene = Scene("V2")
     made = scene.ours("optimal", 12, 3.0)
     record(scene, "optimal steps, the core without a host", made, scene.core("optimal", 12, 3.0))
-    levels = sigmas_of(scene, 12, "optimal")
-    record(
-        scene,
-        "optimal steps, our SAMPLER and SIGMAS",
-        made,
-        scene.custom(select("optimal"), levels, 3.0),
-    )
+    record_custom(scene, "optimal steps, our SAMPLER and SIGMAS", made, "optimal", 12, 3.0)
     scene = Scene("V3.2")
     record(scene, "the core without a host", scene.ours("unipc", 8, 3.0), scene.core("unipc", 8, 3.0))
     from safetensors.torch import save_file
