@@ -43,6 +43,7 @@ SOURCES = {
         ("anisora_core/", "benchmarks/keeps.py", "benchmarks/data/held_out_drawings.json"), NO_CLIPS
     ),
     "loading": Sources(("anisora_core/", "benchmarks/loading.py"), (*NO_CLIPS, *NO_WEIGHTS)),
+    "long_shots": Sources(("anisora_core/", "benchmarks/long_shots.py"), NO_CLIPS),
     "lora_memory": Sources(("anisora_core/", "benchmarks/lora_memory.py"), NO_WEIGHTS),
     "motion_area_lora": Sources(("anisora_core/", "benchmarks/motion_area_lora.py")),
     "same": Sources(("anisora_core/", "cli/", "nodes/", "benchmarks/same.py")),

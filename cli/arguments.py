@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 
 from ..anisora_core.checkpoints.load import read_lora
+from ..anisora_core.conditioning.prompt import Segment
+from ..anisora_core.conditioning.timeline import parse_position
 from ..anisora_core.domain.conditions import Keyframe
 from ..anisora_core.domain.release import Part
 from ..anisora_core.lora.apply import LoraUse, block_strengths
@@ -16,6 +18,7 @@ from ..nodes.host.standalone import model_file
 
 #: IMG@POS or IMG@POS@STRENGTH; the name ends at the first @ that a position follows (hero@2x.png is a name).
 _KEYFRAME = re.compile(r"(.+?)@(first|last|[\d.]+(?:s|%)?)(?:@(\d*\.?\d+))?", re.IGNORECASE)
+_PROMPT_AT = re.compile(r"(first|[\d.]+(?:s|%)?)-(last|[\d.]+(?:s|%)?)=(.*)", re.IGNORECASE | re.DOTALL)
 _LORA = re.compile(r"(.+?)(?::(-?[\d.]+))?(?::(-?[\d.]+))?(?:@([\d=,. -]+))?")
 
 #: Part of a release -> the option that names its file.
@@ -58,6 +61,20 @@ def parse_size(text: str) -> tuple[int, int]:
     if not (cross and width.isdigit() and height.isdigit()):
         raise ValueError(f"size {text!r}: write it as WIDTHxHEIGHT, 160x128")
     return int(width), int(height)
+
+
+def parse_prompt_at(text: str, num_frames: int, fps: float) -> Segment:
+    """`START-END=TEXT`, positions as those of keyframes: `2s-4s=she waves`. END is the first frame after it; `last` ends with the clip."""
+    parts = _PROMPT_AT.fullmatch(text)
+    if parts is None or not parts[3].strip():
+        raise ValueError(f"--prompt-at {text!r}: write it as START-END=TEXT, 2s-4s=she waves")
+    start = parse_position(parts[1], num_frames, fps)
+    end = parse_position(parts[2], num_frames + 1, fps)
+    if end <= start:
+        raise ValueError(
+            f"--prompt-at {text!r}: it ends at frame {end}, before it begins; write the earlier position first"
+        )
+    return Segment(start, end, parts[3])
 
 
 def parse_keyframe(text: str) -> Keyframe:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +22,16 @@ from ..nodes.host.latent_file import save_where_there_is_room, told_how_to_conti
 
 @dataclass(frozen=True)
 class GeneratedClip:
-    frames_FHWC: np.ndarray
+    """`frames`: uint8 HWC, in order; a video is written while they come."""
+
+    frames: Iterable[np.ndarray]
     fps: float
 
 
 WRITERS: dict[str, Callable[[GeneratedClip, Path], None]] = {
-    ".mp4": lambda clip, path: write_mp4(clip.frames_FHWC, path, clip.fps),
-    ".webp": lambda clip, path: write_webp(clip.frames_FHWC, path, clip.fps),
-    ".png": lambda clip, path: contact_sheet([clip.frames_FHWC], path),
+    ".mp4": lambda clip, path: write_mp4(clip.frames, path, clip.fps),
+    ".webp": lambda clip, path: write_webp(clip.frames, path, clip.fps),
+    ".png": lambda clip, path: contact_sheet([np.stack(list(clip.frames))], path),
 }
 
 

@@ -5,18 +5,26 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import torch
+import numpy as np
 
-from ..anisora_core.domain.conditions import FITS, MOTION_METHODS, POSTERIOR_USES, MotionArea, Timeline
+from ..anisora_core.domain.conditions import (
+    FITS,
+    HANDOVERS,
+    MOTION_METHODS,
+    POSTERIOR_USES,
+    MotionArea,
+    Timeline,
+)
 from ..anisora_core.domain.latents import NormalizedLatent, RawLatent
 from ..anisora_core.domain.protocols import Step
 from ..anisora_core.domain.release import GUIDANCE, Release
 from ..anisora_core.families import VideoVAE
 from ..anisora_core.generation.loading import find_files, load_release, load_vae
-from ..anisora_core.generation.pipeline import Notes, PipelineStage, Request, decode_frames, make_clip
+from ..anisora_core.generation.long_shot import LongShot, WindowMade, joined, make_windows
+from ..anisora_core.generation.pipeline import Notes, Request, decode_frames
 from ..anisora_core.generation.plan import SAMPLER_NAMES
 from ..anisora_core.media.images import read_mask
 from ..anisora_core.media.tensors import to_bytes
@@ -30,10 +38,12 @@ from .arguments import (
     named_files,
     parse_keyframe,
     parse_lora,
+    parse_prompt_at,
     parse_size,
     placement_of,
 )
 from .clip_file import GeneratedClip, check_out, keeping, write_clip
+from .kept_beside import kept_beside, networks_of
 from .output import add_json_option, print_facts
 
 
@@ -43,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     add_placement_options(root)
     add_drawing_options(root)
     add_clip_options(root)
+    add_long_shot_options(root)
     add_sampling_options(root)
     add_json_option(root)
     return root
@@ -107,7 +118,12 @@ def add_clip_options(root: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--motion-score", type=float, help="how much motion the clip has; in place of a score in the prompt"
     )
-    group.add_argument("--length", type=int, help="frames")
+    group.add_argument(
+        "--length",
+        type=int,
+        help="frames; more than the release's own length are made in windows, as --join says, which are kept beside --out until the "
+        "clip is there: a stopped command goes on where it was",
+    )
     group.add_argument("--size", metavar="WxH", help="pixels")
     group.add_argument("--fps", type=float)
     group.add_argument(
@@ -146,6 +162,28 @@ def add_sampling_options(root: argparse.ArgumentParser) -> None:
     )
 
 
+def add_long_shot_options(root: argparse.ArgumentParser) -> None:
+    group = root.add_argument_group("long shots")
+    group.add_argument(
+        "--join",
+        choices=("auto", *HANDOVERS, "whole"),
+        default="auto",
+        help="how a window continues the one before it. auto: the release's own way. latents: its last latents are given. anchored: those, "
+        "and the drawing in force. frame: its last frame. svi: for LoRAs of Stable Video Infinity 2.0 Pro. whole: one window of any length",
+    )
+    group.add_argument("--window", type=int, metavar="FRAMES", help="of each window; the release's length")
+    group.add_argument(
+        "--handed", type=int, metavar="LATENTS", help="how many a window is given of the one before it"
+    )
+    group.add_argument(
+        "--prompt-at",
+        action="append",
+        default=[],
+        metavar="START-END=TEXT",
+        help="what happens in a part of the clip, as 2s-4s=TEXT, beside --prompt; repeat for several",
+    )
+
+
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     since = time.monotonic()
@@ -155,12 +193,20 @@ def main(arguments: Sequence[str]) -> int:
     if options.latents:
         latent, vae, fps, notes = *kept_latents(release, options), ()
     else:
-        latent, vae, fps, notes = sampled(release, request_of(options, release), options)
+        latent, vae, fps, notes = sampled(release, shot_of(options, release), options)
+
+    def frames() -> Iterator[np.ndarray]:
+        for run in decode_frames(vae, latent):
+            yield from to_bytes(run)
+        check_out(options.out, given, overwrite=options.overwrite)
+
     with keeping(RawLatent(vae.denormalize(latent)), fps, options):
-        clip = GeneratedClip(to_bytes(torch.cat(list(decode_frames(vae, latent)))), fps)
         check_out(options.out, given, overwrite=options.overwrite)  # it may be there by now
-        write_clip(clip, options.out)
-    facts = {"file": str(options.out), "frames": len(clip.frames_FHWC), "notes": list(notes)}
+        write_clip(GeneratedClip(frames(), fps), options.out)
+    if not options.latents:
+        kept_beside(options.out).remove()
+    count = vae.grid.num_frames(latent.shape[2])
+    facts = {"file": str(options.out), "frames": count, "notes": list(notes)}
     print_facts({**facts, "seconds": round(time.monotonic() - since, 1)}, options)
     return 0
 
@@ -196,27 +242,42 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
     )
 
 
+def shot_of(options: argparse.Namespace, release: Release) -> LongShot:
+    request = request_of(options, release)
+    timeline = request.timeline
+    return LongShot(
+        request,
+        tuple(parse_prompt_at(text, timeline.num_frames, timeline.fps) for text in options.prompt_at),
+        window_frames=timeline.num_frames if options.join == "whole" else options.window,
+        way=None if options.join in ("auto", "whole") else options.join,
+        handed=options.handed,
+    )
+
+
 def sampled(
-    release: Release, request: Request, options: argparse.Namespace
+    release: Release, shot: LongShot, options: argparse.Namespace
 ) -> tuple[NormalizedLatent, VideoVAE, float, tuple[str, ...]]:
     """Latents, what decodes them, frames per second and notes; with progress and notes on the standard error."""
+    windows = len(shot.windows(release))
     files = find_files(release, named_files(options), model_file)
     dtype, where = fast_dtype(device()), placement_of(options)
+    kept = kept_beside(options.out, networks_of(files, options)) if windows > 1 else None
     components = load_release(release, files, dtype, device(), placement=where)
-    latent: NormalizedLatent | None = None
-    notes: tuple[str, ...] = ()
-    progress = Progress(request.steps or release.steps)
-    for event in make_clip(components, release, request):
+    latents: list[NormalizedLatent] = []
+    notes: list[str] = []
+    steps = shot.request.steps or release.steps
+    progress = Progress(steps * windows)
+    for event in make_windows(components, release, shot, kept):
         if isinstance(event, Step):
-            progress.update(event.index + 1)
-            latent = NormalizedLatent(event.x)
+            progress.update(len(latents) * steps + event.index + 1)
+        elif isinstance(event, WindowMade):
+            latents.append(event.latent_BCTHW)
+            if event.kept:
+                sys.stderr.write(f"note: window {event.index + 1} of {event.total} is there already\n")
         elif isinstance(event, Notes):
-            notes = event.sentences
-            sys.stderr.writelines(f"note: {sentence}\n" for sentence in notes)
-        elif event == PipelineStage("decode"):
-            break  # the caller decodes, so that a failure there loses nothing
-    assert latent is not None
-    return latent, components.vae, request.timeline.fps, notes
+            notes += event.sentences
+            sys.stderr.writelines(f"note: {sentence}\n" for sentence in event.sentences)
+    return joined(latents), components.vae, shot.request.timeline.fps, tuple(notes)
 
 
 def kept_latents(release: Release, options: argparse.Namespace) -> tuple[NormalizedLatent, VideoVAE, float]:

@@ -99,7 +99,7 @@ def locked_video(placed: Sequence[PlacedKeyframe], timeline: Timeline | PlacedTi
 def disagreement(placed: Sequence[PlacedKeyframe], area_FHW: Tensor, *, threshold: float = 0.1) -> float:
     """Largest share of pixels outside the area where two consecutive keyframes differ by more than `threshold`."""
     shares = [0.0]
-    drawn = [key for key in placed if not key.continues and key.given_HW is None]
+    drawn = [key for key in placed if not (key.continues or key.handed) and key.given_HW is None]
     for earlier, later in pairwise(drawn):
         outside = area_FHW[later.frame] < 0.5
         differs = (earlier.image_HWC - later.image_HWC).abs().amax(-1) > threshold
@@ -120,11 +120,11 @@ def encode_guide(
     placed, report = timeline.keyframes, timeline.report
     area, method = None, rules.motion_method
     if motion_area is not None:
-        if not placed:
+        if not timeline.in_force:
             raise ValueError("motion_area: there is no keyframe for the part that stays still; add one")
         method = rules.motion_method if motion_area.method == "auto" else motion_area.method
         area = fit_area(motion_area, timeline.num_frames, timeline.height, timeline.width)
-        share = disagreement(placed, area)
+        share = disagreement(timeline.in_force, area)
         if share > 0.01:
             report += (
                 f"keyframes disagree on {share:.0%} of the pixels outside the motion area; "
@@ -133,7 +133,7 @@ def encode_guide(
     lock: LatentLock[Latent] | None = None
     if area is not None and method == "hold":
         lock = LatentLock(
-            encode(locked_video(placed, timeline)[None]), 1.0 - latent_area(area, rules.grid)[None]
+            encode(locked_video(timeline.in_force, timeline)[None]), 1.0 - latent_area(area, rules.grid)[None]
         )
     given_area = None if method == "hold" else area
     if rules.method == "per_keyframe":
@@ -141,7 +141,7 @@ def encode_guide(
             raise ValueError(f"way {method!r}: this model has no mask channels; use 'hold' (latent lock)")
         latent, mask = encode_per_keyframe(placed, timeline, rules.grid, encode)
     else:
-        canvas = dense_canvas(placed, timeline, rules, given_area, method)
+        canvas = dense_canvas(timeline, rules, given_area, method)
         latent = encode(canvas.video_CFHW[None])
         mask = pack_mask(canvas.given_mask_FHW, rules.grid, rules.mask_resize)[None]
     if not torch.isfinite(latent).all():
@@ -150,16 +150,14 @@ def encode_guide(
 
 
 def dense_canvas(
-    placed: Sequence[PlacedKeyframe],
-    timeline: Timeline | PlacedTimeline,
-    rules: GuideRules,
-    area_FHW: Tensor | None,
-    method: MotionMethod,
+    timeline: PlacedTimeline, rules: GuideRules, area_FHW: Tensor | None, method: MotionMethod
 ) -> Canvas:
-    canvas = canvas_of_keyframes(placed, timeline, rules.between)
+    canvas = canvas_of_keyframes(timeline.keyframes, timeline, rules.between)
     if area_FHW is None:
         return canvas
-    return (mask_conditioning if method == "condition" else keyframe_mask)(canvas, placed, area_FHW)
+    if method == "condition":
+        return mask_conditioning(canvas, timeline.in_force, area_FHW)
+    return keyframe_mask(canvas, timeline.keyframes, area_FHW)
 
 
 def encode_per_keyframe(

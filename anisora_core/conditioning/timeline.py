@@ -171,6 +171,7 @@ def flatten_alpha(image_HWC: Tensor) -> Tensor:
 
 
 def holding_keyframe(placed: Sequence[PlacedKeyframe], frame: int) -> PlacedKeyframe:
-    """The keyframe in force at `frame`: the last one at or before it, else the first one."""
-    earlier = [key for key in placed if key.frame <= frame]
-    return earlier[-1] if earlier else placed[0]
+    """The keyframe in force at `frame`: the last one at or before it, else the first one. Frames handed over count only without any."""
+    drawn = [key for key in placed if not key.handed] or placed
+    earlier = [key for key in drawn if key.frame <= frame]
+    return earlier[-1] if earlier else drawn[0]

@@ -33,6 +33,9 @@ MASK_RESIZES: tuple[MaskResize, ...] = ("average", "nearest", "bicubic")
 #: What the canvas shows on frames without a keyframe: grey, as Wan and AniSora; or a mix of the neighbouring keyframes.
 Between = Literal["grey", "flow"]
 MOTION_METHODS: tuple[MotionMethod, ...] = ("auto", "condition", "paper", "hold")
+#: How a window of a long shot continues the one before it; `conditioning.windows` says what each gives the model.
+Handover = Literal["latents", "anchored", "frame", "svi"]
+HANDOVERS: tuple[Handover, ...] = ("latents", "anchored", "frame", "svi")
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ class GuideRules:
 class PlacedKeyframe:
     """A keyframe on the clip's own grid: frame index, picture of the clip's size, strength; and the drawing as it came, if known.
 
-    `given_HW`: how much of each pixel is given, None for all. `continues`: it is a frame of a run, but not its first.
+    `given_HW`: how much of each pixel is given, None for all. `continues`: it is a frame of a run, but not its first. `handed`: it is
+    no drawing, but a frame of the window before, which is given whole; what stays still is never taken from it.
     """
 
     frame: int
@@ -123,6 +127,7 @@ class PlacedKeyframe:
     drawing_HWC: Tensor | None = None
     given_HW: Tensor | None = None
     continues: bool = False
+    handed: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,8 @@ class PlacedTimeline:
     """A timeline on the grid of a release: positions read, snapped to its legal frames, drawings of the clip's size.
 
     `keyframes` are in order of frames. `first_drawing_HWC`: the first in time, as it came. `fit`: how drawings came to the clip's
-    shape, and masks follow. `report`: a sentence for each that was moved or cropped.
+    shape, and masks follow. `report`: a sentence for each that was moved or cropped. `before`: of a window of a longer shot, the last
+    drawing before its new frames; it is not shown, but what stays still is taken from it.
     """
 
     num_frames: int
@@ -141,6 +147,12 @@ class PlacedTimeline:
     first_drawing_HWC: Tensor | None = None
     fit: Geometry = "crop"
     report: tuple[str, ...] = ()
+    before: PlacedKeyframe | None = None
+
+    @property
+    def in_force(self) -> tuple[PlacedKeyframe, ...]:
+        """All that `holding_keyframe` chooses from."""
+        return (*(() if self.before is None else (self.before,)), *self.keyframes)
 
 
 @dataclass(frozen=True)

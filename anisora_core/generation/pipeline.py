@@ -26,7 +26,7 @@ from ..families import VideoVAE
 from ..lora.apply import LoraUse
 from ..media.tensors import to_frames
 from .components import Components
-from .plan import plan_sampling
+from .plan import SamplingPlan, plan_sampling
 from .sampling import effects_of, sample
 
 
@@ -80,16 +80,7 @@ Event = PipelineStage | Notes | Step | Frames
 
 def make_clip(components: Components, release: Release, request: Request) -> Iterator[Event]:
     """Yield events while making the clip; the last ones are its frames. ValueError for what cannot be made."""
-    plan = plan_sampling(
-        release,
-        steps=request.steps,
-        sampler=request.sampler,
-        shift=request.shift,
-        cfg_scale=request.cfg_scale,
-        guidance=request.guidance,
-        faster_cache=request.faster_cache,
-        size=(request.timeline.height, request.timeline.width),
-    )
+    plan = plan_of_request(release, request)
     timeline = place(request.timeline, release.key_multiple, release.program_fit)
     yield PipelineStage("text")
     features = encode_text(components, release, request, timeline)
@@ -111,6 +102,20 @@ def make_clip(components: Components, release: Release, request: Request) -> Ite
     for frames in decode_frames(components.vae, latent):
         yield Frames(frames, start)
         start += frames.shape[0]
+
+
+def plan_of_request(release: Release, request: Request) -> SamplingPlan:
+    """ValueError for an unknown sampler or guidance, or a number that is none."""
+    return plan_sampling(
+        release,
+        steps=request.steps,
+        sampler=request.sampler,
+        shift=request.shift,
+        cfg_scale=request.cfg_scale,
+        guidance=request.guidance,
+        faster_cache=request.faster_cache,
+        size=(request.timeline.height, request.timeline.width),
+    )
 
 
 def encode_text(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,8 +72,9 @@ def read_video(path: Path) -> np.ndarray:
     return np.stack([frame.to_ndarray(format="rgb24") for frame in decoded_frames(path)])
 
 
-def write_mp4(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
-    """uint8 RGB frames, sRGB -> H.264, yuv420p, which says how its colours are coded. Width and height must be even.
+def write_mp4(frames: Iterable[np.ndarray], path: Path, fps: float) -> None:
+    """uint8 RGB frames HWC, sRGB -> H.264, yuv420p, which says how its colours are coded. Width and height must be even. Each frame is asked for
+    when the one before is coded, so a long clip need not be in memory. ValueError for no frame.
 
     As players assume where a file says nothing: BT.709 from 720 lines or 1280 columns on, BT.601 below. In both the primaries are
     those of BT.709, as sRGB's are.
@@ -80,7 +82,11 @@ def write_mp4(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
     import av
     from av.video.reformatter import ColorRange, Colorspace
 
-    height, width = frames_FHWC.shape[1:3]
+    rest = iter(frames)
+    first = next(rest, None)
+    if first is None:
+        raise ValueError(f"{path}: a video needs a frame; none was given")
+    height, width = first.shape[:2]
     if height % 2 or width % 2:
         raise ValueError(
             f"size {width}x{height}: video needs even sides; use {width - width % 2}x{height - height % 2}"
@@ -95,7 +101,7 @@ def write_mp4(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
         coded.color_range, coded.color_primaries, coded.color_trc = ColorRange.MPEG, _BT709, _BT709
         coded.colorspace = _BT709 if space == Colorspace.ITU709 else _BT601
         container.metadata["comment"] = MADE_BY
-        for frame in frames_FHWC:
+        for frame in itertools.chain([first], rest):
             pixels = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
             picture = pixels.reformat(format="yuv420p", dst_colorspace=space, dst_color_range=ColorRange.MPEG)
             for packet in stream.encode(picture):
@@ -104,11 +110,11 @@ def write_mp4(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
             container.mux(packet)
 
 
-def write_webp(frames_FHWC: np.ndarray, path: Path, fps: float) -> None:
-    """uint8 RGB frames -> an animated picture that repeats."""
+def write_webp(frames: Iterable[np.ndarray], path: Path, fps: float) -> None:
+    """uint8 RGB frames HWC -> an animated picture that repeats."""
     from PIL import Image
 
-    first, *rest = (Image.fromarray(frame) for frame in frames_FHWC)
+    first, *rest = (Image.fromarray(frame) for frame in frames)
     with write_beside(path) as part:
         first.save(
             part,
