@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from ..anisora_core.domain.release import GUIDANCE, Release
 from ..anisora_core.families import VideoVAE
 from ..anisora_core.generation.loading import find_files, load_release, load_vae
 from ..anisora_core.generation.long_shot import LongShot, WindowMade, joined, make_windows
-from ..anisora_core.generation.pipeline import Notes, Request, decode_frames
+from ..anisora_core.generation.pipeline import Event, Notes, Request, decode_frames
 from ..anisora_core.generation.plan import SAMPLER_NAMES
 from ..anisora_core.media.images import read_mask
 from ..anisora_core.media.tensors import to_bytes
@@ -43,7 +43,7 @@ from .arguments import (
     placement_of,
 )
 from .clip_file import GeneratedClip, check_out, keeping, write_clip
-from .kept_beside import kept_beside, networks_of
+from .kept_beside import kept_beside, networks_of, telling
 from .output import add_json_option, print_facts
 
 
@@ -263,11 +263,21 @@ def sampled(
     dtype, where = fast_dtype(device()), placement_of(options)
     kept = kept_beside(options.out, networks_of(files, options)) if windows > 1 else None
     components = load_release(release, files, dtype, device(), placement=where)
+    with telling(kept):
+        latent, notes = followed(
+            make_windows(components, release, shot, kept), windows, shot.request.steps or release.steps
+        )
+    return latent, components.vae, shot.request.timeline.fps, notes
+
+
+def followed(
+    events: Iterable[Event | WindowMade], windows: int, steps: int
+) -> tuple[NormalizedLatent, tuple[str, ...]]:
+    """Latents of the whole shot and notes; progress and notes on the standard error while they come. `steps`: of each window."""
     latents: list[NormalizedLatent] = []
     notes: list[str] = []
-    steps = shot.request.steps or release.steps
     progress = Progress(steps * windows)
-    for event in make_windows(components, release, shot, kept):
+    for event in events:
         if isinstance(event, Step):
             progress.update(len(latents) * steps + event.index + 1)
         elif isinstance(event, WindowMade):
@@ -277,7 +287,7 @@ def sampled(
         elif isinstance(event, Notes):
             notes += event.sentences
             sys.stderr.writelines(f"note: {sentence}\n" for sentence in event.sentences)
-    return joined(latents), components.vae, shot.request.timeline.fps, tuple(notes)
+    return joined(latents), tuple(notes)
 
 
 def kept_latents(release: Release, options: argparse.Namespace) -> tuple[NormalizedLatent, VideoVAE, float]:

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..anisora_core.generation.kept_windows import KeptWindows
 from ..anisora_core.generation.loading import Files
+from ..nodes.host.latent_file import told_how_to_continue
 from ..nodes.host.standalone import model_file
 
 
 def kept_beside(out: Path, networks: str = "") -> KeptWindows:
     """`clip.mp4` has them in the folder `clip.windows`."""
     return KeptWindows(out.with_suffix(".windows"), networks)
+
+
+def telling(kept: KeptWindows | None) -> AbstractContextManager[None]:
+    """What goes wrong inside is said together with how to go on, where windows are kept."""
+
+    def keep() -> str:
+        done = 0 if kept is None else kept.count
+        return f"{done} of its windows kept; the same command goes on with the next one" if done else ""
+
+    return told_how_to_continue(keep)
 
 
 def networks_of(files: Files, options: argparse.Namespace) -> str:

@@ -42,12 +42,20 @@ class KeptWindows:
         with write_beside(self._path(index)) as part:
             save_file({_KEY: latent.detach().cpu().contiguous()}, part, {_MADE_OF: self._name(made_of)})
 
+    @property
+    def count(self) -> int:
+        """How many are there, of whatever they were made."""
+        return len(self._files())
+
     def remove(self) -> None:
         """When the clip is there. Other files in the folder stay."""
-        for path in self.folder.glob(f"{_FILE}*.safetensors"):
+        for path in self._files():
             path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # it is not there, or not empty
             self.folder.rmdir()
+
+    def _files(self) -> list[Path]:
+        return list(self.folder.glob(f"{_FILE}*.safetensors"))
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{_FILE}{index + 1:04}.safetensors"

@@ -17,8 +17,8 @@ class PartDrift:
     """Of one part of a clip, against the drawing.
 
     `static_psnr`: dB over the pixels that never move, pooled over frames. `colour`: how far their mean red, green and blue are off, averaged,
-    in levels of 0..255. `detail`: amplitude of the Laplacian there by the drawing's; 1 is as sharp. `motion`: mean change between
-    neighbouring frames over the whole picture, in levels.
+    in levels of 0..255. `detail`: amplitude of the Laplacian over the whole picture by the drawing's; 1 is as sharp. `motion`: mean change
+    between neighbouring frames over the whole picture, in levels.
     """
 
     static_psnr: float
@@ -41,7 +41,7 @@ def part_drift(frames_FHWC: np.ndarray, drawing_HWC: np.ndarray, still_HW: np.nd
     return PartDrift(
         static_psnr=squared_error(frames_FHWC, expected, where).psnr,
         colour=float(np.abs(shift).mean()),
-        detail=float(np.sqrt(detail_kept(frames_FHWC, drawing_HWC, still_HW).mean())),
+        detail=float(np.sqrt(detail_kept(frames_FHWC, drawing_HWC, np.ones_like(still_HW)).mean())),
         motion=float(step_sizes(frames_FHWC).mean()),
     )
 

@@ -216,6 +216,25 @@ def test_what_stays_still_is_the_drawing_however_long_the_shot():
     assert held.lock.latent_BCTHW[:, :, 3].eq(red).all()
 
 
+def test_a_canvas_that_shows_neighbours_shows_the_drawing_where_the_last_frame_is_like_it():
+    """Drawn: all 0.5. Handed over: 0.55 on the right, which is drift; 0.9 on the left, which has moved."""
+    drawing, last = torch.full((64, 64, 3), 0.5), torch.full((64, 64, 3), 0.55)
+    last[:, :20] = 0.9
+    handed = HandedOver(torch.zeros(1, 16, 2, 2, 2), last.expand(9, -1, -1, -1))
+    rules = replace(RULES, between="flow")
+    windows = plan_windows(57, 33, rules, "latents")
+    placed = place(Timeline(57, 12.0, 64, 64, (Keyframe(drawing, "0"),)), 1)
+    encode = Recorder()
+    encode_window(
+        window_timeline(placed, windows[1], ()), "latents", handed, rules, encode, anchor_HWC=drawing
+    )
+    video = encode.video.movedim(0, -1) / 2 + 0.5
+    assert video[:9].isclose(last.expand(9, -1, -1, -1)).all()
+    assert video[9:, :, :20].isclose(torch.tensor(0.9)).all()
+    assert video[9:, :, 30:].isclose(torch.tensor(0.5)).all()
+    assert (video[9:, :, 20:30].diff(dim=2) <= 0).all()
+
+
 def test_the_last_frame_is_a_drawing_like_others_for_releases_of_the_first_frame_only():
     rules = replace(RULES, key_multiple=None)
     windows = plan_windows(57, 33, rules, "frame")
