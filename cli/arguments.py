@@ -7,9 +7,8 @@ import re
 from pathlib import Path
 
 from ..anisora_core.checkpoints.load import read_lora
-from ..anisora_core.conditioning.prompt import Segment
 from ..anisora_core.conditioning.timeline import parse_position
-from ..anisora_core.domain.conditions import Keyframe
+from ..anisora_core.domain.conditions import Keyframe, Segment
 from ..anisora_core.domain.release import Part
 from ..anisora_core.lora.apply import LoraUse, block_strengths
 from ..anisora_core.media.images import read_image

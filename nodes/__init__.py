@@ -1,5 +1,6 @@
 """The nodes of the pack: ids and inputs are public and never change; new inputs go last."""
 
+from .continue_clip import AniSoraContinue, AniSoraLongShot
 from .keyframe_timeline import AniSoraKeyframe, AniSoraTimeline
 from .lora_loader import AniSoraLora
 from .lora_trainer import AniSoraLoraTrainer
@@ -24,6 +25,8 @@ NODE_CLASS_MAPPINGS = {
     "AniSoraLora": AniSoraLora,
     "AniSoraMotionPainter": AniSoraMotionPainter,
     "AniSoraLoraTrainer": AniSoraLoraTrainer,
+    "AniSoraLongShot": AniSoraLongShot,
+    "AniSoraContinue": AniSoraContinue,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraModelLoader": "AniSora Model Loader",
@@ -41,4 +44,6 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraLora": "AniSora LoRA",
     "AniSoraMotionPainter": "AniSora Motion Painter (brush)",
     "AniSoraLoraTrainer": "AniSora LoRA Trainer",
+    "AniSoraLongShot": "AniSora Long Shot",
+    "AniSoraContinue": "AniSora Continue",
 }

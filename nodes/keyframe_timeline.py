@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..anisora_core.conditioning.prompt import Segment, compose_segments
+from ..anisora_core.conditioning.prompt import compose_segments
 from ..anisora_core.conditioning.timeline import flatten_alpha, parse_position, place
-from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, PlacedTimeline, Timeline
+from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, PlacedTimeline, Segment, Timeline
 from ..anisora_core.domain.json_text import parse_json
 from ..anisora_core.domain.release import Release
 from ..anisora_core.media.images import read_image
@@ -217,6 +218,7 @@ class AniSoraTimeline:
         release.grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
         placed = place(timeline, release.key_multiple, release.program_fit)
         check_segments(segments, timeline.num_frames)
+        placed = replace(placed, segments=tuple(segments))
         return placed, placed.num_frames, placed.fps, compose_segments(segments, timeline.fps)
 
     @classmethod

@@ -15,6 +15,7 @@ from ..anisora_core.conditioning.timeline import flatten_alpha
 from ..anisora_core.domain.conditions import (
     MASK_RESIZES,
     MOTION_METHODS,
+    Guide,
     MaskResize,
     MotionArea,
     MotionMethod,
@@ -177,25 +178,42 @@ class AniSoraGuide:
         )
         for sentence in guide.report:
             log.warning("AniSora Guide: %s", sentence)
-        values: ConditioningValues = {"concat_latent_image": guide.latent_BCTHW}
-        if guide.mask_BMTHW.shape[1]:
-            values["concat_mask"] = to_concat_mask(guide.mask_BMTHW)
-        if clip_vision is not None and timeline.first_drawing_HWC is not None:
-            first = flatten_alpha(timeline.first_drawing_HWC)
-            clip_vision_output = encode_image(clip_vision, first[None])
-        if clip_vision_output is not None:
-            values["clip_vision_output"] = clip_vision_output
-        latent: HostLatent = {"samples": RawLatent(guide.latent_BCTHW * 0.0)}
-        if guide.lock is not None:
-            latent = {
-                "samples": guide.lock.latent_BCTHW,
-                "noise_mask": to_noise_mask(guide.lock.keep_BCTHW),
-            }
-        report = "\n".join(guide.report)
-        if release.zero_negative:
-            negative = [conditioning_entry(torch.zeros_like(entry[0]), entry[1]) for entry in negative]
-        outputs = (with_values(positive, values), with_values(negative, values), latent, report)
-        return {"ui": {"text": [report]}, "result": outputs}
+        vision = vision_of(timeline, clip_vision, clip_vision_output)
+        outputs = (*given_guide(positive, negative, guide, release, vision), "\n".join(guide.report))
+        return {"ui": {"text": [outputs[-1]]}, "result": outputs}
+
+
+def vision_of(
+    timeline: PlacedTimeline, clip_vision: ClipVision | None, otherwise: ClipVisionOutput | None = None
+) -> ClipVisionOutput | None:
+    """The first drawing as CLIP sees it."""
+    if clip_vision is None or timeline.first_drawing_HWC is None:
+        return otherwise
+    return encode_image(clip_vision, flatten_alpha(timeline.first_drawing_HWC)[None])
+
+
+def given_guide(
+    positive: Conditioning,
+    negative: Conditioning,
+    guide: Guide[RawLatent],
+    release: Release,
+    vision: ClipVisionOutput | None,
+) -> tuple[Conditioning, Conditioning, HostLatent]:
+    """Positive and negative with the guide in them, and the latent to sample from."""
+    values: ConditioningValues = {"concat_latent_image": guide.latent_BCTHW}
+    if guide.mask_BMTHW.shape[1]:
+        values["concat_mask"] = to_concat_mask(guide.mask_BMTHW)
+    if vision is not None:
+        values["clip_vision_output"] = vision
+    latent: HostLatent = {"samples": RawLatent(guide.latent_BCTHW * 0.0)}
+    if guide.lock is not None:
+        latent = {
+            "samples": guide.lock.latent_BCTHW,
+            "noise_mask": to_noise_mask(guide.lock.keep_BCTHW),
+        }
+    if release.zero_negative:
+        negative = [conditioning_entry(torch.zeros_like(entry[0]), entry[1]) for entry in negative]
+    return with_values(positive, values), with_values(negative, values), latent
 
 
 def with_values(conditioning: Conditioning, values: ConditioningValues) -> Conditioning:

@@ -47,6 +47,25 @@ def settings_inputs() -> dict[str, InputSpec]:
     }
 
 
+def guidance_input() -> InputSpec:
+    return choice(
+        ["auto", *GUIDANCE],
+        "auto",
+        "CFG schedule. auto: the release's default. constant: cfg at every step. rising: from 1 up to "
+        "cfg. early: cfg at the noisiest steps only, then 1; fast. authors: V1 reference, the uneven "
+        "curve of AniSora V1's own program. open: cfg at every step, but not between two keyframes or "
+        "outside the motion area.",
+    )
+
+
+def low_noise_input() -> InputSpec:
+    return socket(
+        "MODEL",
+        "V3.2's low noise model: connect it if the model was changed, for example by a LoRA. Not "
+        "connected: the loader's is used.",
+    )
+
+
 def plan_of(
     release: Release,
     steps: int,
@@ -56,9 +75,9 @@ def plan_of(
     guidance: Guidance | Literal["auto"] = "auto",
     faster_cache: bool = False,
     latent: HostLatent | None = None,
+    size: tuple[int, int] | None = None,
 ) -> SamplingPlan:
-    """0 and `auto` are the release's own, which the size of the clip's `latent` can decide."""
-    size = None
+    """0 and `auto` are the release's own, which the clip's size (height, width), or that of its `latent`, can decide."""
     if latent is not None:
         height, width = (side * release.grid.pixels_per_latent for side in latent["samples"].shape[-2:])
         size = height, width
@@ -106,25 +125,14 @@ class AniSoraSampler:
                 **settings_inputs(),
             },
             "optional": {
-                "guidance": choice(
-                    ["auto", *GUIDANCE],
-                    "auto",
-                    "CFG schedule. auto: the release's default. constant: cfg at every step. rising: from 1 up to "
-                    "cfg. early: cfg at the noisiest steps only, then 1; fast. authors: V1 reference, the uneven "
-                    "curve of AniSora V1's own program. open: cfg at every step, but not between two keyframes or "
-                    "outside the motion area.",
-                ),
+                "guidance": guidance_input(),
                 "faster_cache": switch(
                     False,
                     "FasterCache, for V1 with 50 steps: from step 18 on, half of the model's passes and two of three "
                     "attentions are extrapolated from earlier steps, as in AniSora V1's own program. Needs much "
                     "memory.",
                 ),
-                "low_noise_model": socket(
-                    "MODEL",
-                    "V3.2's low noise model: connect it if the model was changed, for example by a LoRA. Not "
-                    "connected: the loader's is used.",
-                ),
+                "low_noise_model": low_noise_input(),
             },
         }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
+from ..domain.conditions import Segment
 from ..domain.release import Release
 
 _AESTHETIC, _MOTION, _CAMERA = "aesthetic score:", "motion score:", "camera motion:"
@@ -43,14 +43,6 @@ def _missing(known: str, release: Release, motion_score: float | None) -> Iterat
         yield f"{_MOTION} {release.motion_score if motion_score is None else motion_score:.1f}."
     if tail.closing and (tail.repeats_closing or tail.closing.lower() not in known):
         yield tail.closing
-
-
-class Segment(NamedTuple):
-    """Text for the frames start..end - 1 of a clip."""
-
-    start: int
-    end: int
-    text: str
 
 
 def compose_segments(segments: Sequence[Segment], fps: float) -> str:

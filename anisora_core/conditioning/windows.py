@@ -28,11 +28,12 @@ from ..domain.conditions import (
     MotionArea,
     PlacedKeyframe,
     PlacedTimeline,
+    Segment,
 )
 from ..domain.grid import LatentGrid
 from ..domain.latents import Latent
 from .guide import Encoder, encode_guide
-from .prompt import Segment, compose_segments
+from .prompt import compose_segments
 
 #: Latents handed over unless another number is asked for.
 HANDED: dict[Handover, int] = {"latents": 2, "anchored": 2, "frame": 0, "svi": 1}
@@ -51,10 +52,7 @@ class ShotWindow:
     num_frames: int
     handed: int
     grid: LatentGrid
-
-    @property
-    def is_first(self) -> bool:
-        return self.start == 0
+    is_first: bool = False
 
     @property
     def first_new(self) -> int:
@@ -81,11 +79,11 @@ def plan_windows(
     be given to it (`latents` and `anchored`), else shorter. ValueError for lengths off the grid, or where no frame would be new.
     """
     grid, total = rules.grid, rules.grid.latent_frames(num_frames)
-    unit = max(1, (rules.key_multiple or 1) // grid.frames_per_latent)
+    unit = latents_per_key(rules)
     handed = round_up(checked_handover(rules, way, handed), unit)
     window = min(total, window_latents(window_frames, grid, unit, handed))
     most_new = window - 1 - handed
-    windows, done = [ShotWindow(0, grid.num_frames(window), 0, grid)], window
+    windows, done = [ShotWindow(0, grid.num_frames(window), 0, grid, is_first=True)], window
     while done < total:
         new = min(most_new, total - done)
         more = (window - 1 - new) // unit * unit if way in ("latents", "anchored") else handed
@@ -93,6 +91,11 @@ def plan_windows(
         windows.append(ShotWindow(start, grid.num_frames(1 + more + new), more, grid))
         done += new
     return tuple(windows)
+
+
+def latents_per_key(rules: GuideRules) -> int:
+    """Latents between two frames that may be keyframes, at least 1."""
+    return max(1, (rules.key_multiple or 1) // rules.grid.frames_per_latent)
 
 
 def round_up(count: int, multiple: int) -> int:
@@ -185,6 +188,42 @@ def window_timeline(
         before=None if before is None else replace(before, frame=before.frame - window.start),
         report=placed.report if window.is_first else (),
     )
+
+
+def next_part(
+    timeline: PlacedTimeline, handed: int, rules: GuideRules, so_far_BCTHW: Tensor
+) -> tuple[PlacedTimeline, ShotWindow]:
+    """One more part behind a clip whose latents are there. `timeline` is the part's: its frame 0 is the clip's last frame, and a keyframe
+    there is not shown, but is the drawing in force. ValueError where the two do not go together."""
+    grid, count = rules.grid, so_far_BCTHW.shape[2]
+    handed = round_up(handed, latents_per_key(rules))
+    latents, *size = grid.latent_shape(timeline.num_frames, timeline.height, timeline.width)
+    if size != list(so_far_BCTHW.shape[3:]):
+        height, width = (side * grid.pixels_per_latent for side in so_far_BCTHW.shape[3:])
+        raise ValueError(
+            f"timeline: it is {timeline.width}x{timeline.height}, the clip so far {width}x{height}; use one size for both"
+        )
+    if latents < 2:
+        raise ValueError(f"timeline: a part of {timeline.num_frames} frame has nothing new; use a longer one")
+    if count < handed + 1:
+        raise ValueError(
+            f"samples: the clip so far has {count} latents, and {handed + 1} are needed to hand over {handed}; hand over fewer"
+        )
+    more = grid.num_frames(handed + 1) - 1
+    window = ShotWindow(grid.num_frames(count - handed) - 1, timeline.num_frames + more, handed, grid)
+    shifted = [replace(key, frame=key.frame + more) for key in timeline.keyframes]
+    before = [key for key in shifted if key.frame == more]
+    keyframes = tuple(key for key in shifted if key.frame > more)
+    own = replace(timeline, num_frames=window.num_frames, keyframes=keyframes)
+    return replace(own, before=before[0] if before else None), window
+
+
+def area_of_part(area: MotionArea | None, window: ShotWindow) -> MotionArea | None:
+    """The motion area of such a part, in front of which the window has frames that are handed over."""
+    if area is None or area.area_FHW.ndim == 2 or area.area_FHW.shape[0] == 1:
+        return area
+    more = area.area_FHW[:1].expand(window.first_new - 1, -1, -1)
+    return replace(area, area_FHW=torch.cat([more, area.area_FHW]))
 
 
 def continued(

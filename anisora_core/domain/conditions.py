@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Generic, Literal
+from typing import Generic, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -136,13 +136,21 @@ class PlacedKeyframe:
         return self.image_HWC if self.held_HWC is None else self.held_HWC
 
 
+class Segment(NamedTuple):
+    """Text for the frames start..end - 1 of a clip."""
+
+    start: int
+    end: int
+    text: str
+
+
 @dataclass(frozen=True)
 class PlacedTimeline:
     """A timeline on the grid of a release: positions read, snapped to its legal frames, drawings of the clip's size.
 
     `keyframes` are in order of frames. `first_drawing_HWC`: the first in time, as it came. `fit`: how drawings came to the clip's
     shape, and masks follow. `report`: a sentence for each that was moved or cropped. `before`: of a window of a longer shot, the last
-    drawing before its new frames; it is not shown, but what stays still is taken from it.
+    drawing before its new frames; it is not shown, but what stays still is taken from it. `segments`: texts for parts of it.
     """
 
     num_frames: int
@@ -154,6 +162,7 @@ class PlacedTimeline:
     fit: Geometry = "crop"
     report: tuple[str, ...] = ()
     before: PlacedKeyframe | None = None
+    segments: tuple[Segment, ...] = ()
 
     @property
     def in_force(self) -> tuple[PlacedKeyframe, ...]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..conditioning.prompt import Segment
 from ..conditioning.timeline import place
 from ..conditioning.windows import (
     HandedOver,
@@ -22,7 +21,7 @@ from ..conditioning.windows import (
     text_of,
     window_timeline,
 )
-from ..domain.conditions import Handover, PlacedTimeline
+from ..domain.conditions import Handover, PlacedTimeline, Segment
 from ..domain.latents import NormalizedLatent
 from ..domain.protocols import Step
 from ..domain.release import Release

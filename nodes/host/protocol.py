@@ -179,6 +179,10 @@ class Host(Protocol):
         """A MODEL with one LoRA more, and what of it acts; `expert`: which of two it is. ValueError where the LoRA does not fit."""
         ...
 
+    def zero_latent(self, model: Model, like_BCTHW: RawLatent) -> RawLatent:
+        """What the model sees as zero, one value for each channel: [1, C, 1, 1, 1]."""
+        ...
+
     def sampler(self, name: str) -> Sampler:
         """One of `SAMPLER_NAMES`, for the host's custom sampling nodes."""
         ...

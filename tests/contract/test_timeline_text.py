@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from comfyui_anisora.anisora_core.conditioning.prompt import Segment
+from comfyui_anisora.anisora_core.domain.conditions import Segment
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.nodes.keyframe_timeline import AniSoraTimeline, KeyframeRow, parse_timeline_json
 from PIL import Image

@@ -38,6 +38,7 @@ __all__ = [
     "tokenizer_folder",
     "training_listener",
     "with_lora",
+    "zero_latent",
 ]
 
 
@@ -60,6 +61,11 @@ def with_lora(model: Model, use: LoraUse, expert: Expert = "") -> tuple[Model, s
 
     styled, report = lora.with_lora(cast(ModelPatcher, model), use, expert)
     return Model(styled), report
+
+
+def zero_latent(model: Model, like_BCTHW: RawLatent) -> RawLatent:
+    latent_format = cast(ModelPatcher, model).model.latent_format
+    return RawLatent(latent_format.process_out(torch.zeros_like(like_BCTHW[:1, :, :1, :1, :1])))
 
 
 def sampler(name: str) -> Sampler:

@@ -17,6 +17,8 @@ class LatentFormat(Protocol):
     latent_rgb_factors: Sequence[Sequence[float]] | None
     latent_rgb_factors_bias: Sequence[float] | None
 
+    def process_out(self, latent: Tensor, /) -> Tensor: ...
+
 
 class ModelSampling(Protocol):
     def timestep(self, sigma: Tensor, /) -> Tensor: ...

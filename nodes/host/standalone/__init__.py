@@ -49,6 +49,7 @@ __all__ = [
     "tokenizer_folder",
     "training_listener",
     "with_lora",
+    "zero_latent",
 ]
 
 
@@ -84,6 +85,12 @@ def with_lora(model: Model, use: LoraUse, expert: Expert = "") -> tuple[Model, s
     from . import networks
 
     return networks.with_lora(model, use)
+
+
+def zero_latent(model: Model, like_BCTHW: RawLatent) -> RawLatent:
+    from . import networks
+
+    return networks.zero_latent(model, like_BCTHW)
 
 
 def sampler(name: str) -> Sampler:

@@ -63,6 +63,11 @@ def sample(
     return RawLatent(raw.cpu())
 
 
+def zero_latent(model: Model, like_BCTHW: RawLatent) -> RawLatent:
+    nothing = torch.zeros_like(like_BCTHW[:1, :, :1, :1, :1])
+    return cast(ModelHandle, model).vae.denormalize(NormalizedLatent(nothing))
+
+
 def text_of(conditioning: Conditioning) -> Tensor:
     if len(conditioning) != 1:
         raise ValueError(

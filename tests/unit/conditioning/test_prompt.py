@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from comfyui_anisora.anisora_core.conditioning.prompt import Segment, compose_prompt, compose_segments
+from comfyui_anisora.anisora_core.conditioning.prompt import compose_prompt, compose_segments
+from comfyui_anisora.anisora_core.domain.conditions import Segment
 from comfyui_anisora.anisora_core.releases import find_release
 
 SCORES, CLOSING = "aesthetic score: 5.5. motion score:", "There is no text in the video."

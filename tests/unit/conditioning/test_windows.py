@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.conditioning.prompt import Segment
 from comfyui_anisora.anisora_core.conditioning.timeline import place
 from comfyui_anisora.anisora_core.conditioning.windows import (
     HandedOver,
@@ -19,7 +18,7 @@ from comfyui_anisora.anisora_core.conditioning.windows import (
     text_of,
     window_timeline,
 )
-from comfyui_anisora.anisora_core.domain.conditions import GuideRules, Keyframe, MotionArea, Timeline
+from comfyui_anisora.anisora_core.domain.conditions import GuideRules, Keyframe, MotionArea, Segment, Timeline
 from comfyui_anisora.anisora_core.domain.grid import LatentGrid
 from comfyui_anisora.anisora_core.releases import RELEASES, find_release
 

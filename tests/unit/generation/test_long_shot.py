@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.conditioning.prompt import Segment
-from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
+from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Segment, Timeline
 from comfyui_anisora.anisora_core.domain.protocols import Step
 from comfyui_anisora.anisora_core.generation.components import Components
 from comfyui_anisora.anisora_core.generation.kept_windows import KeptWindows, fingerprint_of
