@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -176,6 +177,11 @@ def add_long_shot_options(root: argparse.ArgumentParser) -> None:
         "--handed", type=int, metavar="LATENTS", help="how many a window is given of the one before it"
     )
     group.add_argument(
+        "--loop",
+        action="store_true",
+        help="the clip ends where it began, and repeats without a jump; it has one frame less",
+    )
+    group.add_argument(
         "--prompt-at",
         action="append",
         default=[],
@@ -195,9 +201,11 @@ def main(arguments: Sequence[str]) -> int:
     else:
         latent, vae, fps, notes = sampled(release, shot_of(options, release), options)
 
+    count = vae.grid.num_frames(latent.shape[2]) - options.loop
+
     def frames() -> Iterator[np.ndarray]:
-        for run in decode_frames(vae, latent):
-            yield from to_bytes(run)
+        runs = (frame for run in decode_frames(vae, latent) for frame in to_bytes(run))
+        yield from itertools.islice(runs, count)
         check_out(options.out, given, overwrite=options.overwrite)
 
     with keeping(RawLatent(vae.denormalize(latent)), fps, options):
@@ -205,7 +213,6 @@ def main(arguments: Sequence[str]) -> int:
         write_clip(GeneratedClip(frames(), fps), options.out)
     if not options.latents:
         kept_beside(options.out).remove()
-    count = vae.grid.num_frames(latent.shape[2])
     facts = {"file": str(options.out), "frames": count, "notes": list(notes)}
     print_facts({**facts, "seconds": round(time.monotonic() - since, 1)}, options)
     return 0
@@ -251,6 +258,7 @@ def shot_of(options: argparse.Namespace, release: Release) -> LongShot:
         window_frames=timeline.num_frames if options.join == "whole" else options.window,
         way=None if options.join in ("auto", "whole") else options.join,
         handed=options.handed,
+        loop=options.loop,
     )
 
 

@@ -21,7 +21,7 @@ from ..conditioning.windows import (
     text_of,
     window_timeline,
 )
-from ..domain.conditions import Handover, PlacedTimeline, Segment
+from ..domain.conditions import Handover, PlacedKeyframe, PlacedTimeline, Segment
 from ..domain.latents import NormalizedLatent
 from ..domain.protocols import Step
 from ..domain.release import Release
@@ -53,7 +53,8 @@ class LongShot:
     """What to make. `request`: its timeline is of any legal length, its motion area one mask or one for each frame of it.
 
     `segments`: texts for frames of it, added to the prompt. `window_frames` None: the release's own length. `way` None: `svi` with a LoRA
-    for it, else `default_way`. `handed` None: `HANDED`. The windows' seeds are the request's and those that follow it.
+    for it, else `default_way`. `handed` None: `HANDED`. The windows' seeds are the request's and those that follow it. `loop`: the last frame
+    is the first one again, as a keyframe; leave it out, and the clip repeats without a jump.
     """
 
     request: Request
@@ -61,6 +62,7 @@ class LongShot:
     window_frames: int | None = None
     way: Handover | None = None
     handed: int | None = None
+    loop: bool = False
 
     def way_for(self, release: Release) -> Handover:
         if self.way is not None:
@@ -103,9 +105,17 @@ def make_long_shot(
         yield event
     yield PipelineStage("decode")
     start = 0
-    for frames in decode_frames(components.vae, joined(latents)):
+    for frames in shown_frames(components.vae, joined(latents), shot):
         yield Frames(frames, start)
         start += frames.shape[0]
+
+
+def shown_frames(vae: VideoVAE, latent: NormalizedLatent, shot: LongShot) -> Iterator[Tensor]:
+    """Runs of frames_FHWC 0..1; of a loop without the last frame."""
+    left = shot.request.timeline.num_frames - shot.loop
+    for frames in decode_frames(vae, latent):
+        yield frames[:left]
+        left -= len(frames[:left])
 
 
 def joined(latents: Sequence[NormalizedLatent]) -> NormalizedLatent:
@@ -137,6 +147,8 @@ def make_windows(
                 seed=(request.seed + index) % (1 << 64),
             )
             timeline = window_timeline(placed, window, keyframes[index])
+            if shot.loop and index + 1 == len(windows):
+                timeline = closed(components.vae, timeline, first, release)
             handed = None if previous is None else handed_over(components.vae, previous, window)
             anchor_HWC = anchor_of(components.vae, timeline, first)
             latent = yield from run.sampled(own, timeline, handed, anchor_HWC)
@@ -147,6 +159,30 @@ def make_windows(
         yield WindowMade(
             index, len(windows), NormalizedLatent(latent[:, :, window.first_new_latent :]), was_kept
         )
+
+
+def closed(
+    vae: VideoVAE, timeline: PlacedTimeline, first: NormalizedLatent | None, release: Release
+) -> PlacedTimeline:
+    """With the shot's first frame as a keyframe on the window's last frame. ValueError where that cannot be given, or is another drawing's."""
+    last = timeline.num_frames - 1
+    if release.key_multiple is None or last % release.key_multiple:
+        raise ValueError(
+            f"loop: release {release.name} takes no drawing on the clip's last frame; use another length or release"
+        )
+    if any(key.frame == last for key in timeline.keyframes):
+        raise ValueError(
+            "loop: there is a keyframe on the last frame, where the first one comes again; remove it"
+        )
+    if first is not None:
+        picture = next(iter(decode_frames(vae, first)))[0]
+    elif timeline.keyframes and timeline.keyframes[0].frame == 0:
+        picture = timeline.keyframes[0].image_HWC
+    else:
+        raise ValueError(
+            "loop: a clip of one window needs a drawing on its first frame; add a keyframe there"
+        )
+    return replace(timeline, keyframes=(*timeline.keyframes, PlacedKeyframe(last, picture, 1.0)))
 
 
 def first_of(latent: NormalizedLatent) -> NormalizedLatent:

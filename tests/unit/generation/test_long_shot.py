@@ -107,6 +107,35 @@ def test_a_shot_stopped_anywhere_goes_on_to_the_same_bits(mini, tmp_path):
     assert torch.equal(latents_of(mini, asked, kept), whole)
 
 
+@pytest.mark.parametrize("num_frames", [17, 25])
+def test_a_loop_ends_where_it_began_and_leaves_that_frame_out(mini, num_frames):
+    asked = shot(num_frames, loop=True)
+    frames = frames_of(make_long_shot(mini, MINI, asked))
+    assert len(frames) == num_frames - 1
+    with torch.inference_mode():
+        raw = mini.vae.denormalize(latents_of(mini, asked)).to(next(mini.vae.parameters()))
+        last = mini.vae.decode(raw)[0, :, -1].movedim(0, -1) / 2 + 0.5
+    plain = frames_of(make_long_shot(mini, MINI, shot(num_frames)))[-1]
+    assert (last - frames[0]).abs().mean() < 0.7 * (plain - frames[0]).abs().mean()
+
+
+def test_a_loop_that_cannot_be_is_refused(mini):
+    twice = shot(17, loop=True)
+    keyframes = (*twice.request.timeline.keyframes, Keyframe(WALK, "last"))
+    taken = replace(
+        twice, request=replace(twice.request, timeline=replace(twice.request.timeline, keyframes=keyframes))
+    )
+    bare = replace(
+        twice, request=replace(twice.request, timeline=replace(twice.request.timeline, keyframes=()))
+    )
+    for asked, said in (
+        (taken, "there is a keyframe on the last frame"),
+        (bare, "needs a drawing on its first frame"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            list(make_long_shot(mini, MINI, asked))
+
+
 def test_windows_of_another_shot_or_other_networks_do_not_count(mini, tmp_path):
     kept = KeptWindows(tmp_path, "weights 1")
     asked = shot()
