@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from comfyui_anisora.anisora_core.evaluation.suites.long_shots import (
     Continued,
     as_row,
     continued_frames,
+    measure_closed,
     measure_shot,
     summarize,
+    summarize_closed,
 )
 from comfyui_anisora.anisora_core.generation.components import Components
 from comfyui_anisora.anisora_core.generation.loading import ASSETS, load_mini
@@ -53,6 +56,15 @@ def measure(components: Components, index: int, way: Continued, options: argpars
         part.write_text(json.dumps({**row, "cpu_seconds": round(time.process_time() - since, 1)}))
 
 
+def measure_loop(components: Components, index: int, options: argparse.Namespace) -> None:
+    path = options.work / f"closed_{index:02}.json"
+    if not path.exists():
+        clip = find_clip(FIRST + index, "area")
+        row = asdict(measure_closed(components, RELEASE, clip, options.frames))
+        with write_beside(path) as part:
+            part.write_text(json.dumps(row))
+
+
 def collected(options: argparse.Namespace) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for way in options.ways:
@@ -62,7 +74,8 @@ def collected(options: argparse.Namespace) -> dict[str, Any]:
             result[way] = {
                 "shots": len(rows), **summarize(rows), "cpu_seconds_per_shot": round(seconds, 1)
             }  # fmt: skip
-    return result
+    closed = [json.loads(path.read_text()) for path in sorted(options.work.glob("closed_*.json"))]
+    return {**result, "closed": {"shots": len(closed), **summarize_closed(closed)}} if closed else result
 
 
 def main() -> None:
@@ -75,6 +88,7 @@ def main() -> None:
     )
     parser.add_argument("--shard", default="0/1", help="K/N: only clips K, K + N, ...")
     parser.add_argument("--work", type=Path, default=Path("runs/long_shots"))
+    parser.add_argument("--no-loops", action="store_true", help="only shots that end wherever they do")
     add_options(parser)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -84,13 +98,16 @@ def main() -> None:
     for index in range(shard, options.clips, of):
         for way in options.ways:
             measure(components, index, way, options)
+        if not options.no_loops:
+            measure_loop(components, index, options)
     sheets = [
         path
         for index in range(4)
         for way in options.ways
         for path in [options.work / f"{way}_{index:02}.npz"]
     ]
-    contact_sheet([np.load(path)["shown"] for path in sheets if path.exists()], options.work / "sheet.png")
+    shown = [np.load(path)["shown"] for path in sheets if path.exists()]
+    contact_sheet(shown, options.work / "sheet.png", columns=SHOWN)
     publish({"frames": options.frames, **collected(options)}, "long_shots", options)
 
 

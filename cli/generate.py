@@ -7,15 +7,18 @@ import itertools
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from ..anisora_core.conditioning.camera import camera_keyframes, parse_camera
 from ..anisora_core.domain.conditions import (
     FITS,
     HANDOVERS,
     MOTION_METHODS,
     POSTERIOR_USES,
+    Keyframe,
     MotionArea,
     Timeline,
 )
@@ -100,6 +103,11 @@ def add_drawing_options(root: argparse.ArgumentParser) -> None:
         choices=POSTERIOR_USES,
         default=POSTERIOR_USES[0],
         help="encode drawings as the mode of the VAE's posterior, or as a sample of it drawn with the seed",
+    )
+    group.add_argument(
+        "--camera",
+        metavar="MOVE",
+        help="a camera move over the one drawing, as keyframes of what it sees: pan left 20%%, pan right, tilt up, tilt down, zoom in 50%%, zoom out",
     )
     group.add_argument("--motion-mask", type=Path, metavar="PNG", help="mask of what may move, in white")
     group.add_argument(
@@ -231,6 +239,8 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
         keyframes=tuple(parse_keyframe(text) for text in options.keyframe),
         fit=options.fit,
     )
+    if options.camera:
+        timeline = replace(timeline, keyframes=moved_over(timeline, options.camera, release))
     return Request(
         timeline=timeline,
         prompt=options.prompt,
@@ -247,6 +257,20 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
         posterior=options.posterior,
         seed=options.seed,
     )
+
+
+def moved_over(timeline: Timeline, camera: str, release: Release) -> tuple[Keyframe, ...]:
+    """What the camera sees of the one drawing, as keyframes. ValueError for several drawings, or a release that takes one only."""
+    if len(timeline.keyframes) != 1:
+        raise ValueError(
+            f"--camera: it moves over one drawing, and there are {len(timeline.keyframes)}; give one --keyframe"
+        )
+    if release.key_multiple is None:
+        raise ValueError(
+            f"--camera: release {release.name} takes a drawing on the first frame only; write the move into --prompt"
+        )
+    size = timeline.height, timeline.width
+    return camera_keyframes(timeline.keyframes[0].image_HWC, parse_camera(camera), timeline.num_frames, *size)
 
 
 def shot_of(options: argparse.Namespace, release: Release) -> LongShot:

@@ -49,8 +49,10 @@ def canvas_of_keyframes(
     if between == "flow" and placed:
         first, last = placed[0].frame, placed[-1].frame
         video[:, :first], video[:, last + 1 :] = video[:, first, None], video[:, last, None]
-        if placed[-1].held_HWC is not None:
-            video[:, last + 1 :] = centred(placed[-1].held_HWC)[:, None]
+        if (then := placed[-1].then_HWC) is not None:
+            count = timeline.num_frames - 1 - last
+            shares = torch.arange(1, count + 1)[:, None, None] / max(1, count)
+            video[:, last + 1 :] = torch.lerp(video[:, last + 1 :], centred(then)[:, None], shares)
         for earlier, later in pairwise(placed):
             if later.frame - earlier.frame > 1:
                 video[:, earlier.frame + 1 : later.frame] = flowing(earlier, later)
@@ -60,7 +62,7 @@ def canvas_of_keyframes(
 def flowing(earlier: PlacedKeyframe, later: PlacedKeyframe) -> Tensor:
     """CFHW of the frames between two keyframes: both carried along their flow and mixed by distance and strength."""
     shares = torch.arange(1, later.frame - earlier.frame) / (later.frame - earlier.frame)
-    pictures = to_bytes(earlier.shown_HWC), to_bytes(later.image_HWC)
+    pictures = to_bytes(earlier.image_HWC), to_bytes(later.image_HWC)
     from_earlier, from_later = map(to_video, warped(*pictures, shares.tolist()))
     u = shares[:, None, None]
     return (1.0 - u) * earlier.strength * from_earlier + u * later.strength * from_later

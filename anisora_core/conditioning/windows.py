@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from typing import Generic, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..domain.conditions import (
@@ -231,29 +230,15 @@ def continued(
 ) -> PlacedTimeline:
     """With the frames handed over as keyframes; `anchor_HWC` is frame 0 where the way says so.
 
-    A canvas that shows the keyframe before each frame (`between` flow) shows the last of them with `anchor_HWC` where the two are alike:
-    else each window would copy the errors of the one before it (`benchmarks/long_shots.py` has the figures).
+    A canvas that shows the keyframe before each frame (`between` flow) goes over from the last of them to `anchor_HWC` where no drawing
+    follows. If it held the last one, each window would copy the errors of the one before it (`benchmarks/long_shots.py` has figures).
     """
     frames = handed.frames_FHWC
     head = anchor_HWC if way in ("anchored", "svi") else frames[0]
     tail = () if way == "svi" else frames[1:]
     given = [PlacedKeyframe(frame, image, 1.0, handed=True) for frame, image in enumerate((head, *tail))]
-    given[-1] = replace(given[-1], held_HWC=like_where_alike(given[-1].image_HWC, anchor_HWC))
+    given[-1] = replace(given[-1], then_HWC=anchor_HWC)
     return replace(timeline, keyframes=(*given, *timeline.keyframes))
-
-
-def like_where_alike(last_HWC: Tensor, drawing_HWC: Tensor, *, threshold: float = 0.12) -> Tensor:
-    """`last_HWC` with the drawing's pixels, but for those around where the two, smoothed, differ by more than `threshold` (0..1)."""
-    radius = max(1, round(min(last_HWC.shape[:2]) / 64))
-    planes = (last_HWC - drawing_HWC).movedim(2, 0)[None]
-    differs = (mean_around(planes, radius).abs().amax(1, keepdim=True) > threshold).float()
-    moved = mean_around(F.max_pool2d(differs, 4 * radius + 1, 1, 2 * radius), radius)[0].movedim(0, 2)
-    return torch.lerp(drawing_HWC, last_HWC, moved)
-
-
-def mean_around(planes_BCHW: Tensor, radius: int) -> Tensor:
-    """Over squares of 2 radius + 1 pixels, less what lies outside the picture."""
-    return F.avg_pool2d(planes_BCHW, 2 * radius + 1, 1, radius, count_include_pad=False)
 
 
 def encode_window(

@@ -118,8 +118,8 @@ class PlacedKeyframe:
     """A keyframe on the clip's own grid: frame index, picture of the clip's size, strength; and the drawing as it came, if known.
 
     `given_HW`: how much of each pixel is given, None for all. `continues`: it is a frame of a run, but not its first. `handed`: it is
-    no drawing, but a frame of the window before, which is given whole; what stays still is never taken from it. `held_HWC`: what
-    frames after it show where a canvas shows the keyframe before them; None: the picture itself.
+    no drawing, but a frame of the window before, which is given whole; what stays still is never taken from it. `then_HWC`: where
+    it is the last keyframe and a canvas shows keyframes in other frames too, those after it go over to this; None: they show the picture itself.
     """
 
     frame: int
@@ -129,11 +129,7 @@ class PlacedKeyframe:
     given_HW: Tensor | None = None
     continues: bool = False
     handed: bool = False
-    held_HWC: Tensor | None = None
-
-    @property
-    def shown_HWC(self) -> Tensor:
-        return self.image_HWC if self.held_HWC is None else self.held_HWC
+    then_HWC: Tensor | None = None
 
 
 class Segment(NamedTuple):

@@ -41,15 +41,14 @@ def test_a_shot_has_all_its_frames(whole, tmp_path):
 @pytest.mark.parametrize("stopped_in", ["sampling", "decoding"])
 def test_a_shot_that_failed_goes_on_with_the_same_bytes(whole, tmp_path, monkeypatch, capsys, stopped_in):
     out = tmp_path / "clip.mp4"
-    name = {"sampling": "make_windows", "decoding": "decode_frames"}[stopped_in]
+    name, after = {"sampling": ("make_windows", 5), "decoding": ("decode_frames", 2)}[stopped_in]
     real = getattr(generate, name)
 
     def stops(*arguments):
         for count, event in enumerate(real(*arguments)):
-            if count == 5:
+            if count == after:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             yield event
-        raise torch.OutOfMemoryError("CUDA out of memory")
 
     with monkeypatch.context() as context:
         context.setattr(generate, name, stops)
@@ -99,6 +98,12 @@ def test_a_shot_killed_ten_times_at_random_has_the_same_bytes(whole, tmp_path):
         (["--prompt-at", "she waves"], "write it as START-END=TEXT"),
         (["--prompt-at", "4s-2s=she waves"], "it ends at frame 16, before it begins"),
         (["--prompt-at", "0-90=she waves"], "position '90' is frame 90, outside the clip"),
+        (["--camera", "roll left"], "camera 'roll left': write it as pan left 20%"),
+        (
+            ["--camera", "pan left", "--keyframe", f"{DRAWING}@last"],
+            "it moves over one drawing, and there are 2",
+        ),
+        (["--camera", "pan left", "--model", "V2"], "write the move into --prompt"),
         (["--model", "V1", "--join", "latents", "--length", "97", "--window", "49"], "takes single drawings"),
         (
             ["--model", "V2", "--join", "anchored", "--length", "161", "--window", "81"],
@@ -124,6 +129,15 @@ def test_texts_for_parts_and_one_window_of_any_length(tmp_path, capsys):
     assert made("--prompt-at", "50%-last=she sits down") != plain
     assert made("--join", "whole") != plain
     assert "window" not in capsys.readouterr().err
+
+
+def test_a_loop_has_one_frame_less_and_a_camera_move_is_seen(tmp_path):
+    looped, panned = tmp_path / "loop.mp4", tmp_path / "pan.mp4"
+    assert main([*SHOT, "--length", "21", "--loop", "--out", str(looped)]) == 0
+    assert len(read_video(looped)) == 20
+    assert main([*SHOT, "--length", "17", "--camera", "pan right 50%", "--out", str(panned)]) == 0
+    frames = read_video(panned).astype(float)
+    assert np.abs(frames[16] - frames[0]).mean() > 10
 
 
 def test_a_video_is_written_while_its_frames_come(tmp_path):

@@ -16,8 +16,10 @@ from ...generation.long_shot import LongShot, make_long_shot
 from ...generation.pipeline import Frames, Request
 from ...media.tensors import to_bytes, to_floats
 from ..metrics.drift import PartDrift, drift_of_parts, joint_changes
+from ..metrics.fidelity import squared_error
 from ..metrics.mask_precision import area_around
-from ..reference_clips import MovingClip, generate
+from ..metrics.seams import loop_seam
+from ..reference_clips import MovingClip, generate, reconstruct
 
 #: `chain`: clips made one by one, each from the last frame of the one before, decoded alone and put together; the others are ways of
 #: `conditioning.windows`.
@@ -55,9 +57,8 @@ def continued_frames(
     if way == "chain":
         return chained(components, release, request)
     shot = LongShot(request, way=way)
-    events = make_long_shot(components, release, shot)
-    frames = torch.cat([event.frames_FHWC for event in events if isinstance(event, Frames)])
-    return to_bytes(frames), [window.new_frames.start for window in shot.windows(release)[1:]]
+    frames = long_frames(components, release, shot)
+    return frames, [window.new_frames.start for window in shot.windows(release)[1:]]
 
 
 def chained(components: Components, release: Release, request: Request) -> tuple[np.ndarray, list[int]]:
@@ -79,6 +80,42 @@ def measure_shot(clip: MovingClip, frames_FHWC: np.ndarray, joints: Sequence[int
     still = np.logical_not(area_around(clip.moving_FHW, MARGIN))
     drifts = drift_of_parts(frames_FHWC, clip.frames_FHWC[0], still, parts)
     return ShotDrift(tuple(drifts), tuple(joint_changes(frames_FHWC, joints)))
+
+
+@dataclass(frozen=True)
+class ClosedShot:
+    """The drawing stands on the last frame, too. `last_psnr`: of that frame to the drawing, dB; `vae_psnr`: of the drawing through the VAE
+    alone; `seam`: without that frame, `metrics.seams.loop_seam`."""
+
+    last_psnr: float
+    vae_psnr: float
+    seam: float
+
+
+def measure_closed(components: Components, release: Release, clip: MovingClip, num_frames: int) -> ClosedShot:
+    """By the release's own way of continuing."""
+    request, drawing = request_for(release, clip, num_frames), clip.frames_FHWC[:1]
+    (key,) = request.timeline.keyframes
+    keyframes = (key, replace(key, position="last"))
+    closed = replace(request, timeline=replace(request.timeline, keyframes=keyframes))
+    frames = long_frames(components, release, LongShot(closed))
+    return ClosedShot(
+        last_psnr=squared_error(frames[-1:], drawing).psnr,
+        vae_psnr=squared_error(reconstruct(components.vae, drawing), drawing).psnr,
+        seam=loop_seam(frames[:-1]),
+    )
+
+
+def long_frames(components: Components, release: Release, shot: LongShot) -> np.ndarray:
+    """uint8 frames_FHWC."""
+    events = make_long_shot(components, release, shot)
+    return to_bytes(torch.cat([event.frames_FHWC for event in events if isinstance(event, Frames)]))
+
+
+def summarize_closed(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Of rows as `asdict` has them: means over shots, and the worst seam."""
+    means = {name: round(float(np.mean([row[name] for row in rows])), 2) for name in rows[0]}
+    return means | {"worst_seam": round(max(row["seam"] for row in rows), 2)}
 
 
 def as_row(drift: ShotDrift) -> dict[str, Any]:
