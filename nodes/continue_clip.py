@@ -247,7 +247,7 @@ class AniSoraLongShot:
             return encoded(clip, compose_prompt(said, release, score)), negative
 
         parts = PartSampler(model, low_noise_model, vae, clip_vision, release, plan, way)
-        return reported(*parts.windows(timeline, windows, words, motion_area, seed))
+        return reported("Long Shot", *parts.windows(timeline, windows, words, motion_area, seed))
 
 
 class AniSoraContinue:
@@ -330,16 +330,16 @@ class AniSoraContinue:
             seed,
         )
         new = made[:, :, window.first_new_latent :].to(before)
-        return reported(RawLatent(torch.cat([before, new], dim=2)), [*timeline.report, *report])
+        return reported("Continue", RawLatent(torch.cat([before, new], dim=2)), [*timeline.report, *report])
 
 
 def encoded(clip: Clip, words: str) -> Conditioning:
     return clip.encode_from_tokens_scheduled(clip.tokenize(words))
 
 
-def reported(latent: RawLatent, sentences: list[str]) -> dict[str, Any]:
+def reported(node: str, latent: RawLatent, sentences: list[str]) -> dict[str, Any]:
     for sentence in sentences:
-        log.warning("AniSora Long Shot: %s", sentence)
+        log.warning("AniSora %s: %s", node, sentence)
     report = "\n".join(sentences)
     samples: HostLatent = {"samples": latent}
     return {"ui": {"text": [report]}, "result": (samples, report)}

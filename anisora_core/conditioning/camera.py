@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..domain.conditions import Keyframe
 
-#: Words of a move -> what the camera sees at its start and its end: middle (x, y) and side, as functions of its amount.
+#: Words of a move, and its amount.
 _MOVE = re.compile(
     r"(pan left|pan right|tilt up|tilt down|zoom in|zoom out)(?: (\d+(?:\.\d+)?)%)?", re.IGNORECASE
 )
@@ -64,7 +64,8 @@ def parse_camera(text: str) -> tuple[CameraView, CameraView]:
     }
     opposite = {"pan right": "pan left", "tilt down": "tilt up", "zoom out": "zoom in"}
     word = found[1].lower()
-    return moves[word] if word in moves else moves[opposite[word]][::-1]
+    start, end = moves[opposite.get(word, word)]
+    return (end, start) if word in opposite else (start, end)
 
 
 def camera_keyframes(
