@@ -31,3 +31,9 @@ def name_of(path: Path) -> str:
 def release_of(path: Path) -> str:
     rows = json.loads(path.read_text())["nodes"]
     return next(row["widgets_values"][0] for row in rows if row["type"] == "AniSoraModelLoader")
+
+
+def sampling_node(path: Path) -> str:
+    """The class of the node that samples, for settings such as its steps."""
+    kinds = {row["type"] for row in json.loads(path.read_text())["nodes"]}
+    return "AniSoraLongShot" if "AniSoraLongShot" in kinds else "AniSoraSampler"

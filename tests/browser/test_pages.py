@@ -15,7 +15,7 @@ from comfyui_anisora.nodes.workflow import Link, override, read_workflow
 from frontend import NODES, Frontend
 from hosts import PACK, Host
 from tiny_models import name_models
-from workflow_files import PUBLISHED, SHIPPED, name_of
+from workflow_files import PUBLISHED, SHIPPED, name_of, sampling_node
 
 pytestmark = pytest.mark.host
 DRAWINGS = PACK / "web" / "drawings"
@@ -35,7 +35,7 @@ DROP = """([name, data, x, y]) => {
 def quick(path: Path) -> list[tuple[str, str, Any]]:
     """What to change in a workflow to make it short and of the tiny models: (node id, input, value)."""
     nodes, before = (read_workflow(path, NODE_CLASS_MAPPINGS) for _ in range(2))
-    for setting in ("AniSoraSampler.steps=2", *(f"AniSoraTimeline.{size}" for size in SIZES)):
+    for setting in (f"{sampling_node(path)}.steps=2", *(f"AniSoraTimeline.{size}" for size in SIZES)):
         override(nodes, setting, NODE_CLASS_MAPPINGS)
     name_models(nodes)
     if sum(node.kind == "AniSoraKeyframe" for node in nodes.values()) <= 2:

@@ -17,7 +17,7 @@ from comfyui_anisora.anisora_core.domain.release import GUIDANCE
 from comfyui_anisora.anisora_core.generation.loading import ASSETS
 from comfyui_anisora.cli import COMMANDS, generate, main
 from PIL import Image
-from workflow_files import PUBLISHED, SHIPPED, name_of, release_of
+from workflow_files import PUBLISHED, SHIPPED, name_of, release_of, sampling_node
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -34,7 +34,7 @@ def frames_of(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=name_of)
 def test_a_workflow_runs_without_a_host(path, tmp_path, capsys):
-    settings = ["--set", "AniSoraSampler.steps=2", "--set", "AniSoraTimeline.length=9"]
+    settings = ["--set", f"{sampling_node(path)}.steps=2", "--set", "AniSoraTimeline.length=9"]
     assert main(["run", str(path), *settings, "--out", str(tmp_path), "--json"]) == 0
     files = json.loads(capsys.readouterr().out)["files"]
     frames = frames_of(Path(files[0]))

@@ -18,11 +18,10 @@ from comfyui_anisora.nodes.workflow import Link, Node, override, read_workflow, 
 from hosts import PACK, Host, find_hosts, running
 from safetensors import safe_open
 from tiny_models import name_models, write_models
-from workflow_files import PUBLISHED, SHIPPED, name_of
+from workflow_files import PUBLISHED, SHIPPED, name_of, sampling_node
 
 pytestmark = pytest.mark.host
 HOSTS = find_hosts()
-SMALL = ("AniSoraSampler.steps=2", "AniSoraTimeline.length=5")
 
 
 @pytest.fixture(scope="module", params=HOSTS or [None], ids=lambda host: host.name if host else "no-host")
@@ -37,7 +36,7 @@ def host(request, tmp_path_factory):
 
 def small(path: Path) -> dict[str, Node]:
     nodes = read_workflow(path, NODE_CLASS_MAPPINGS)
-    for setting in SMALL:
+    for setting in (f"{sampling_node(path)}.steps=2", "AniSoraTimeline.length=5"):
         override(nodes, setting, NODE_CLASS_MAPPINGS)
     name_models(nodes)
     return nodes
