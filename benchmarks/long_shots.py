@@ -35,6 +35,7 @@ from publish import add_options, publish
 
 RELEASE = find_release("mini")
 PARTS = 4
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 #: Of the cartoons, numbers that `find_clip` has not given to the other suites.
 FIRST = 500
 #: Frames of each row of the contact sheet.
@@ -78,6 +79,15 @@ def collected(options: argparse.Namespace) -> dict[str, Any]:
     return {**result, "closed": {"shots": len(closed), **summarize_closed(closed)}} if closed else result
 
 
+def save_sheet(options: argparse.Namespace) -> None:
+    """Rows of chained and of anchored shots, in pairs; in the docs with --save."""
+    pairs = [options.work / f"{way}_{index:02}.npz" for index in range(4) for way in ("chain", "anchored")]
+    shown = [np.load(path)["shown"] for path in pairs if path.exists()]
+    place = PICTURES / "long_shots.jpg" if options.save else options.work / "sheet.png"
+    if shown:
+        contact_sheet(shown, place, columns=SHOWN)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="mini", help="mini, or a folder made by `anisora train mini`")
@@ -100,14 +110,7 @@ def main() -> None:
             measure(components, index, way, options)
         if not options.no_loops:
             measure_loop(components, index, options)
-    sheets = [
-        path
-        for index in range(4)
-        for way in options.ways
-        for path in [options.work / f"{way}_{index:02}.npz"]
-    ]
-    shown = [np.load(path)["shown"] for path in sheets if path.exists()]
-    contact_sheet(shown, options.work / "sheet.png", columns=SHOWN)
+    save_sheet(options)
     publish({"frames": options.frames, **collected(options)}, "long_shots", options)
 
 
