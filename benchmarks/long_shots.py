@@ -81,7 +81,7 @@ def collected(options: argparse.Namespace) -> dict[str, Any]:
 
 def save_sheet(options: argparse.Namespace) -> None:
     """Rows of chained and of anchored shots, in pairs; in the docs with --save."""
-    pairs = [options.work / f"{way}_{index:02}.npz" for index in range(4) for way in ("chain", "anchored")]
+    pairs = [options.work / f"{way}_{index:02}.npz" for index in range(3) for way in ("chain", "anchored")]
     shown = [np.load(path)["shown"] for path in pairs if path.exists()]
     place = PICTURES / "long_shots.jpg" if options.save else options.work / "sheet.png"
     if shown:

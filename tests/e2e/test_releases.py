@@ -71,6 +71,15 @@ def test_a_release_makes_a_clip_of_its_files(release, models, tmp_path, monkeypa
     assert np.asarray(Image.open(tmp_path / "clip.png")).std() > 1.0
 
 
+@pytest.mark.parametrize("release", FILES)
+def test_a_release_makes_a_long_shot(release, models, tmp_path, monkeypatch, capsys):
+    """Windows of 17 frames, continued in the way of the release."""
+    longer = ("--length", "33", "--window", "17", "--json")
+    assert generate(models, monkeypatch, release, tmp_path / "clip.png", *longer) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 33
+    assert np.asarray(Image.open(tmp_path / "clip.png")).std() > 1.0
+
+
 def test_less_memory_gives_the_same_clip(models, tmp_path, monkeypatch):
     """Blocks in CPU RAM change nothing; 8-bit weights next to nothing."""
     frames = {}
