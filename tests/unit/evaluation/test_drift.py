@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from comfyui_anisora.anisora_core.domain.conditions import Keyframe, Timeline
 from comfyui_anisora.anisora_core.evaluation.metrics.drift import drift_of_parts, joint_changes
+from comfyui_anisora.anisora_core.evaluation.suites import long_shots
 from comfyui_anisora.anisora_core.evaluation.suites.long_shots import ShotDrift, as_row, summarize
+from comfyui_anisora.anisora_core.generation.pipeline import Request
+from comfyui_anisora.anisora_core.media.tensors import to_bytes
+from comfyui_anisora.anisora_core.releases import find_release
 
 from tests.known_clips import shifted
 
@@ -49,6 +55,26 @@ def test_a_joint_is_measured_by_the_usual_change():
     levels = [0, 1, 2, 3, 8, 9, 10]
     clip = np.stack([DRAWING + level for level in levels]).astype(np.uint8)
     assert joint_changes(clip, [4, 6]) == [5.0, 1.0]
+
+
+def test_chained_clips_each_begin_with_the_last_frame_of_the_one_before(monkeypatch):
+    """33 + 3 * 32 = 129 frames; each clip that is asked for is one level brighter than its drawing."""
+    asked = []
+
+    def brighter(_components, _release, request):
+        asked.append(request)
+        (key,) = request.timeline.keyframes
+        return np.repeat((to_bytes(key.image_HWC) + 1)[None], request.timeline.num_frames, 0)
+
+    monkeypatch.setattr(long_shots, "generate", brighter)
+    mini = find_release("mini")
+    drawing = Keyframe(torch.zeros(2, 2, 3), "first")
+    request = Request(Timeline(129, 12.0, 2, 2, (drawing,)), seed=4)
+    frames, joints = long_shots.chained(None, mini, request)
+    assert joints == [33, 65, 97]
+    assert frames[:, 0, 0, 0].tolist() == [1] * 33 + [2] * 32 + [3] * 32 + [4] * 32
+    assert [one.seed for one in asked] == [4, 5, 6, 7]
+    assert {one.timeline.num_frames for one in asked} == {33}
 
 
 def test_a_summary_compares_the_last_part_with_the_first():
