@@ -310,7 +310,18 @@ function keyframePicture(keyframe) {
   const from = upstream(keyframe, "image");
   const picture = pictureOf(from ?? keyframe);
   const isOpaque = from?.type === "LoadImage" && !isLinked(keyframe, "transparent") && !/\.jpe?g\b/i.test(picture.label);
-  return picture.url && isOpaque ? { ...picture, url: `${picture.url}&channel=rgb` } : picture;
+  if (!picture.url) return picture;
+  return { ...picture, url: isOpaque ? `${picture.url}&channel=rgb` : onPaper(picture.url, keyframe) };
+}
+
+/**
+ * The address with the paper's colour behind it, for who draws the picture, where the node has another than white.
+ * @param {string} url
+ * @param {ComfyNode} node
+ */
+export function onPaper(url, node) {
+  const colour = String(siblingWidget(node, "paper")?.value ?? "white").trim();
+  return /^(white|#f{3}|#f{6}|)$/i.test(colour) ? url : `${url}#paper=${encodeURIComponent(colour)}`;
 }
 
 /**
@@ -320,7 +331,8 @@ function keyframePicture(keyframe) {
  */
 export function keyframesOf(timelineNode) {
   const text = siblingWidget(timelineNode, "timeline_json")?.value;
-  return [...linkedKeyframes(timelineNode), ...ownKeyframes(String(text ?? ""))];
+  const own = ownKeyframes(String(text ?? "")).map((key) => ({ ...key, url: onPaper(String(key.url), timelineNode) }));
+  return [...linkedKeyframes(timelineNode), ...own];
 }
 
 /**

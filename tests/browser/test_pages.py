@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.workflow import Link, override, read_workflow
-from frontend import NODES, Frontend
+from frontend import BOX, NODES, Frontend
 from hosts import PACK, Host
 from tiny_models import name_models
 from workflow_files import PUBLISHED, SHIPPED, name_of
@@ -250,14 +250,94 @@ def test_a_template_opens_from_the_browser_of_templates(frontend: Frontend):
     )
 
 
-def test_search_finds_the_keyframe(frontend: Frontend):
-    frontend.command("Workspace.SearchBox.Toggle")
-    frontend.page.wait_for_timeout(500)
-    frontend.page.keyboard.type("keyframe")
-    frontend.page.get_by_text("AniSora Keyframe").first.wait_for()
-    frontend.picture("search")
-    for _ in range(2):
-        frontend.page.keyboard.press("Escape")
+SEARCHES = {
+    "keyframe": "AniSora Keyframe",
+    "anime": "AniSora Model Loader",
+    "first last frame": "AniSora Keyframe",
+    "image to video": "AniSora Guide",
+    "storyboard": "AniSora Timeline",
+    "mask paint": "AniSora Motion Painter",
+    "关键帧": "AniSora Keyframe",
+    "中割": "AniSora Timeline",
+}
+
+
+def test_search_finds_nodes_by_what_artists_call_them(frontend: Frontend):
+    """1.27 searches the names of nodes only, in the language of the page."""
+    for words, name in SEARCHES.items():
+        if not words.isascii() and not frontend.searches_aliases:
+            continue
+        frontend.command("Workspace.SearchBox.Toggle")
+        frontend.page.wait_for_timeout(500)
+        frontend.page.keyboard.type(words)
+        frontend.page.get_by_text(re.compile(f"^{name}")).first.wait_for()
+        if words == "storyboard":
+            frontend.picture("search")
+        for _ in range(2):
+            frontend.page.keyboard.press("Escape")
+        frontend.page.wait_for_timeout(200)
+
+
+def test_an_unset_value_shows_the_releases_until_it_is_set(widgets: Frontend):
+    widgets.load(widgets.template("v31_keyframes"))
+    widgets.show("AniSoraTimeline", 0.9)
+    page = widgets.page
+    if widgets.renderer == "vue":
+        page.get_by_text("length (81)").first.wait_for()
+    shown = f"""() => Object.fromEntries({NODES}.filter(({{ type }}) => /Timeline|Sampler|Loader/.test(type)).flatMap((node) => node.widgets)
+        .map((widget) => [widget.name, widget._displayValue]))"""
+    values = page.evaluate(shown)
+    assert (values["length"], values["fps"], values["width"], values["steps"]) == ("81", "16", "auto", "8")
+    assert values["sampler"] == "unipc"
+    assert values["vae_file"].endswith(".safetensors") or values["vae_file"].endswith(".pth")
+    timeline = page.evaluate(f"String({NODES}.find(({{ type }}) => type === 'AniSoraTimeline').id)")
+    widgets.set([(timeline, "length", 49), (timeline, "shape", "480x832")])
+    values = page.evaluate(shown)
+    assert (values["length"], values["width"], values["height"]) == ("49", "480", "832")
+    assert widgets.value("AniSoraTimeline", "width") == 0  # shown, not set
+    if widgets.renderer == "vue":
+        page.get_by_text(re.compile("^length$")).first.wait_for()
+
+
+def test_the_panel_of_properties_leaves_the_widget_in_its_node(widgets: Frontend):
+    """0.33's panel shows widgets of the node that is clicked, and would take their elements with it."""
+    button = widgets.page.locator("[aria-label='Toggle properties panel']")
+    if not button.count():
+        pytest.skip(f"frontend {widgets.version} has no panel of properties")
+    widgets.load(widgets.template("motion_painter"))
+    button.first.click()
+    try:
+        for kind, css in (("AniSoraTimeline", "strip"), ("AniSoraMotionPainter", "painter")):
+            widgets.show(kind, 0.7)
+            view = widgets.page.locator(f".anisora-{css}")
+            before = view.bounding_box()
+            title = widgets.page.evaluate(BOX, kind)
+            widgets.page.mouse.click(title["x"] + 0.6 * title["width"], title["y"] + 20)
+            widgets.page.wait_for_timeout(1000)
+            widgets.picture(f"{css}_and_panel")
+            assert abs(view.bounding_box()["width"] - before["width"]) < 2
+    finally:
+        widgets.page.locator("[aria-label*='properties panel']").first.click()
+
+
+def test_a_file_may_be_one_that_is_not_listed_or_come_along_a_link(frontend: Frontend, host: Host):
+    """As texts could before these inputs became lists: the node finds the file, or says that it is not there."""
+    if frontend.renderer == "vue":
+        pytest.skip("the server's part, tried once")
+    loader = {"class_type": "AniSoraModelLoader", "inputs": {"release": "V3.1", "precision": "auto"}}
+    rest = {"2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 3]}}}
+    linked = {"3": {"class_type": "PrimitiveString", "inputs": {"value": "nowhere.safetensors"}}}
+    for name, more in (("nowhere.safetensors", {}), (["3", 0], linked)):
+        loader["inputs"]["transformer_file"] = name
+        ended = host.run({"1": loader, **rest, **more})
+        said = json.dumps(ended["status"]["messages"])
+        assert "'nowhere.safetensors' is not in models/diffusion_models" in said
+    frontend.load(frontend.template("v31_keyframes"))
+    listed = frontend.page.evaluate(
+        f"""{NODES}.find(({{ type }}) => type === "AniSoraModelLoader").widgets.find(({{ name }}) => name === "transformer_file").options.values"""
+    )
+    assert listed[0] == ""
+    assert "anisora_v3.1.safetensors" in listed
 
 
 def test_the_help_of_a_node_opens(frontend: Frontend):

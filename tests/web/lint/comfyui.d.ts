@@ -48,6 +48,9 @@ type InputDefinition = [type: string | string[], options: InputOptions];
 /** `releases` is ours, of the inputs that web/anisora.js gives a widget. */
 interface InputOptions {
   releases: Record<string, Release>;
+  default?: unknown;
+  /** Ours too: what the default stands for, by release. */
+  of_release?: Record<string, unknown>;
   /** The widget to show, where it is not that of the input's type. */
   widgetType?: string;
 }
@@ -135,6 +138,11 @@ type NodeEvent = (this: ComfyNode, ...args: unknown[]) => void;
 interface ComfyWidget {
   name: string;
   value: unknown;
+  /** "combo" for one of a list; the canvas and the page have others. */
+  type?: string;
+  options?: object;
+  /** Instead of the name. */
+  label?: string;
   /** Of a widget that is drawn by the page, as of several lines of text. */
   element?: HTMLElement;
   callback?(value: unknown, canvas?: unknown, node?: ComfyNode): void;
@@ -153,6 +161,8 @@ interface DomWidgetOptions {
   getMinHeight(): number;
   /** false: shown at every zoom, else hidden where the canvas draws nodes without detail. */
   hideOnZoom?: boolean;
+  /** Not shown in the panel of properties, which would move the element there. */
+  hideInPanel?: boolean;
   serialize?: boolean;
 }
 

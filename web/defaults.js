@@ -1,0 +1,94 @@
+// Inputs whose 0 or `auto` means the release's own value: that value is shown, greyed, until another is set.
+import { follow, isLinked, releaseOf, siblingWidget } from "./graph.js";
+
+const REFRESH_MS = 500;
+
+/** @type {Map<string, Map<string, {unset: unknown, values: Record<string, unknown>}>>} node -> input -> its values */
+const inputs = new Map();
+
+/**
+ * What the server says of a node's inputs, remembered for its nodes.
+ * @param {NodeDefinition} nodeData
+ */
+export function noteDefaults(nodeData) {
+  const specs = Object.entries({ ...nodeData.input?.required, ...nodeData.input?.optional });
+  const found = specs.filter(([, [, options]]) => options?.of_release);
+  inputs.set(nodeData.name, new Map(found.map(([name, [, { default: unset, of_release }]]) => [name, { unset, values: of_release }])));
+}
+
+/**
+ * The value that an unset input stands for; "" where it is set, linked, or not one value.
+ * @param {ComfyNode} node
+ * @param {ComfyWidget} widget
+ */
+export function standsFor(node, widget) {
+  const known = inputs.get(node.comfyClass ?? "")?.get(widget.name);
+  if (!known || widget.value !== known.unset || isLinked(node, widget.name)) return "";
+  const shape = String(siblingWidget(node, "shape")?.value ?? "release");
+  if ((widget.name === "width" || widget.name === "height") && shape !== "release") {
+    return /^(\d+)x(\d+)$/.exec(shape)?.[widget.name === "width" ? 1 : 2] ?? "auto";
+  }
+  return String(known.values[String(siblingWidget(node, "release")?.value ?? releaseOf(node))] ?? "");
+}
+
+/**
+ * On the canvas the widget draws that value, grey. The Vue renderer shows a number as it is, so there it is said behind the
+ * name; of choices it asks for the words to show.
+ * @param {ComfyNode} node
+ */
+export function showDefaults(node) {
+  const widgets = (node.widgets ?? []).filter(({ name }) => inputs.get(node.comfyClass ?? "")?.has(name));
+  if (!widgets.length) return;
+  for (const widget of widgets) {
+    drawDefault(node, widget);
+    if (widget.type === "combo") wordDefault(node, widget);
+  }
+  const numbers = widgets.filter(({ type }) => type !== "combo");
+  const timer = setInterval(() => numbers.forEach((widget) => nameDefault(node, widget)), REFRESH_MS);
+  follow(node, "onRemoved", () => clearInterval(timer));
+}
+
+/**
+ * @param {ComfyNode} node
+ * @param {ComfyWidget} widget
+ */
+function drawDefault(node, widget) {
+  const kind = Object.getPrototypeOf(widget);
+  /** @param {string} name */
+  const usual = (name) => Reflect.get(kind, name, widget);
+  const shown = { _displayValue: () => standsFor(node, widget), text_color: () => standsFor(node, widget) && usual("secondary_text_color") };
+  for (const [name, get] of Object.entries(shown)) {
+    if (!(name in widget)) continue; // a frontend that draws it another way
+    Object.defineProperty(widget, name, { configurable: true, get: () => get() || usual(name) });
+  }
+}
+
+/**
+ * @param {ComfyNode} node
+ * @param {ComfyWidget} widget
+ */
+function wordDefault(node, widget) {
+  /** @param {string | null} value */
+  const label = (value) => {
+    const meant = value === widget.value ? standsFor(node, widget) : "";
+    return meant && value ? `${value}: ${meant}` : meant || (value ?? "");
+  };
+  widget.options = Object.assign(widget.options ?? {}, { getOptionLabel: label });
+}
+
+/** @type {WeakMap<ComfyWidget, string>} what this file has put behind a name */
+const said = new WeakMap();
+
+/**
+ * @param {ComfyNode} node
+ * @param {ComfyWidget} widget
+ */
+function nameDefault(node, widget) {
+  const value = window.LiteGraph?.vueNodesMode ? standsFor(node, widget) : "";
+  const wanted = value && ` (${value})`;
+  const before = said.get(widget) ?? "";
+  if (wanted === before) return;
+  const name = widget.label ?? widget.name;
+  widget.label = (name.endsWith(before) ? name.slice(0, name.length - before.length) : name) + wanted;
+  said.set(widget, wanted);
+}
