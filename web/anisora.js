@@ -4,6 +4,9 @@ import { app } from "../../scripts/app.js";
 import { timelineWidget } from "./timeline/widget.js";
 import { painterWidget } from "./painter/widget.js";
 import { noteDefaults, showDefaults } from "./defaults.js";
+import { localeOf, noteOpenedSubgraphs } from "./graph.js";
+import { playResults } from "./playback.js";
+import { translateTemplate } from "./templates.js";
 import { addTrainerView, listenToTrainings } from "./trainer/widget.js";
 
 // Each: { node, input, type, create(node, name, inputData, app) }. The server calls these inputs STRING, so that a
@@ -12,7 +15,12 @@ const WIDGETS = [timelineWidget, painterWidget];
 
 app.registerExtension({
   name: "anisora.widgets",
-  setup: listenToTrainings,
+  setup() {
+    listenToTrainings();
+    playResults();
+    noteOpenedSubgraphs(app);
+  },
+  beforeConfigureGraph: (data) => translateTemplate(data, localeOf(app)),
   nodeCreated(node) {
     addTrainerView(node);
     showDefaults(node);

@@ -12,8 +12,12 @@ const inputs = new Map();
  */
 export function noteDefaults(nodeData) {
   const specs = Object.entries({ ...nodeData.input?.required, ...nodeData.input?.optional });
-  const found = specs.filter(([, [, options]]) => options?.of_release);
-  inputs.set(nodeData.name, new Map(found.map(([name, [, { default: unset, of_release }]]) => [name, { unset, values: of_release }])));
+  /** @type {Map<string, {unset: unknown, values: Record<string, unknown>}>} */
+  const found = new Map();
+  for (const [name, [, options]] of specs) {
+    if (options?.of_release) found.set(name, { unset: options.default, values: options.of_release });
+  }
+  inputs.set(nodeData.name, found);
 }
 
 /**
@@ -24,11 +28,20 @@ export function noteDefaults(nodeData) {
 export function standsFor(node, widget) {
   const known = inputs.get(node.comfyClass ?? "")?.get(widget.name);
   if (!known || widget.value !== known.unset || isLinked(node, widget.name)) return "";
+  const own = siblingWidget(node, "release")?.value;
+  return sideOfShape(node, widget.name) ?? String(known.values[String(own ?? releaseOf(node))] ?? "");
+}
+
+/**
+ * Width or height that a chosen shape stands for; "auto" for a drawing's, which a run tells. null: not a side, or the release's.
+ * @param {ComfyNode} node
+ * @param {string} name
+ */
+function sideOfShape(node, name) {
+  const side = ["width", "height"].indexOf(name);
   const shape = String(siblingWidget(node, "shape")?.value ?? "release");
-  if ((widget.name === "width" || widget.name === "height") && shape !== "release") {
-    return /^(\d+)x(\d+)$/.exec(shape)?.[widget.name === "width" ? 1 : 2] ?? "auto";
-  }
-  return String(known.values[String(siblingWidget(node, "release")?.value ?? releaseOf(node))] ?? "");
+  if (side < 0 || shape === "release") return null;
+  return /^\d+x\d+$/.test(shape) ? shape.split("x")[side] : "auto";
 }
 
 /**

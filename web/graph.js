@@ -174,11 +174,33 @@ const isSource = ({ type, mode }) => type !== "Reroute" && mode !== BYPASSED && 
  */
 const linkInto = (node, input) => (input?.link == null ? undefined : linkOf(node.graph, input.link));
 
+/** @type {WeakMap<ComfyGraph, ComfyNode>} the node through which a subgraph was opened last */
+const openedBy = new WeakMap();
+
 /**
- * The node that stands for this subgraph; where several do, the first.
+ * Several nodes may share one subgraph; inside it, what is shown is that of the node through which it was opened.
+ * @param {ComfyApp} app
+ */
+export function noteOpenedSubgraphs(app) {
+  app.canvas.canvas?.addEventListener("subgraph-opening", (event) => {
+    const { subgraph, fromNode } = /** @type {CustomEvent<{subgraph: ComfyGraph, fromNode?: ComfyNode}>} */ (event).detail;
+    // 1.27 does not say which node it was; it is selected by then
+    const by = fromNode ?? Object.values(app.canvas.selected_nodes ?? {}).find((node) => node.subgraph === subgraph);
+    if (by) openedBy.set(subgraph, by);
+  });
+}
+
+/**
+ * The node that stands for this subgraph; where several do, the one it was opened by, else the first.
  * @param {ComfyGraph} graph
  */
 function holderOf(graph) {
+  const by = openedBy.get(graph);
+  return by?.graph && by.subgraph === graph ? by : firstHolder(graph);
+}
+
+/** @param {ComfyGraph} graph */
+function firstHolder(graph) {
   const root = graph.rootGraph;
   /** @type {ComfyGraph[]} */
   const open = root && root !== graph ? [root] : [];

@@ -156,6 +156,49 @@ def test_a_timeline_in_a_subgraph_knows_its_release_and_keyframes(frontend: Fron
     assert known == ["V3.1", ["first", "25%", "50%", "75%", "last"]]
 
 
+def test_the_clip_plays_by_itself(frontend: Frontend, host: Host):
+    frontend.load(frontend.template("image_to_video"))
+    frontend.set(quick(PACK / "workflows" / "image_to_video.json"))
+    seed = frontend.page.evaluate(f"String({NODES}.find(({{ type }}) => type === 'AniSoraSampler').id)")
+    frontend.set([(seed, "seed", 11)])  # a cached result is not told of again
+    succeed(frontend, host)
+    frontend.page.wait_for_function(
+        "[...document.querySelectorAll('video')].some((one) => !one.paused && one.currentTime > 0)"
+    )
+
+
+def test_help_does_not_cover_the_timeline(widgets: Frontend):
+    widgets.load(widgets.template("image_to_video"))
+    widgets.show("AniSoraTimeline", 0.8)
+    box = widgets.page.locator(".anisora-strip").bounding_box()
+    widgets.page.mouse.move(box["x"] - 300, box["y"] - 100)
+    for part in (0.3, 0.5, 0.6):
+        widgets.page.mouse.move(box["x"] + part * box["width"], box["y"] + part * box["height"], steps=3)
+        widgets.page.wait_for_timeout(1200)
+        said = widgets.page.locator(".p-tooltip, [role=tooltip]").all_inner_texts()
+        assert not [one for one in said if "text" in one], said
+
+
+def test_a_painted_areas_colour_is_one_and_nothing_else(widgets: Frontend):
+    """Shared workflows bring their own; an address in it would be asked for by the page."""
+    asked: list[str] = []
+    widgets.page.on("request", lambda request: asked.append(request.url))
+    widgets.load(widgets.template("motion_painter"))
+    painter = widgets.page.evaluate(
+        f"String({NODES}.find(({{ type }}) => type === 'AniSoraMotionPainter').id)"
+    )
+    colours = ["#12ab34", "url(/nowhere.png)", "red;background:url(/nowhere.png)"]
+    areas = [{"name": f"a{i}", "color": one, "keys": []} for i, one in enumerate(colours)]
+    widgets.set([(painter, "painting", json.dumps({"version": 1, "areas": areas}))])
+    widgets.show("AniSoraMotionPainter", 0.8)
+    shown = widgets.page.locator(".anisora-painter .area")
+    widgets.page.wait_for_function("document.querySelectorAll('.anisora-painter .area').length === 3")
+    used = [one.evaluate("(chip) => chip.style.getPropertyValue('--color')") for one in shown.all()]
+    assert used[0] == "#12ab34"
+    assert all(re.fullmatch("#[0-9a-f]{6}", one) for one in used), used
+    assert not [url for url in asked if "nowhere" in url]
+
+
 def test_text_can_be_linked_to_the_timeline(widgets: Frontend):
     """With the widget's own type the page refuses the link, though the node takes text."""
     widgets.load(widgets.template("image_to_video"))

@@ -5,7 +5,7 @@ import {
   follow, isLinked, keptName, keyframeNodes, linkOf, linkedKeyframes, localeOf, numberInto, numberOf, onPaper, pictureOf, releaseOf,
   siblingWidget, uploadImage, viewUrl,
 } from "../graph.js";
-import { passToCanvas } from "../canvas.js";
+import { keepHelpAway, passToCanvas } from "../canvas.js";
 import { Strip } from "./strip.js";
 
 /** @typedef {import("./picker.js").Choice} Choice */
@@ -33,10 +33,12 @@ export const timelineWidget = {
       hideInPanel: true, // the panel of properties would take the element out of the node
     });
     passToCanvas(root, app);
+    const helpIsAway = keepHelpAway(root);
     // No frontend tells a node that a widget of another node has changed, so the strip looks.
     const timer = setInterval(() => strip.refresh(), REFRESH_MS);
     follow(node, "onRemoved", () => {
       clearInterval(timer);
+      helpIsAway();
       strip.destroy();
     });
     return { widget, minWidth: 560, minHeight: 360 };

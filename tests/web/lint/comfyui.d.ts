@@ -22,6 +22,8 @@ interface ComfyApp {
     processMouseMove(event: PointerEvent): void;
     processMouseUp(event: PointerEvent): void;
     processMouseWheel(event: WheelEvent): void;
+    canvas?: HTMLCanvasElement;
+    selected_nodes?: Record<string, ComfyNode>;
   };
   /** The graph that is shown, which may be a subgraph; `rootGraph` is of newer frontends. */
   graph?: ComfyGraph;
@@ -32,9 +34,18 @@ interface ComfyApp {
 interface ComfyExtension {
   name: string;
   setup?(app: ComfyApp): void;
+  /** Before a workflow is opened; what it changes in `data` is opened. */
+  beforeConfigureGraph?(data: Template): void;
   nodeCreated?(node: ComfyNode, app: ComfyApp): void;
   getCustomWidgets?(): Record<string, WidgetConstructor>;
   beforeRegisterNodeDef?(nodeType: unknown, nodeData: NodeDefinition): void;
+}
+
+/** A workflow as its file has it. `extra` holds a mark in the templates of this pack. */
+interface Template {
+  extra?: Record<string, unknown>;
+  groups?: { title: string }[];
+  nodes?: { type: string; title?: string; widgets_values?: unknown[] }[];
 }
 
 /** What the server says of a node class: the type of each input, and the options we gave it in Python. */
