@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -34,7 +35,6 @@ WIDGET_RELEASES = {
     }
     for name, release in RELEASES.items()
 }
-PAPER_TIP = "Colour of the paper that shows where a drawing is transparent: white, black, grey, or #rrggbb."
 _EXAMPLE = '{"keyframes": [{"image": "a.png", "position": "first", "strength": 1.0}]}'
 
 
@@ -84,11 +84,10 @@ class AniSoraKeyframe:
                 ),
                 "transparent": socket(
                     "MASK",
-                    "The mask of Load Image, white where its picture is transparent: white paper shows there, as for "
+                    "The mask of Load Image, white where its picture is transparent: AniSora Timeline's paper shows there, as for "
                     "drawings dropped on the timeline. Not connected: whatever colour the file stores there, often "
                     "black.",
                 ),
-                "paper": advanced(text("white", PAPER_TIP)),
             },
         }
 
@@ -100,21 +99,16 @@ class AniSoraKeyframe:
         keyframes: tuple[Keyframe, ...] = (),
         given: Tensor | None = None,
         transparent: Tensor | None = None,
-        paper: str = "white",
     ) -> tuple[tuple[Keyframe, ...]]:
-        frames = on_paper(image.float().cpu(), transparent, read_colour(paper))
+        frames = with_alpha(image.float().cpu(), transparent)
         following = frames[1:] if len(frames) > 1 else None
         mask = None if given is None else given.float().cpu()
         return ((*keyframes, Keyframe(frames[0], position, strength, following, mask)),)
 
 
-def on_paper(
-    frames_FHWC: Tensor, transparent_FHW: Tensor | None, paper: tuple[int, int, int] = WHITE
-) -> Tensor:
-    """RGB over paper, 0..255, to the nearest of 256 levels as the files' reader has it; opaque pictures are left as they are.
-
-    A fourth channel is alpha; of `transparent_FHW`, 1 is transparent, and one mask is for all frames. ValueError when the
-    mask has another size.
+def with_alpha(frames_FHWC: Tensor, transparent_FHW: Tensor | None) -> Tensor:
+    """RGBA, or RGB where all is opaque. A fourth channel is alpha; of `transparent_FHW`, 1 is transparent, and one mask is for all
+    frames. ValueError when the mask has another size.
     """
     colours = frames_FHWC[..., :3]
     alpha = frames_FHWC[..., 3] if frames_FHWC.shape[-1] == 4 else torch.ones(frames_FHWC.shape[:3])
@@ -130,9 +124,23 @@ def on_paper(
         alpha = alpha * (1.0 - transparent_FHW.float().cpu())
     if bool((alpha == 1.0).all()):
         return colours
-    rgba = torch.cat([colours, alpha.expand(colours.shape[:3])[..., None]], dim=-1)
-    mixed = flatten_alpha(rgba, torch.tensor(paper) / 255.0)
-    return (mixed * 255.0).round() / 255.0
+    return torch.cat([colours, alpha.expand(colours.shape[:3])[..., None]], dim=-1)
+
+
+def on_paper(keyframe: Keyframe, paper: tuple[int, int, int]) -> Keyframe:
+    """Its pictures as RGB over paper, 0..255, to the nearest of 256 levels as the files' reader has it; opaque ones as they are."""
+
+    def mixed(picture: Tensor) -> Tensor:
+        if picture.shape[-1] == 3:
+            return picture
+        return (flatten_alpha(picture, torch.tensor(paper) / 255.0) * 255.0).round() / 255.0
+
+    following = keyframe.following_FHWC
+    return replace(
+        keyframe,
+        image_HWC=mixed(keyframe.image_HWC),
+        following_FHWC=None if following is None else mixed(following),
+    )
 
 
 class AniSoraTimeline:
@@ -205,7 +213,12 @@ class AniSoraTimeline:
                         "as the release's own program does, bit by bit: V1 crops, the others stretch.",
                     )
                 ),
-                "paper": advanced(text("white", PAPER_TIP)),
+                "paper": advanced(
+                    text(
+                        "white",
+                        "Colour of the paper that shows where drawings are transparent: white, black, grey, or #rrggbb.",
+                    )
+                ),
             },
         }
 
@@ -224,7 +237,10 @@ class AniSoraTimeline:
     ) -> tuple[PlacedTimeline, int, float, str]:
         rows, segments = parse_timeline_json(timeline_json)
         colour = read_colour(paper)
-        all_keyframes = (*keyframes, *(read_row(row, colour) for row in rows))
+        all_keyframes = (
+            *(on_paper(key, colour) for key in keyframes),
+            *(read_row(row, colour) for row in rows),
+        )
         num_frames, fps = length or release.num_frames, fps or release.fps
         size = release.size[::-1]
         if shape in SIZES:

@@ -317,7 +317,7 @@ export function keyframeNodes(timelineNode) {
  */
 export function linkedKeyframes(timelineNode) {
   return keyframeNodes(timelineNode).map((node) => ({
-    ...keyframePicture(node),
+    ...keyframePicture(node, timelineNode),
     position: String(siblingWidget(node, "position")?.value ?? "first"),
     strength: Number(siblingWidget(node, "strength")?.value ?? 1),
     linked: node,
@@ -327,13 +327,14 @@ export function linkedKeyframes(timelineNode) {
 /**
  * As the keyframe gets it: Load Image gives colours without their transparency, which is a mask.
  * @param {ComfyNode} keyframe
+ * @param {ComfyNode} timelineNode
  */
-function keyframePicture(keyframe) {
+function keyframePicture(keyframe, timelineNode) {
   const from = upstream(keyframe, "image");
   const picture = pictureOf(from ?? keyframe);
   const isOpaque = from?.type === "LoadImage" && !isLinked(keyframe, "transparent") && !/\.jpe?g\b/i.test(picture.label);
   if (!picture.url) return picture;
-  return { ...picture, url: isOpaque ? `${picture.url}&channel=rgb` : onPaper(picture.url, keyframe) };
+  return { ...picture, url: isOpaque ? `${picture.url}&channel=rgb` : onPaper(picture.url, timelineNode) };
 }
 
 /**

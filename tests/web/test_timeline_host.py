@@ -197,12 +197,12 @@ def test_of_several_nodes_with_one_subgraph_the_one_it_was_opened_by_counts(grap
 
 
 def test_a_transparent_drawing_is_shown_on_the_paper_of_its_node(graph):
-    graph.evaluate("first.widgets.push({ name: 'paper', value: '#00f' })")
+    graph.evaluate("node.widgets.push({ name: 'paper', value: '#00f' })")
     assert graph.evaluate("host.keyframesOf(node).map((key) => key.url.split('#')[1])") == [
         "paper=%2300f",
         None,
     ]
-    graph.evaluate("first.widgets.at(-1).value = 'White'")
+    graph.evaluate("node.widgets.at(-1).value = 'White'")
     assert "#" not in graph.evaluate("host.keyframesOf(node)[0].url")
     layer = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='8' height='8'/%3E"
     pixel = """async (url) => {
