@@ -3,6 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { timelineWidget } from "./timeline/widget.js";
 import { painterWidget } from "./painter/widget.js";
+import { translateChoices } from "./choices.js";
 import { noteDefaults, showDefaults } from "./defaults.js";
 import { localeOf, noteOpenedSubgraphs } from "./graph.js";
 import { playResults } from "./playback.js";
@@ -23,6 +24,7 @@ app.registerExtension({
   beforeConfigureGraph: (data) => translateTemplate(data, localeOf(app)),
   nodeCreated(node) {
     addTrainerView(node);
+    translateChoices(node, localeOf(app));
     showDefaults(node);
   },
   getCustomWidgets() {

@@ -81,10 +81,11 @@ function drawDefault(node, widget) {
  * @param {ComfyWidget} widget
  */
 function wordDefault(node, widget) {
+  const words = widget.options?.getOptionLabel ?? ((value) => value ?? "");
   /** @param {string | null} value */
   const label = (value) => {
     const meant = value === widget.value ? standsFor(node, widget) : "";
-    return meant && value ? `${value}: ${meant}` : meant || (value ?? "");
+    return meant && value ? `${words(value)}: ${meant}` : meant || words(value);
   };
   widget.options = Object.assign(widget.options ?? {}, { getOptionLabel: label });
 }

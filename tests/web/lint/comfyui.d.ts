@@ -151,7 +151,7 @@ interface ComfyWidget {
   value: unknown;
   /** "combo" for one of a list; the canvas and the page have others. */
   type?: string;
-  options?: object;
+  options?: { getOptionLabel?(value: string | null): string };
   /** Instead of the name. */
   label?: string;
   /** Of a widget that is drawn by the page, as of several lines of text. */
