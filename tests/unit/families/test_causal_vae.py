@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from comfyui_anisora.anisora_core.evaluation.speed.tensor_memory import TensorMemory
 from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG_VAE as V1_DEBUG_VAE
 from comfyui_anisora.anisora_core.families.cogvideox.vae import CogVideoXVAE
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG_VAE, MINI_VAE
 from comfyui_anisora.anisora_core.families.wan.initialization import init_vae_frames_first
 from comfyui_anisora.anisora_core.families.wan.vae import WanVAE, shuffle, unshuffle
 from comfyui_anisora.anisora_core.layers import causal3d
-from live_memory import LiveMemory
 from torch.profiler import ProfilerActivity, profile
 
 SMALL_MINI = replace(MINI_VAE, encoder_dim=8, decoder_dim=8)
@@ -136,10 +136,10 @@ def test_memory_of_encode_and_decode_does_not_grow_with_the_clip(make):
         video = torch.zeros(1, 3, frames, 16, 16)
         latent = torch.zeros(1, 16, 1 + frames // 4, 2, 2)
         with torch.no_grad():
-            with LiveMemory() as memory:
+            with TensorMemory() as memory:
                 encoded = vae.encode_in_runs(video)
             taken["encode"].append(memory.peak - 4 * 2 * encoded.mean.numel())
-            with LiveMemory() as memory:
+            with TensorMemory() as memory:
                 for _ in vae.decode_chunks(latent, latents_per_chunk=vae.run_length(latent.shape[2])):
                     pass
             taken["decode"].append(memory.peak)
