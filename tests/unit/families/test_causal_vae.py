@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from comfyui_anisora.anisora_core.domain.latents import RawLatent
 from comfyui_anisora.anisora_core.evaluation.speed.tensor_memory import TensorMemory
 from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG_VAE as V1_DEBUG_VAE
 from comfyui_anisora.anisora_core.families.cogvideox.vae import CogVideoXVAE
@@ -145,3 +146,17 @@ def test_memory_of_encode_and_decode_does_not_grow_with_the_clip(make):
             taken["decode"].append(memory.peak)
     for short, long in taken.values():
         assert long < 1.1 * short, taken
+
+
+def test_convolutions_in_bfloat16_on_a_cpu_get_channels_last():
+    """Whatever changes the layout on the way costs a fifth of the time: no convolution may see another one."""
+    model = WanVAE(replace(DEBUG_VAE, num_res_blocks=2)).bfloat16().eval()
+    seen = []
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv3d) and module.kernel_size == (3, 3, 3):
+            module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        latent = model.encode(torch.rand(1, 3, 9, 32, 32).bfloat16()).mean
+        model.decode(RawLatent(latent))
+    assert len(seen) > 20
+    assert all(x.is_contiguous(memory_format=torch.channels_last_3d) for x in seen)
