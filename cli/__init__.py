@@ -18,6 +18,7 @@ COMMANDS = {
     "generate": "make one clip",
     "inspect": "identify a weights file and check that it is complete",
     "convert": "write a model or LoRA file in another format",
+    "bench": "time our networks beside diffusers' on the same weights",
     "doctor": "describe this installation on one page, for a bug report",
     "data art": "prepare openly licensed drawings to train mini on",
     "data cartoons": "render cartoon clips as training data",

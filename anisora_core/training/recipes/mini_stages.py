@@ -22,7 +22,7 @@ from ...families.wan.vae import WanVAE
 from ...generation.components import Components
 from ...generation.loading import load_mini
 from ...generation.pipeline import vae_encoder
-from ...layers.attention import explicit_attention, torch_attention
+from ...layers.attention import best_attention, explicit_attention
 from ...releases import DEFAULT_RELEASE, find_release
 from ..engine.events import Encoding
 from ..engine.loop import StepReport, mixed_precision, train
@@ -203,7 +203,7 @@ def empty_guide(vae: WanVAE, bucket: Bucket) -> torch.Tensor:
 
 
 def new_text_to_video(run: MiniRun) -> TextToVideo:
-    attention = explicit_attention if run.device.type == "cpu" else torch_attention
+    attention = explicit_attention if run.device.type == "cpu" else best_attention
     transformer = WanTransformer(run.recipe.transformer, attention=attention)
     with torch.random.fork_rng(devices=()):  # T5 starts from torch's own generator
         torch.manual_seed(run.recipe.seed)
