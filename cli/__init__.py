@@ -18,6 +18,7 @@ COMMANDS = {
     "generate": "make one clip",
     "inspect": "identify a weights file and check that it is complete",
     "convert": "write a model or LoRA file in another format",
+    "evaluate": "measure clips, and show them side by side on one page",
     "doctor": "describe this installation on one page, for a bug report",
     "data art": "prepare openly licensed drawings to train mini on",
     "data cartoons": "render cartoon clips as training data",

@@ -1,0 +1,130 @@
+"""`anisora evaluate`: a report card of clips, as a table, as JSON and as one HTML page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..anisora_core.domain.atomic_write import try_place, write_beside
+from ..anisora_core.evaluation.report_card.bootstrap import Estimate
+from ..anisora_core.evaluation.report_card.card import Progress, ReportCard, make_card
+from ..anisora_core.evaluation.report_card.card_page import number, page_of
+from ..anisora_core.evaluation.report_card.subject import clips_in, read_prompts, references_in
+from .output import add_json_option
+
+JSON, PAGE = "report_card.json", "report_card.html"
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="anisora evaluate",
+        description="Measure clips. Folders are runs that are compared by the names of their clips; single files are one run together. "
+        f"Writes {JSON} and {PAGE}.",
+    )
+    root.add_argument("clips", type=Path, nargs="+", metavar="CLIPS")
+    root.add_argument(
+        "--reference",
+        type=Path,
+        metavar="DIR",
+        help="true clips NAME.mp4, drawings NAME.png (first frame), NAME@24.png or NAME@last.png, motion areas NAME.mask.png",
+    )
+    root.add_argument(
+        "--prompts",
+        type=Path,
+        metavar="FILE",
+        help="JSON of names and prompts, or lines of name, tab, prompt",
+    )
+    root.add_argument(
+        "--out", type=Path, default=Path("report_card"), metavar="DIR", help="default: report_card"
+    )
+    add_json_option(root)
+    return root
+
+
+def main(arguments: Sequence[str]) -> int:
+    """1 when a clip could not be measured; the others are in the card."""
+    options = parser().parse_args(arguments)
+    runs = runs_of(options.clips)
+    references = references_in(options.reference)
+    prompts = read_prompts(options.prompts) if options.prompts else {}
+    for name in (JSON, PAGE):
+        try_place(options.out / name)
+    card = make_card(runs, references, prompts, progress=progress_line())
+    facts = card.as_json()
+    write_text(options.out / JSON, json.dumps(facts, indent=1, allow_nan=False, ensure_ascii=False))
+    write_text(options.out / PAGE, page_of(card, "Report card: " + ", ".join(runs)))
+    if options.json:
+        print(json.dumps({"json": str(options.out / JSON), "page": str(options.out / PAGE), "runs": [
+            {key: run[key] for key in ("name", "valid_sample_ratio", "summary")} for run in facts["runs"]
+        ]}))  # fmt: skip
+    else:
+        for line in table_of(card):
+            print(line)
+        print(f"\npage: {options.out / PAGE}\njson: {options.out / JSON}")
+    return 1 if any(clip.problem for run in card.runs for clip in run.clips) else 0
+
+
+def write_text(path: Path, text: str) -> None:
+    with write_beside(path) as part:
+        part.write_text(text, "utf-8")
+
+
+def runs_of(places: Sequence[Path]) -> dict[str, dict[str, Path]]:
+    """Name of a run -> its clips by name. Folders of one name are told apart by the folder above."""
+    runs: dict[str, dict[str, Path]] = {}
+    files = [place for place in places if not place.is_dir()]
+    if files:
+        runs["clips"] = {path.stem: path for path in files}
+        if len(runs["clips"]) < len(files):
+            raise ValueError(
+                "CLIPS: two files have one name; put them into two folders, which are then compared"
+            )
+    for folder in (place.resolve() for place in places if place.is_dir()):
+        name = folder.name if folder.name not in runs else f"{folder.parent.name}/{folder.name}"
+        if name in runs:
+            raise ValueError(f"CLIPS: {str(folder)!r} is given twice; give each folder once")
+        runs[name] = clips_in(folder)
+    return runs
+
+
+def progress_line() -> Progress:
+    """What is measured now and how long the rest takes, on one line of the error output if that is a terminal."""
+    since = time.monotonic()
+
+    def show(what: str, done: int, count: int) -> None:
+        if sys.stderr.isatty():
+            left = f", {(time.monotonic() - since) / done * (count - done):.0f} s left" if done else ""
+            print(
+                f"\r\x1b[K{done} of {count}, {what}{left}", end="" if done < count else "\n", file=sys.stderr
+            )
+
+    return show
+
+
+def table_of(card: ReportCard) -> Iterator[str]:
+    """Aligned lines: a measure a line, a column for each run, with the ends of its 95 % interval."""
+    wide = 34
+    yield f"{'':{wide}}" + "".join(f"{run.name[:28]:30}" for run in card.runs)
+    yield f"{'valid samples':{wide}}" + "".join(
+        f"{f'{100 * run.valid_sample_ratio:.0f} %':30}" for run in card.runs
+    )
+    for name in card.measured:
+        measure = card.measures[name]
+        title = f"{measure.title}{f' ({measure.unit})' if measure.unit else ''}{ {'higher': ' ↑', 'lower': ' ↓'}.get(measure.better, '') }"
+        yield f"{title:{wide}}" + "".join(f"{shown(run.summary(name)):30}" for run in card.runs)
+    for name in sorted({name for run in card.runs for name in run.of_all}):
+        yield f"{name:{wide}}" + "".join(
+            f"{number(run.of_all[name]) if name in run.of_all else '':30}" for run in card.runs
+        )
+    for run in card.runs:
+        yield from (f"{run.name}, {clip.name}: {clip.problem}" for clip in run.clips if clip.problem)
+    for name, reason in card.not_measured.items():
+        yield f"not measured: {card.measures[name].title if name in card.measures else name}, {reason}"
+
+
+def shown(found: Estimate | None) -> str:
+    return f"{number(found.mean)} ({number(found.low)} to {number(found.high)})" if found else ""
