@@ -14,6 +14,8 @@ from ..anisora_core.evaluation.report_card.bootstrap import Estimate
 from ..anisora_core.evaluation.report_card.card import Progress, ReportCard, make_card
 from ..anisora_core.evaluation.report_card.card_page import number, page_of
 from ..anisora_core.evaluation.report_card.subject import clips_in, read_prompts, references_in
+from ..anisora_core.evaluation.report_card.with_weights import allow
+from ..nodes.host.standalone import models_folder
 from .output import add_json_option
 
 JSON, PAGE = "report_card.json", "report_card.html"
@@ -41,6 +43,13 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument(
         "--out", type=Path, default=Path("report_card"), metavar="DIR", help="default: report_card"
     )
+    root.add_argument(
+        "--allow-code",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a TorchScript file in models/evaluation that may be run, since it is a program: inception-2015-12-05.pt for FID, i3d_torchscript.pt for FVD; repeatable",
+    )
     add_json_option(root)
     return root
 
@@ -53,7 +62,9 @@ def main(arguments: Sequence[str]) -> int:
     prompts = read_prompts(options.prompts) if options.prompts else {}
     for name in (JSON, PAGE):
         try_place(options.out / name)
-    card = make_card(runs, references, prompts, progress=progress_line())
+    folder = models_folder() / "evaluation"
+    weights = allow(folder if folder.is_dir() else None, options.allow_code)
+    card = make_card(runs, references, prompts, weights=weights, progress=progress_line())
     facts = card.as_json()
     write_text(options.out / JSON, json.dumps(facts, indent=1, allow_nan=False, ensure_ascii=False))
     write_text(options.out / PAGE, page_of(card, "Report card: " + ", ".join(runs)))
@@ -122,6 +133,7 @@ def table_of(card: ReportCard) -> Iterator[str]:
         )
     for run in card.runs:
         yield from (f"{run.name}, {clip.name}: {clip.problem}" for clip in run.clips if clip.problem)
+        yield from (f"{run.name}: {remark}" for remark in run.remarks.values())
     for name, reason in card.not_measured.items():
         yield f"not measured: {card.measures[name].title if name in card.measures else name}, {reason}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,14 @@ from .bootstrap import Estimate, difference, estimate
 from .frame_sheet import FrameSheet, frame_sheet
 from .measures import MEASURES, Measure, Reading, lacks
 from .subject import References, Subject, read_subject
+from .with_weights import (
+    NO_WEIGHTS,
+    SET_MEASURES,
+    UserWeights,
+    distance_and_remark,
+    lpips_measure,
+    missing_of_all,
+)
 
 #: Measures of likeness to a true clip, which are also given with failures counted as the held first frame.
 LIKENESS = ("psnr", "ssim", "l1")
@@ -39,6 +47,10 @@ class MeasuredSubject:
     prompt: str = ""
     notes: tuple[str, ...] = ()
     sheets: Mapping[str, FrameSheet] = field(default_factory=dict[str, FrameSheet])
+    #: By set measure, of the clip and of the true one: [samples, D].
+    features: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(
+        default_factory=dict[str, tuple[np.ndarray, np.ndarray]]
+    )
 
 
 @dataclass(frozen=True)
@@ -105,11 +117,16 @@ def make_card(
     references: References | None = None,
     prompts: Mapping[str, str] | None = None,
     *,
-    measures: Mapping[str, Measure] = MEASURES,
+    measures: Mapping[str, Measure] | None = None,
+    weights: UserWeights = NO_WEIGHTS,
     progress: Progress = no_progress,
 ) -> ReportCard:
-    """Measures every clip of every run; `runs`: files by the names of run and clip. What cannot be read is named in the card, and the others are measured."""
+    """Measures every clip of every run; `runs`: files by the names of run and clip. What cannot be read is named in the card, and the others are measured.
+
+    ValueError when there is nothing to measure, or weights are not what their names say.
+    """
     references, prompts = references or References(), prompts or {}
+    measures = all_measures(weights) if measures is None else measures
     wanted = sorted({*references.names, *prompts, *(clip for found in runs.values() for clip in found)})
     if not wanted:
         raise ValueError("nothing to measure; give a folder of clips")
@@ -120,15 +137,39 @@ def make_card(
         clips: list[MeasuredSubject] = []
         for name in wanted:
             progress(f"{run}: {name}", done, len(runs) * len(wanted))
-            clips.append(_measured(name, found.get(name), references, prompts.get(name, ""), usable))
+            clips.append(_measured(name, found.get(name), references, prompts.get(name, ""), usable, weights))
             done += 1
         held = _with_failures_held(clips, references, usable)
-        measured.append(MeasuredRun(run, tuple(clips), held))
+        measured.append(MeasuredRun(run, tuple(clips), held, *_of_all(clips)))
     progress("done", done, done)
-    return ReportCard(tuple(measured), measures, missing | _never_measured(measured, usable))
+    missing |= _never_measured(measured, usable) | missing_of_all(weights)
+    for name in SET_MEASURES:
+        if name not in missing and not any(SET_MEASURES[name].title in run.of_all for run in measured):
+            missing[name] = "needs at least two clips with true ones (--reference)"
+    return ReportCard(tuple(measured), measures, missing)
 
 
-def measure_subject(subject: Subject, measures: Mapping[str, Measure] = MEASURES) -> MeasuredSubject:
+def all_measures(weights: UserWeights) -> dict[str, Measure]:
+    """Those of one clip, in the order of tables."""
+    likeness = {name: MEASURES[name] for name in LIKENESS}
+    return likeness | {"lpips": lpips_measure(weights)} | MEASURES
+
+
+def _of_all(clips: Sequence[MeasuredSubject]) -> tuple[dict[str, float], dict[str, str]]:
+    """Values and remarks of the measures of all clips of a run together."""
+    values, remarks = dict[str, float](), dict[str, str]()
+    for name, measure in SET_MEASURES.items():
+        pairs = [clip.features[name] for clip in clips if name in clip.features]
+        made, true = ([pair[side] for pair in pairs] for side in (0, 1))
+        if sum(map(len, made)) >= 2:
+            value, remark = distance_and_remark(measure, np.concatenate(made), np.concatenate(true))
+            values[measure.title], remarks[measure.title] = value, remark
+    return values, remarks
+
+
+def measure_subject(
+    subject: Subject, measures: Mapping[str, Measure] = MEASURES, weights: UserWeights = NO_WEIGHTS
+) -> MeasuredSubject:
     """All that this clip has what it takes for."""
     readings = {
         name: measure.measure(subject)
@@ -141,19 +182,32 @@ def measure_subject(subject: Subject, measures: Mapping[str, Measure] = MEASURES
     frames, height, width = subject.frames_FHWC.shape[:3]
     return MeasuredSubject(
         subject.name,
-        "",
-        readings,
-        frames,
-        subject.fps,
-        (height, width),
-        subject.prompt,
-        subject.notes,
-        sheets,
+        readings=readings,
+        num_frames=frames,
+        fps=subject.fps,
+        size=(height, width),
+        prompt=subject.prompt,
+        notes=subject.notes,
+        sheets=sheets,
+        features=dict(_features(subject, weights)),
     )
 
 
+def _features(subject: Subject, weights: UserWeights) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
+    for name, measure in SET_MEASURES.items():
+        if subject.truth_FHWC is not None and not weights.missing(measure.file):
+            made, true = (measure.extract(weights, f) for f in (subject.frames_FHWC, subject.truth_FHWC))
+            if made is not None and true is not None:
+                yield name, (made, true)
+
+
 def _measured(
-    name: str, path: Path | None, references: References, prompt: str, measures: Mapping[str, Measure]
+    name: str,
+    path: Path | None,
+    references: References,
+    prompt: str,
+    measures: Mapping[str, Measure],
+    weights: UserWeights,
 ) -> MeasuredSubject:
     if path is None:
         return MeasuredSubject(name, "there is no clip of this name", prompt=prompt)
@@ -161,7 +215,7 @@ def _measured(
         subject = read_subject(name, path, references, prompt)
     except (ValueError, OSError) as error:
         return MeasuredSubject(name, " ".join(str(error).split()), prompt=prompt)
-    return measure_subject(subject, measures)
+    return measure_subject(subject, measures, weights)
 
 
 def _with_failures_held(
