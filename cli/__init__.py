@@ -23,6 +23,7 @@ COMMANDS = {
     "data art": "prepare openly licensed drawings to train mini on",
     "data cartoons": "render cartoon clips as training data",
     "data captions": "write .txt captions for drawings that have none",
+    "data build": "cut episodes into clips to train on",
     "data check": "list the contents and problems of a training folder",
     "train mini": "train the small model that comes with the pack",
     "train lora": "train a style LoRA from a folder of drawings",

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..anisora_core.domain.atomic_write import try_place, write_beside
-from ..anisora_core.evaluation.report_card.card import Progress, make_card
+from ..anisora_core.evaluation.report_card.card import make_card
 from ..anisora_core.evaluation.report_card.card_page import page_of
 from ..anisora_core.evaluation.report_card.card_table import table_of
 from ..anisora_core.evaluation.report_card.subject import clips_in, read_prompts, references_in
 from ..anisora_core.evaluation.report_card.with_weights import allow
 from ..nodes.host.standalone import models_folder
-from .output import add_json_option
+from .output import add_json_option, progress_line
 
 JSON, PAGE = "report_card.json", "report_card.html"
 
@@ -100,17 +98,3 @@ def runs_of(places: Sequence[Path]) -> dict[str, dict[str, Path]]:
             raise ValueError(f"CLIPS: {str(folder)!r} is given twice; give each folder once")
         runs[name] = clips_in(folder)
     return runs
-
-
-def progress_line() -> Progress:
-    """What is measured now and how long the rest takes, on one line of the error output if that is a terminal."""
-    since = time.monotonic()
-
-    def show(what: str, done: int, count: int) -> None:
-        if sys.stderr.isatty():
-            left = f", {(time.monotonic() - since) / done * (count - done):.0f} s left" if done else ""
-            print(
-                f"\r\x1b[K{done} of {count}, {what}{left}", end="" if done < count else "\n", file=sys.stderr
-            )
-
-    return show
