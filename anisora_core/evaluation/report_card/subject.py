@@ -101,9 +101,15 @@ def clips_in(place: Path) -> dict[str, Path]:
 
 def read_prompts(path: Path) -> dict[str, str]:
     """Name of a clip -> prompt: a JSON object, or lines of the name, a tab and the prompt."""
-    text = path.read_text("utf-8")
-    if text.lstrip().startswith("{"):
-        read = parse_json(text)
+    try:
+        text = path.read_text("utf-8-sig")
+        read = parse_json(text) if text.lstrip().startswith("{") else None
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{str(path)!r} cannot be read as prompts ({reason}); save it as UTF-8 text or JSON"
+        ) from None
+    if read is not None:
         if not all(isinstance(prompt, str) for prompt in read.values()):
             raise ValueError(
                 f"{str(path)!r}: every prompt must be text; write {json.dumps({'clip_1': 'a girl waves'})}"

@@ -322,12 +322,15 @@ def _digest(path: Path) -> str:
 
 
 def _known(path: Path) -> dict[str, Any] | None:
-    """None for a record that is damaged: it is made again."""
+    """None for a record that is damaged or of another version: it is made again."""
     try:
         found = read_json(path)
-        return found if {"source", "content", "settings", "problem", "clips"} <= set(found) else None
-    except ValueError:
+        whole = {"source", "content", "settings", "problem"} <= set(found) and all(
+            {"name", "dropped", "alike", "hash", "seconds"} <= set(clip) for clip in found["clips"]
+        )
+    except (ValueError, TypeError, KeyError):
         return None
+    return found if whole else None
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -145,6 +145,17 @@ def test_an_episode_that_is_gone_takes_its_clips_and_its_twin_comes_back(raw, tm
     assert sorted(path.stem for path in out.glob("*.mp4")) == sorted(report.kept)
 
 
+def test_damaged_records_are_made_again(raw, tmp_path):
+    out = tmp_path / "out"
+    build_clips(raw, out, SETTINGS)
+    manifest = (out / MANIFEST).read_bytes()
+    records = sorted((out / "anisora_output" / "build").glob("*.json"))
+    for record, text in zip(records, ["3", '{"source": "a.mp4", "clips": 3}', "{"], strict=True):
+        record.write_text(text)
+    build_clips(raw, out, SETTINGS)
+    assert (out / MANIFEST).read_bytes() == manifest
+
+
 def test_the_command_and_its_mistakes(raw, tmp_path, capsys):
     (raw / "broken.mp4").unlink()
     (raw / "copy.mp4").unlink()
