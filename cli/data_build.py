@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
         default=usual.similar_bits,
         help=f"of 64, up to which two clips look alike; default {usual.similar_bits}",
     )
+    root.add_argument("--workers", type=int, default=1, help="processes, one episode each; default 1")
     add_json_option(root)
     return root
 
@@ -73,7 +74,9 @@ def main(arguments: Sequence[str]) -> int:
         most_blur=options.most_blur,
         similar_bits=options.similar_bits,
     )
-    report = build_clips(options.raw, options.out, settings, progress_line())
+    if options.workers < 1:
+        raise ValueError(f"--workers {options.workers}: give 1 or more")
+    report = build_clips(options.raw, options.out, settings, progress_line(), workers=options.workers)
     facts = {
         "kept": len(report.kept),
         "seconds": round(report.seconds_kept, 1),

@@ -11,7 +11,9 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -73,25 +75,30 @@ class BuildReport:
 
 
 def build_clips(
-    raw: Path, out: Path, settings: BuildSettings = BuildSettings(), progress: Progress = lambda *_: None
+    raw: Path,
+    out: Path,
+    settings: BuildSettings = BuildSettings(),
+    progress: Progress = lambda *_: None,
+    *,
+    workers: int = 1,
 ) -> BuildReport:
-    """Makes `out` of the videos under `raw`. ValueError when there is none, or when one folder lies in the other."""
+    """Makes `out` of the videos under `raw`, in so many processes, which does not change the result. ValueError when there is no video, or when one folder
+    lies in the other."""
     sources = _sources(raw, out)
-    records: list[dict[str, Any]] = []
-    by_content: dict[str, str] = {}
     folder = out / OUTPUT_FOLDER / "build"
     before = {path: _known(path) for path in sorted(folder.glob("*.json"))} if folder.is_dir() else {}
-    for done, path in enumerate(sources):
-        name = path.relative_to(raw).as_posix()
-        progress(name, done, len(sources))
-        content = _digest(path)
+    by_content: dict[str, str] = {}
+    jobs: list[_Job] = []
+    copies: list[dict[str, Any]] = []
+    for path in sources:
+        name, content = path.relative_to(raw).as_posix(), _digest(path)
         if content in by_content:
-            records.append(
-                {"source": name, "problem": f"is the same file as {by_content[content]!r}", "clips": []}
-            )
-            continue
-        by_content[content] = name
-        records.append(_record(path, name, content, out, settings, before.get(folder / f"{content}.json")))
+            problem = f"is the same file as {by_content[content]!r}"
+            copies.append({"source": name, "problem": problem, "clips": []})
+        else:
+            by_content[content] = name
+            jobs.append(_Job(path, name, content, out, settings, before.get(folder / f"{content}.json")))
+    records = sorted([*_done(jobs, workers, progress), *copies], key=lambda record: record["source"])
     _drop_alike(records, settings.similar_bits)
     for record in records:
         _complete(record, raw, out, settings)
@@ -124,10 +131,38 @@ def _sources(raw: Path, out: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(raw).as_posix())
 
 
-def _record(
-    path: Path, name: str, content: str, out: Path, settings: BuildSettings, known: dict[str, Any] | None
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Job:
+    """An episode, and what is known of it from an earlier build."""
+
+    path: Path
+    name: str
+    content: str
+    out: Path
+    settings: BuildSettings
+    known: dict[str, Any] | None
+
+
+def _done(jobs: Sequence[_Job], workers: int, progress: Progress) -> Iterator[dict[str, Any]]:
+    """The records, in the order of the jobs."""
+    if workers == 1:
+        for number, job in enumerate(jobs):
+            progress(job.name, number, len(jobs))
+            yield _record(job)
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    try:
+        for number, record in enumerate(pool.map(_record, jobs)):
+            progress(record["source"], number + 1, len(jobs) + 1)
+            yield record
+    finally:  # interrupted, it does not begin the episodes that wait
+        pool.shutdown(cancel_futures=True)
+
+
+def _record(job: _Job) -> dict[str, Any]:
     """The record of an episode: the known one where settings and its own clips are still there, else a new one."""
+    path, name, content = job.path, job.name, job.content
+    out, settings, known = job.out, job.settings, job.known
     record_path = out / OUTPUT_FOLDER / "build" / f"{content}.json"
     if known and known["settings"] == asdict(settings):
         lost = [
@@ -326,7 +361,9 @@ def _known(path: Path) -> dict[str, Any] | None:
     try:
         found = read_json(path)
         whole = {"source", "content", "settings", "problem"} <= set(found) and all(
-            {"name", "dropped", "alike", "hash", "seconds"} <= set(clip) for clip in found["clips"]
+            {"name", "dropped", "alike", "hash", "seconds"} <= set(clip)
+            and Path(clip["name"]).name == clip["name"]
+            for clip in found["clips"]
         )
     except (ValueError, TypeError, KeyError):
         return None

@@ -145,6 +145,29 @@ def test_an_episode_that_is_gone_takes_its_clips_and_its_twin_comes_back(raw, tm
     assert sorted(path.stem for path in out.glob("*.mp4")) == sorted(report.kept)
 
 
+def test_two_processes_make_the_same(raw, tmp_path):
+    for workers in (1, 2):
+        build_clips(raw, tmp_path / str(workers), SETTINGS, workers=workers)
+    names = [sorted(path.name for path in (tmp_path / which).glob("*.mp4")) for which in ("1", "2")]
+    assert names[0] == names[1]
+    assert (tmp_path / "1" / MANIFEST).read_bytes() == (tmp_path / "2" / MANIFEST).read_bytes()
+
+
+def test_a_record_cannot_name_a_file_outside(raw, tmp_path):
+    out = tmp_path / "out"
+    build_clips(raw, out, SETTINGS)
+    (tmp_path / "mine.mp4").write_bytes(b"mine")
+    record = next(
+        path for path in (out / "anisora_output" / "build").glob("*.json") if "season" in path.read_text()
+    )
+    facts = json.loads(record.read_text())
+    facts["clips"][1]["name"] = "../mine"
+    record.write_text(json.dumps(facts))
+    build_clips(raw, out, SETTINGS)
+    assert (tmp_path / "mine.mp4").read_bytes() == b"mine"
+    assert json.loads(record.read_text())["clips"][1]["name"] != "../mine"
+
+
 def test_damaged_records_are_made_again(raw, tmp_path):
     out = tmp_path / "out"
     build_clips(raw, out, SETTINGS)
