@@ -6,6 +6,7 @@ from .lora_trainer import AniSoraLoraTrainer
 from .model_loader import AniSoraDrawing, AniSoraModelLoader, AniSoraRelease
 from .motion_painter import AniSoraMotionPainter
 from .prompt_and_guide import AniSoraGuide, AniSoraMotionMask, AniSoraPrompt
+from .report_card import AniSoraReportCard
 from .sampler import AniSoraDecode, AniSoraSampler, AniSoraSamplerSelect, AniSoraSigmas
 
 NODE_CLASS_MAPPINGS = {
@@ -24,6 +25,7 @@ NODE_CLASS_MAPPINGS = {
     "AniSoraLora": AniSoraLora,
     "AniSoraMotionPainter": AniSoraMotionPainter,
     "AniSoraLoraTrainer": AniSoraLoraTrainer,
+    "AniSoraReportCard": AniSoraReportCard,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraModelLoader": "AniSora Model Loader (anime)",
@@ -41,4 +43,5 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "AniSoraLora": "AniSora LoRA",
     "AniSoraMotionPainter": "AniSora Motion Painter (mask brush)",
     "AniSoraLoraTrainer": "AniSora LoRA Trainer",
+    "AniSoraReportCard": "AniSora Report Card",
 }
