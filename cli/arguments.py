@@ -11,7 +11,10 @@ from ..anisora_core.conditioning.timeline import parse_position
 from ..anisora_core.domain.conditions import Keyframe, Segment
 from ..anisora_core.domain.release import Part
 from ..anisora_core.lora.apply import LoraUse, block_strengths
+from ..anisora_core.media.frames import read_frames
 from ..anisora_core.media.images import read_image
+from ..anisora_core.media.tensors import to_floats
+from ..anisora_core.media.video import VIDEOS
 from ..anisora_core.runtime.placement import Placement
 from ..nodes.host.standalone import model_file
 
@@ -76,10 +79,15 @@ def parse_prompt_at(text: str, num_frames: int, fps: float) -> Segment:
     return Segment(start, end, parts[3])
 
 
-def parse_keyframe(text: str) -> Keyframe:
-    """`IMG@POS` or `IMG@POS@STRENGTH`."""
-    path, position, strength = _keyframe_parts(text)
-    return Keyframe(read_image(Path(path)), position, float(strength or 1.0))
+def parse_keyframe(text: str, fps: float = 16.0, most: int = 1) -> Keyframe:
+    """`IMG@POS` or `IMG@POS@STRENGTH`; IMG may be a video, of which up to `most` frames are given, at `fps`."""
+    name, position, strength = _keyframe_parts(text)
+    path = Path(name)
+    if path.suffix.lower() not in VIDEOS:
+        return Keyframe(read_image(path), position, float(strength or 1.0))
+    frames = to_floats(read_frames(path, fps, most))
+    following = frames[1:] if len(frames) > 1 else None
+    return Keyframe(frames[0], position, float(strength or 1.0), following)
 
 
 def keyframe_file(text: str) -> Path:

@@ -93,7 +93,8 @@ def add_drawing_options(root: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="IMG@POS[@STRENGTH]",
-        help="a drawing and its position in the clip: 12, 0.5s, 50%%, first, last; repeat for several",
+        help="a drawing and its position in the clip: 12, 0.5s, 50%%, first, last; repeat for several. A video gives its frames "
+        "from the position on, at last up to the end",
     )
     group.add_argument(
         "--fit", choices=FITS, default=FITS[0], help="for drawings whose aspect ratio is not the clip's"
@@ -231,12 +232,13 @@ def request_of(options: argparse.Namespace, release: Release) -> Request:
     area = None
     if options.motion_mask:
         area = MotionArea(read_mask(options.motion_mask)[None], options.motion_method, 2.0)
+    num_frames, fps = options.length or release.num_frames, options.fps or release.fps
     timeline = Timeline(
-        num_frames=options.length or release.num_frames,
-        fps=options.fps or release.fps,
+        num_frames=num_frames,
+        fps=fps,
         height=height,
         width=width,
-        keyframes=tuple(parse_keyframe(text) for text in options.keyframe),
+        keyframes=tuple(parse_keyframe(text, fps, num_frames) for text in options.keyframe),
         fit=options.fit,
     )
     if options.camera:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -20,3 +22,17 @@ def print_facts(facts: Mapping[str, Any], options: argparse.Namespace) -> None:
     for name, value in facts.items():
         for line in value if isinstance(value, list) else [value]:
             print(f"{name}: {line}")
+
+
+def progress_line() -> Callable[[str, int, int], None]:
+    """Shows what is worked on, how many are done of how many, and how long the rest takes, on one line of the error output if that is a terminal."""
+    since = time.monotonic()
+
+    def show(what: str, done: int, count: int) -> None:
+        if sys.stderr.isatty():
+            left = f", {(time.monotonic() - since) / done * (count - done):.0f} s left" if done else ""
+            print(
+                f"\r\x1b[K{done} of {count}, {what}{left}", end="" if done < count else "\n", file=sys.stderr
+            )
+
+    return show

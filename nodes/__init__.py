@@ -7,6 +7,7 @@ from .lora_trainer import AniSoraLoraTrainer
 from .model_loader import AniSoraDrawing, AniSoraModelLoader, AniSoraRelease
 from .motion_painter import AniSoraMotionPainter
 from .prompt_and_guide import AniSoraGuide, AniSoraMotionMask, AniSoraPrompt
+from .report_card import AniSoraReportCard
 from .sampler import AniSoraDecode, AniSoraSampler, AniSoraSamplerSelect, AniSoraSigmas
 
 NODE_CLASS_MAPPINGS = {
@@ -25,25 +26,27 @@ NODE_CLASS_MAPPINGS = {
     "AniSoraLora": AniSoraLora,
     "AniSoraMotionPainter": AniSoraMotionPainter,
     "AniSoraLoraTrainer": AniSoraLoraTrainer,
+    "AniSoraReportCard": AniSoraReportCard,
     "AniSoraLongShot": AniSoraLongShot,
     "AniSoraContinue": AniSoraContinue,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
-    "AniSoraModelLoader": "AniSora Model Loader",
+    "AniSoraModelLoader": "AniSora Model Loader (anime)",
     "AniSoraRelease": "AniSora Release",
     "AniSoraDrawing": "AniSora Drawing",
-    "AniSoraKeyframe": "AniSora Keyframe",
-    "AniSoraTimeline": "AniSora Timeline (inbetweens)",
+    "AniSoraKeyframe": "AniSora Keyframe (first, last)",
+    "AniSoraTimeline": "AniSora Timeline (inbetweens, storyboard)",
     "AniSoraMotionMask": "AniSora Motion Mask",
     "AniSoraPrompt": "AniSora Prompt",
-    "AniSoraGuide": "AniSora Guide",
+    "AniSoraGuide": "AniSora Guide (image to video)",
     "AniSoraSampler": "AniSora Sampler",
     "AniSoraDecode": "AniSora Decode",
     "AniSoraSamplerSelect": "AniSora Sampler Select",
     "AniSoraSigmas": "AniSora Sigmas",
     "AniSoraLora": "AniSora LoRA",
-    "AniSoraMotionPainter": "AniSora Motion Painter (brush)",
+    "AniSoraMotionPainter": "AniSora Motion Painter (mask brush)",
     "AniSoraLoraTrainer": "AniSora LoRA Trainer",
+    "AniSoraReportCard": "AniSora Report Card",
     "AniSoraLongShot": "AniSora Long Shot",
     "AniSoraContinue": "AniSora Continue",
 }

@@ -13,10 +13,10 @@ from ..anisora_core.conditioning.timeline import flatten_alpha, parse_position, 
 from ..anisora_core.domain.conditions import FITS, Fit, Keyframe, PlacedTimeline, Segment, Timeline
 from ..anisora_core.domain.json_text import parse_json
 from ..anisora_core.domain.release import Release
-from ..anisora_core.media.images import read_image
+from ..anisora_core.media.images import WHITE, read_colour, read_image
 from ..anisora_core.releases import RELEASES
 from .host import fingerprint, host
-from .inputs import choice, decimal, integer, socket, text
+from .inputs import advanced, choice, decimal, integer, of_release, socket, text
 from .wire_types import KEYFRAMES, RELEASE, TIMELINE
 
 #: `WIDTHxHEIGHT` -> (height, width), of all releases.
@@ -45,6 +45,7 @@ class AniSoraKeyframe:
         "key frame",
         "first frame",
         "last frame",
+        "first last frame",
         "start image",
         "end image",
         "关键帧",
@@ -83,7 +84,7 @@ class AniSoraKeyframe:
                 ),
                 "transparent": socket(
                     "MASK",
-                    "The mask of Load Image, white where its picture is transparent: white paper shows there, as for "
+                    "The mask of Load Image, white where its picture is transparent: AniSora Timeline's paper shows there, as for "
                     "drawings dropped on the timeline. Not connected: whatever colour the file stores there, often "
                     "black.",
                 ),
@@ -99,17 +100,15 @@ class AniSoraKeyframe:
         given: Tensor | None = None,
         transparent: Tensor | None = None,
     ) -> tuple[tuple[Keyframe, ...]]:
-        frames = on_paper(image.float().cpu(), transparent)
+        frames = with_alpha(image.float().cpu(), transparent)
         following = frames[1:] if len(frames) > 1 else None
         mask = None if given is None else given.float().cpu()
         return ((*keyframes, Keyframe(frames[0], position, strength, following, mask)),)
 
 
-def on_paper(frames_FHWC: Tensor, transparent_FHW: Tensor | None) -> Tensor:
-    """RGB over white, to the nearest of 256 levels as the files' reader has it; opaque pictures are left as they are.
-
-    A fourth channel is alpha; of `transparent_FHW`, 1 is transparent, and one mask is for all frames. ValueError when the
-    mask has another size.
+def with_alpha(frames_FHWC: Tensor, transparent_FHW: Tensor | None) -> Tensor:
+    """RGBA, or RGB where all is opaque. A fourth channel is alpha; of `transparent_FHW`, 1 is transparent, and one mask is for all
+    frames. ValueError when the mask has another size.
     """
     colours = frames_FHWC[..., :3]
     alpha = frames_FHWC[..., 3] if frames_FHWC.shape[-1] == 4 else torch.ones(frames_FHWC.shape[:3])
@@ -125,8 +124,23 @@ def on_paper(frames_FHWC: Tensor, transparent_FHW: Tensor | None) -> Tensor:
         alpha = alpha * (1.0 - transparent_FHW.float().cpu())
     if bool((alpha == 1.0).all()):
         return colours
-    mixed = flatten_alpha(torch.cat([colours, alpha.expand(colours.shape[:3])[..., None]], dim=-1))
-    return (mixed * 255.0).round() / 255.0
+    return torch.cat([colours, alpha.expand(colours.shape[:3])[..., None]], dim=-1)
+
+
+def on_paper(keyframe: Keyframe, paper: tuple[int, int, int]) -> Keyframe:
+    """Its pictures as RGB over paper, 0..255, to the nearest of 256 levels as the files' reader has it; opaque ones as they are."""
+
+    def mixed(picture: Tensor) -> Tensor:
+        if picture.shape[-1] == 3:
+            return picture
+        return (flatten_alpha(picture, torch.tensor(paper) / 255.0) * 255.0).round() / 255.0
+
+    following = keyframe.following_FHWC
+    return replace(
+        keyframe,
+        image_HWC=mixed(keyframe.image_HWC),
+        following_FHWC=None if following is None else mixed(following),
+    )
 
 
 class AniSoraTimeline:
@@ -139,6 +153,8 @@ class AniSoraTimeline:
         "tween",
         "first frame",
         "last frame",
+        "first last frame",
+        "anime",
         "storyboard",
         "preview",
         "时间轴",
@@ -160,12 +176,24 @@ class AniSoraTimeline:
         return {
             "required": {
                 "release": socket(RELEASE, "From the loader."),
-                "length": integer(
-                    0, 0, 4097, "Number of frames: 1 + a multiple of 4 (V1: of 8). 0: the release's default."
+                "length": of_release(
+                    integer(
+                        0,
+                        0,
+                        4097,
+                        "Number of frames: 1 + a multiple of 4 (V1: of 8). 0: the release's default.",
+                    ),
+                    lambda release: release.num_frames,
                 ),
-                "fps": decimal(0.0, 0.0, 120.0, 1.0, "0: the release's default."),
-                "width": integer(0, 0, 4096, "Pixels. 0: from shape.", step=16),
-                "height": integer(0, 0, 4096, "Pixels. 0: from shape.", step=16),
+                "fps": of_release(
+                    decimal(0.0, 0.0, 120.0, 1.0, "0: the release's default."), lambda release: release.fps
+                ),
+                "width": of_release(
+                    integer(0, 0, 4096, "Pixels. 0: from shape.", step=16), lambda release: release.size[0]
+                ),
+                "height": of_release(
+                    integer(0, 0, 4096, "Pixels. 0: from shape.", step=16), lambda release: release.size[1]
+                ),
             },
             "optional": {
                 "keyframes": socket(KEYFRAMES, "From AniSora Keyframe."),
@@ -177,11 +205,19 @@ class AniSoraTimeline:
                     "aspect ratio of the first drawing, at as many pixels. Or one of the sizes the releases were "
                     "trained for.",
                 ),
-                "fit": choice(
-                    FITS,
-                    "crop",
-                    "For drawings whose aspect ratio is not the clip's. crop: cut to it. stretch: distorted to it. compat: "
-                    "as the release's own program does, bit by bit: V1 crops, the others stretch.",
+                "fit": advanced(
+                    choice(
+                        FITS,
+                        "crop",
+                        "For drawings whose aspect ratio is not the clip's. crop: cut to it. stretch: distorted to it. compat: "
+                        "as the release's own program does, bit by bit: V1 crops, the others stretch.",
+                    )
+                ),
+                "paper": advanced(
+                    text(
+                        "white",
+                        "Colour of the paper that shows where drawings are transparent: white, black, grey, or #rrggbb.",
+                    )
                 ),
             },
         }
@@ -197,9 +233,14 @@ class AniSoraTimeline:
         timeline_json: str = "",
         shape: str = "release",
         fit: Fit = "crop",
+        paper: str = "white",
     ) -> tuple[PlacedTimeline, int, float, str]:
         rows, segments = parse_timeline_json(timeline_json)
-        all_keyframes = (*keyframes, *map(read_row, rows))
+        colour = read_colour(paper)
+        all_keyframes = (
+            *(on_paper(key, colour) for key in keyframes),
+            *(read_row(row, colour) for row in rows),
+        )
         num_frames, fps = length or release.num_frames, fps or release.fps
         size = release.size[::-1]
         if shape in SIZES:
@@ -293,9 +334,10 @@ def check_segments(segments: list[Segment], num_frames: int) -> None:
             )
 
 
-def read_row(row: KeyframeRow) -> Keyframe:
+def read_row(row: KeyframeRow, paper: tuple[int, int, int] = WHITE) -> Keyframe:
+    """Transparent parts of its drawing show `paper`. ValueError where there is no such drawing."""
     try:
-        image = read_image(host.input_file(row.image))
+        image = read_image(host.input_file(row.image), paper)
     except ValueError as error:
         raise ValueError(f"timeline_json: {error}") from None
     return Keyframe(image, row.position, row.strength)

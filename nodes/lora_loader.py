@@ -10,7 +10,7 @@ from ..anisora_core.checkpoints.load import read_lora
 from ..anisora_core.lora.apply import LoraUse, block_strengths
 from .host import host
 from .host.protocol import Model
-from .inputs import socket, text
+from .inputs import advanced, socket, text
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +40,13 @@ class AniSoraLora:
             },
             "optional": {
                 "low_noise_model": socket("MODEL", "V3.2's low noise model, from the loader."),
-                "low_noise_strength": strength("Strength on the low noise model."),
-                "blocks": text(
-                    "",
-                    "Strength factor per transformer block, for example 0-9=0.5,20=0. Blocks that are not listed "
-                    "have factor 1.",
+                "low_noise_strength": advanced(strength("Strength on the low noise model.")),
+                "blocks": advanced(
+                    text(
+                        "",
+                        "Strength factor per transformer block, for example 0-9=0.5,20=0. Blocks that are not listed "
+                        "have factor 1.",
+                    )
                 ),
             },
         }

@@ -19,7 +19,7 @@ from ..anisora_core.training.lora.option_field import check
 from ..anisora_core.training.lora.presets import PRESETS, PRESETS_TIP
 from ..anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, find_option, preset
 from .host import host
-from .inputs import choice, text
+from .inputs import advanced, choice, text, wrong_links
 from .model_loader import FILE_INPUTS, AniSoraModelLoader, files_of
 
 #: The value of `images` for the drawings that come with the pack.
@@ -64,14 +64,27 @@ class AniSoraLoraTrainer:
             },
             "optional": {
                 "steps": of_preset("steps"),
-                "rank": of_preset("rank"),
-                "learning_rate": of_preset("learning_rate", step=0.000001, round=False),
-                "seed": number("seed", OPTIONS["seed"].tip, control_after_generate=False),
+                "rank": advanced(of_preset("rank")),
+                "learning_rate": advanced(of_preset("learning_rate", step=0.000001, round=False)),
+                "seed": advanced(number("seed", OPTIONS["seed"].tip, control_after_generate=False)),
                 "sample_prompts": text("", OPTIONS["sample_prompts"].tip, multiline=True),
-                "options": text("", rest, multiline=True),
+                "options": advanced(text("", rest, multiline=True)),
                 **{name: loader["optional"][name] for name in FILE_INPUTS},
             },
         }
+
+    @classmethod
+    def VALIDATE_INPUTS(
+        cls,
+        input_types: dict[str, Any],
+        transformer_file: str = "",
+        vae_file: str = "",
+        text_encoder_file: str = "",
+        low_noise_file: str = "",
+        image_encoder_file: str = "",
+    ) -> bool | str:
+        """As the loader's."""
+        return wrong_links(cls.INPUT_TYPES(), input_types, FILE_INPUTS) or True
 
     def train(
         self,

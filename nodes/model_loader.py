@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ..anisora_core.domain.release import Part, Release
-from ..anisora_core.generation.loading import find_files
+from ..anisora_core.generation.loading import CHECKPOINTS, find_files
 from ..anisora_core.media.images import read_image
 from ..anisora_core.releases import DEFAULT_RELEASE, RELEASES, find_release
 from .host import host
 from .host.protocol import Clip, ClipVision, Model, Vae
-from .inputs import choice, text
+from .inputs import InputSpec, advanced, choice, of_release, text_choice, wrong_links
 from .wire_types import RELEASE
 
 #: Where the browser gets them too.
@@ -26,16 +26,29 @@ _PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}  # `auto` i
 class AniSoraModelLoader:
     CATEGORY = "AniSora"
     DESCRIPTION = "Load an AniSora release: transformer, text encoder, VAE and its recommended settings."
-    SEARCH_ALIASES = ("load model", "checkpoint loader", "anime video", "加载模型", "モデル読み込み")
+    SEARCH_ALIASES = (
+        "load model",
+        "checkpoint loader",
+        "anime",
+        "anime video",
+        "image to video",
+        "动漫",
+        "アニメ",
+        "加载模型",
+        "モデル読み込み",
+    )
     RETURN_TYPES = ("MODEL", "CLIP", "VAE", RELEASE, "CLIP_VISION", "MODEL")
     RETURN_NAMES = ("model", "clip", "vae", "release", "clip_vision", "low_noise_model")
     FUNCTION = "load"
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        def file(part: str, folder: str, more: str = "") -> tuple[str, dict[str, Any]]:
+        def file(kind: tuple[Part, ...], part: str, folder: str, more: str = "") -> InputSpec:
             tip = f"{part} in models/{folder}. Empty: the release's default file, if it has one.{more}"
-            return text("", tip)
+            names = text_choice(file_names(folder), tip)
+            return of_release(
+                names, lambda row: next((f.file_name for f in row.files if f.part in kind), None)
+            )
 
         return {
             "required": {
@@ -52,16 +65,34 @@ class AniSoraModelLoader:
             },
             "optional": {
                 "transformer_file": file(
+                    ("transformer", "high_noise"),
                     "Transformer",
                     "diffusion_models",
                     " V3.2: the high noise one. mini: a folder made by `anisora train mini`.",
                 ),
-                "vae_file": file("VAE", "vae"),
-                "text_encoder_file": file("Text encoder", "text_encoders"),
-                "low_noise_file": file("V3.2's low noise transformer", "diffusion_models"),
-                "image_encoder_file": file("CLIP ViT-H of V2, V3 and anymask", "clip_vision"),
+                "vae_file": advanced(file(("vae",), "VAE", "vae")),
+                "text_encoder_file": advanced(file(("text_encoder",), "Text encoder", "text_encoders")),
+                "low_noise_file": advanced(
+                    file(("low_noise",), "V3.2's low noise transformer", "diffusion_models")
+                ),
+                "image_encoder_file": advanced(
+                    file(("image_encoder",), "CLIP ViT-H of V2, V3 and anymask", "clip_vision")
+                ),
             },
         }
+
+    @classmethod
+    def VALIDATE_INPUTS(
+        cls,
+        input_types: dict[str, Any],
+        transformer_file: str = "",
+        vae_file: str = "",
+        text_encoder_file: str = "",
+        low_noise_file: str = "",
+        image_encoder_file: str = "",
+    ) -> bool | str:
+        """Files were texts before: names that are not listed, and texts along links, are for `load` to find."""
+        return wrong_links(cls.INPUT_TYPES(), input_types, FILE_INPUTS) or True
 
     def load(
         self,
@@ -88,6 +119,17 @@ class AniSoraModelLoader:
             return str(error)  # `load` raises it
         stats = [(str(path), path.stat()) for path in (card_or_file(path) for path in files.values())]
         return str([(path, stat.st_mtime_ns, stat.st_size) for path, stat in stats])
+
+
+def file_names(folder: str) -> list[str]:
+    """To choose from: files of that folder and of models/checkpoints, which may hold several parts; a model in a folder of its
+    own, with a card, is the folder."""
+    found: dict[str, None] = {}
+    for name in (name for place in (folder, CHECKPOINTS) for name in host.model_names(place)):
+        parent = name.replace("\\", "/").rpartition("/")[0]
+        card = host.model_file(folder, f"{parent}/card.json") if parent else None
+        found[name if card is None else parent] = None
+    return list(found)
 
 
 def card_or_file(path: Path) -> Path:

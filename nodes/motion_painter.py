@@ -45,6 +45,7 @@ class AniSoraMotionPainter:
     SEARCH_ALIASES = (
         "motion brush",
         "paint mask",
+        "mask paint",
         "mask painter",
         "cinemagraph",
         "运动笔刷",

@@ -33,7 +33,7 @@ from .host.protocol import (
     Vae,
     conditioning_entry,
 )
-from .inputs import choice, decimal, socket, switch, text
+from .inputs import advanced, choice, decimal, of_release, socket, switch, text
 from .wire_types import MOTION_AREA, RELEASE, TIMELINE
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,15 @@ log = logging.getLogger(__name__)
 class AniSoraMotionMask:
     CATEGORY = "AniSora"
     DESCRIPTION = "The area that may move: white may move, black stays still."
-    SEARCH_ALIASES = ("motion area", "cinemagraph", "运动遮罩", "运动区域", "動く範囲", "モーションマスク")
+    SEARCH_ALIASES = (
+        "motion area",
+        "mask",
+        "cinemagraph",
+        "运动遮罩",
+        "运动区域",
+        "動く範囲",
+        "モーションマスク",
+    )
     RETURN_TYPES = (MOTION_AREA,)
     RETURN_NAMES = ("motion_area",)
     FUNCTION = "build"
@@ -94,12 +102,15 @@ class AniSoraPrompt:
             "required": {
                 "release": socket(RELEASE, "From the loader."),
                 "text": text("", "What happens in the clip, in plain words.", multiline=True),
-                "motion_score": decimal(
-                    -1.0,
-                    -1.0,
-                    10.0,
-                    0.1,
-                    "How much motion the clip has. -1: the score in the text, else the release's default.",
+                "motion_score": of_release(
+                    decimal(
+                        -1.0,
+                        -1.0,
+                        10.0,
+                        0.1,
+                        "How much motion the clip has. -1: the score in the text, else the release's default.",
+                    ),
+                    lambda release: release.motion_score,
                 ),
             }
         }
@@ -117,6 +128,7 @@ class AniSoraGuide:
         "i2v",
         "first frame",
         "last frame",
+        "first last frame",
         "图生视频",
         "首尾帧",
         "画像から動画",
@@ -148,11 +160,13 @@ class AniSoraGuide:
                     "CLIP_VISION",
                     "For releases with an image encoder (V2, V3, anymask): it encodes the first drawing.",
                 ),
-                "mask_resize": choice(
-                    ["auto", *MASK_RESIZES],
-                    "auto",
-                    "How masks are resized to the latent size. auto: the release's default. average: area average. "
-                    "nearest, bicubic: as AniSora anymask's own programs for masks in space and in time.",
+                "mask_resize": advanced(
+                    choice(
+                        ["auto", *MASK_RESIZES],
+                        "auto",
+                        "How masks are resized to the latent size. auto: the release's default. average: area average. "
+                        "nearest, bicubic: as AniSora anymask's own programs for masks in space and in time.",
+                    )
                 ),
             },
         }

@@ -13,7 +13,7 @@ from ..anisora_core.domain.release import GUIDANCE, Guidance, Release
 from ..anisora_core.generation.plan import SAMPLER_NAMES, SamplingPlan, plan_sampling
 from .host import host, save_latent
 from .host.protocol import Conditioning, HostLatent, Model, Sampler, Vae
-from .inputs import InputSpec, choice, decimal, integer, socket, switch
+from .inputs import InputSpec, advanced, choice, decimal, integer, of_release, socket, switch
 from .wire_types import RELEASE
 
 log = logging.getLogger(__name__)
@@ -22,40 +22,51 @@ log = logging.getLogger(__name__)
 def settings_inputs() -> dict[str, InputSpec]:
     """What is the release's own unless it is set."""
     return {
-        "steps": integer(
-            0,
-            0,
-            1000,
-            "Number of sampling steps; more are slower and finer. 0: the release's default.",
+        "steps": of_release(
+            integer(
+                0,
+                0,
+                1000,
+                "Number of sampling steps; more are slower and finer. 0: the release's default.",
+            ),
+            lambda release: release.steps,
         ),
-        "cfg": decimal(
-            0.0,
-            0.0,
-            30.0,
-            0.1,
-            "Classifier-free guidance scale: how closely the prompt is followed. 0: the release's default.",
+        "cfg": of_release(
+            decimal(
+                0.0,
+                0.0,
+                30.0,
+                0.1,
+                "Classifier-free guidance scale: how closely the prompt is followed. 0: the release's default.",
+            ),
+            lambda release: release.cfg_scale,
         ),
-        "shift": decimal(
-            0.0,
-            0.0,
-            100.0,
-            0.1,
-            "Timestep shift: a higher one spends more steps at high noise, on layout and motion. 0: the "
-            "release's default.",
+        "shift": of_release(
+            decimal(
+                0.0,
+                0.0,
+                100.0,
+                0.1,
+                "Timestep shift: a higher one spends more steps at high noise, on layout and motion. 0: the "
+                "release's default.",
+            ),
+            lambda release: None if release.small_shift else release.shift,
         ),
-        "sampler": choice(["auto", *SAMPLER_NAMES], "auto", "auto: the release's default."),
+        "sampler": of_release(
+            choice(["auto", *SAMPLER_NAMES], "auto", "auto: the release's default."),
+            lambda release: release.sampler,
+        ),
     }
 
 
 def guidance_input() -> InputSpec:
-    return choice(
-        ["auto", *GUIDANCE],
-        "auto",
+    tip = (
         "CFG schedule. auto: the release's default. constant: cfg at every step. rising: from 1 up to "
         "cfg. early: cfg at the noisiest steps only, then 1; fast. authors: V1 reference, the uneven "
         "curve of AniSora V1's own program. open: cfg at every step, but not between two keyframes or "
-        "outside the motion area.",
+        "outside the motion area."
     )
+    return advanced(of_release(choice(["auto", *GUIDANCE], "auto", tip), lambda release: release.guidance))
 
 
 def low_noise_input() -> InputSpec:
@@ -126,11 +137,13 @@ class AniSoraSampler:
             },
             "optional": {
                 "guidance": guidance_input(),
-                "faster_cache": switch(
-                    False,
-                    "FasterCache, for V1 with 50 steps: from step 18 on, half of the model's passes and two of three "
-                    "attentions are extrapolated from earlier steps, as in AniSora V1's own program. Needs much "
-                    "memory.",
+                "faster_cache": advanced(
+                    switch(
+                        False,
+                        "FasterCache, for V1 with 50 steps: from step 18 on, half of the model's passes and two of three "
+                        "attentions are extrapolated from earlier steps, as in AniSora V1's own program. Needs much "
+                        "memory.",
+                    )
                 ),
                 "low_noise_model": low_noise_input(),
             },
@@ -232,19 +245,23 @@ class AniSoraDecode:
             "required": {
                 "samples": socket("LATENT", "From the sampler."),
                 "vae": socket("VAE", "The release's VAE."),
-                "latents_per_chunk": integer(
-                    4,
-                    1,
-                    64,
-                    "Latent frames decoded at once; fewer need less memory, with the same result. V1 and V1-RL "
-                    "ignore it: they are decoded as by their own programs.",
+                "latents_per_chunk": advanced(
+                    integer(
+                        4,
+                        1,
+                        64,
+                        "Latent frames decoded at once; fewer need less memory, with the same result. V1 and V1-RL "
+                        "ignore it: they are decoded as by their own programs.",
+                    )
                 ),
             },
             "optional": {
-                "save_latents": switch(
-                    False,
-                    "Save the latents to output/latents before decoding, so that they are not lost if decoding "
-                    "fails. Load Latent reads them.",
+                "save_latents": advanced(
+                    switch(
+                        False,
+                        "Save the latents to output/latents before decoding, so that they are not lost if decoding "
+                        "fails. Load Latent reads them.",
+                    )
                 ),
             },
         }

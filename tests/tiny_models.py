@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from comfyui_anisora.anisora_core.domain.keymap import inverted, rename, to_theirs
@@ -15,8 +14,7 @@ from comfyui_anisora.anisora_core.families.cogvideox.config import V1_I2V_5B, V1
 from comfyui_anisora.anisora_core.families.cogvideox.keymaps import COGVIDEOX_FROM_SAT
 from comfyui_anisora.anisora_core.families.cogvideox.transformer import CogVideoXTransformer
 from comfyui_anisora.anisora_core.families.cogvideox.vae import CogVideoXVAE
-from comfyui_anisora.anisora_core.families.wan.config import WAN21_I2V_14B, WAN21_VAE, WanConfig
-from comfyui_anisora.anisora_core.families.wan.keymaps import WAN_FROM_DIFFUSERS
+from comfyui_anisora.anisora_core.families.wan.config import WAN21_I2V_14B, WAN21_VAE
 from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.families.wan.vae import WanVAE
 from comfyui_anisora.nodes.workflow import Node
@@ -136,41 +134,6 @@ WAN21 = {
     "transformer_file": "anisora_v3.1.safetensors",
     "text_encoder_file": "models_t5_umt5-xxl-enc-bf16.pth",
 }
-
-
-def diffusers_wan(config: WanConfig) -> Any:
-    """diffusers' transformer of our configuration, with random weights."""
-    from diffusers import WanTransformer3DModel
-
-    model = WanTransformer3DModel(
-        patch_size=config.patch_size,
-        num_attention_heads=config.num_heads,
-        attention_head_dim=config.head_dim,
-        in_channels=config.in_channels,
-        out_channels=config.out_channels,
-        text_dim=config.text_dim,
-        freq_dim=config.freq_dim,
-        ffn_dim=config.ffn_dim,
-        num_layers=config.num_layers,
-        cross_attn_norm=True,
-        eps=config.eps,
-        image_dim=config.image_dim if config.has_image_branch else None,
-        added_kv_proj_dim=config.dim if config.has_image_branch else None,
-        rope_max_seq_len=64,
-    )
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.1 + (0.3 if parameter.ndim == 1 else 0.0))
-    return model.float().eval()
-
-
-def ours_like(theirs: Any, config: WanConfig) -> WanTransformer:
-    """Ours, with the weights of theirs."""
-    with torch.device("meta"):
-        model = WanTransformer(config)
-    renamed = {rename(key, WAN_FROM_DIFFUSERS): value.clone() for key, value in theirs.state_dict().items()}
-    model.load_state_dict(renamed, assign=True, strict=True)
-    return model
 
 
 def name_models(nodes: dict[str, Node]) -> None:

@@ -3,6 +3,11 @@
 import { app } from "../../scripts/app.js";
 import { timelineWidget } from "./timeline/widget.js";
 import { painterWidget } from "./painter/widget.js";
+import { translateChoices } from "./choices.js";
+import { noteDefaults, showDefaults } from "./defaults.js";
+import { localeOf, noteOpenedSubgraphs } from "./graph.js";
+import { playResults } from "./playback.js";
+import { translateTemplate } from "./templates.js";
 import { addTrainerView, listenToTrainings } from "./trainer/widget.js";
 
 // Each: { node, input, type, create(node, name, inputData, app) }. The server calls these inputs STRING, so that a
@@ -11,12 +16,22 @@ const WIDGETS = [timelineWidget, painterWidget];
 
 app.registerExtension({
   name: "anisora.widgets",
-  setup: listenToTrainings,
-  nodeCreated: addTrainerView,
+  setup() {
+    listenToTrainings();
+    playResults();
+    noteOpenedSubgraphs(app);
+  },
+  beforeConfigureGraph: (data) => translateTemplate(data, localeOf(app)),
+  nodeCreated(node) {
+    addTrainerView(node);
+    translateChoices(node, localeOf(app));
+    showDefaults(node);
+  },
   getCustomWidgets() {
     return Object.fromEntries(WIDGETS.map((widget) => [widget.type, widget.create]));
   },
   beforeRegisterNodeDef(_nodeType, nodeData) {
+    if (nodeData.name?.startsWith("AniSora")) noteDefaults(nodeData);
     for (const { node, input, type } of WIDGETS) {
       if (nodeData.name !== node) continue;
       for (const part of [nodeData.input?.required, nodeData.input?.optional]) {

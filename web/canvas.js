@@ -33,6 +33,23 @@ export function passToCanvas(root, app) {
 }
 
 /**
+ * In the Vue renderer, help on an input pops up over all that is inside its row; over the widget it would hide it.
+ * @param {HTMLElement} root
+ * @returns {() => void} ends it
+ */
+export function keepHelpAway(root) {
+  /** @param {Event} event */
+  const quiet = (event) => {
+    if (!root.isConnected) return;
+    const { target } = event;
+    const hasHelp = target instanceof Element && target.matches("[data-pd-tooltip]") && target.contains(root);
+    if (hasHelp && window.LiteGraph?.vueNodesMode) event.stopImmediatePropagation();
+  };
+  document.addEventListener("mouseenter", quiet, true);
+  return () => document.removeEventListener("mouseenter", quiet, true);
+}
+
+/**
  * Whether the wheel scrolls something of the widget there, as a list or a long text.
  * @param {Element} target
  * @param {Element} root

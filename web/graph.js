@@ -174,11 +174,33 @@ const isSource = ({ type, mode }) => type !== "Reroute" && mode !== BYPASSED && 
  */
 const linkInto = (node, input) => (input?.link == null ? undefined : linkOf(node.graph, input.link));
 
+/** @type {WeakMap<ComfyGraph, ComfyNode>} the node through which a subgraph was opened last */
+const openedBy = new WeakMap();
+
 /**
- * The node that stands for this subgraph; where several do, the first.
+ * Several nodes may share one subgraph; inside it, what is shown is that of the node through which it was opened.
+ * @param {ComfyApp} app
+ */
+export function noteOpenedSubgraphs(app) {
+  app.canvas.canvas?.addEventListener("subgraph-opening", (event) => {
+    const { subgraph, fromNode } = /** @type {CustomEvent<{subgraph: ComfyGraph, fromNode?: ComfyNode}>} */ (event).detail;
+    // 1.27 does not say which node it was; it is selected by then
+    const by = fromNode ?? Object.values(app.canvas.selected_nodes ?? {}).find((node) => node.subgraph === subgraph);
+    if (by) openedBy.set(subgraph, by);
+  });
+}
+
+/**
+ * The node that stands for this subgraph; where several do, the one it was opened by, else the first.
  * @param {ComfyGraph} graph
  */
 function holderOf(graph) {
+  const by = openedBy.get(graph);
+  return by?.graph && by.subgraph === graph ? by : firstHolder(graph);
+}
+
+/** @param {ComfyGraph} graph */
+function firstHolder(graph) {
   const root = graph.rootGraph;
   /** @type {ComfyGraph[]} */
   const open = root && root !== graph ? [root] : [];
@@ -295,7 +317,7 @@ export function keyframeNodes(timelineNode) {
  */
 export function linkedKeyframes(timelineNode) {
   return keyframeNodes(timelineNode).map((node) => ({
-    ...keyframePicture(node),
+    ...keyframePicture(node, timelineNode),
     position: String(siblingWidget(node, "position")?.value ?? "first"),
     strength: Number(siblingWidget(node, "strength")?.value ?? 1),
     linked: node,
@@ -305,12 +327,24 @@ export function linkedKeyframes(timelineNode) {
 /**
  * As the keyframe gets it: Load Image gives colours without their transparency, which is a mask.
  * @param {ComfyNode} keyframe
+ * @param {ComfyNode} timelineNode
  */
-function keyframePicture(keyframe) {
+function keyframePicture(keyframe, timelineNode) {
   const from = upstream(keyframe, "image");
   const picture = pictureOf(from ?? keyframe);
   const isOpaque = from?.type === "LoadImage" && !isLinked(keyframe, "transparent") && !/\.jpe?g\b/i.test(picture.label);
-  return picture.url && isOpaque ? { ...picture, url: `${picture.url}&channel=rgb` } : picture;
+  if (!picture.url) return picture;
+  return { ...picture, url: isOpaque ? `${picture.url}&channel=rgb` : onPaper(picture.url, timelineNode) };
+}
+
+/**
+ * The address with the paper's colour behind it, for who draws the picture, where the node has another than white.
+ * @param {string} url
+ * @param {ComfyNode} node
+ */
+export function onPaper(url, node) {
+  const colour = String(siblingWidget(node, "paper")?.value ?? "white").trim();
+  return /^(white|#f{3}|#f{6}|)$/i.test(colour) ? url : `${url}#paper=${encodeURIComponent(colour)}`;
 }
 
 /**
@@ -320,7 +354,8 @@ function keyframePicture(keyframe) {
  */
 export function keyframesOf(timelineNode) {
   const text = siblingWidget(timelineNode, "timeline_json")?.value;
-  return [...linkedKeyframes(timelineNode), ...ownKeyframes(String(text ?? ""))];
+  const own = ownKeyframes(String(text ?? "")).map((key) => ({ ...key, url: onPaper(String(key.url), timelineNode) }));
+  return [...linkedKeyframes(timelineNode), ...own];
 }
 
 /**

@@ -162,12 +162,12 @@ def fit_picture(
     return cropped, f"cropped: {lost:.0%} of the picture lies outside {width}x{height}" if lost > 0.02 else ""
 
 
-def flatten_alpha(image_HWC: Tensor) -> Tensor:
-    """RGBA over white, as paper is; RGB unchanged. Of several pictures, too."""
+def flatten_alpha(image_HWC: Tensor, paper: Tensor | float = 1.0) -> Tensor:
+    """RGBA over paper, a colour [3] of 0..1, white unless another is said; RGB unchanged. Of several pictures, too."""
     if image_HWC.shape[-1] == 3:
         return image_HWC
     alpha = image_HWC[..., 3:]
-    return image_HWC[..., :3] * alpha + (1.0 - alpha)
+    return image_HWC[..., :3] * alpha + (1.0 - alpha) * paper
 
 
 def holding_keyframe(placed: Sequence[PlacedKeyframe], frame: int) -> PlacedKeyframe:

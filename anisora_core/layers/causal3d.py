@@ -35,6 +35,15 @@ class DirectConv3d(nn.Conv3d):
         return F.conv3d(x, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)  # type: ignore[arg-type]
 
 
+def fast_layout(x_BCTHW: Tensor) -> Tensor:
+    """The same numbers, channels last in memory where that is faster.
+
+    On a CPU in bfloat16 convolutions take it as it is (a fifth faster), and norms over channels read what lies together.
+    """
+    is_faster = x_BCTHW.device.type == "cpu" and x_BCTHW.dtype == torch.bfloat16
+    return x_BCTHW.contiguous(memory_format=torch.channels_last_3d) if is_faster else x_BCTHW
+
+
 def causal_conv(conv: nn.Module, x: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Convolve with frames before the clip taken from `past`, or zeros at its start.
 

@@ -49,6 +49,33 @@ def read_frames(
     return np.stack(list(islice(_nearest(moments(path, most_pixels), fps), skip, skip + most)))
 
 
+@dataclass(frozen=True)
+class WholeClip:
+    """Frames as stored, uint8 RGB. `fps`: their number by the seconds they last, also where the rate varies; 0 for a still. `cut`: whether there are more."""
+
+    frames_FHWC: np.ndarray
+    fps: float
+    cut: bool
+
+
+def read_clip(path: Path, most: int, *, most_pixels: int = LARGEST) -> WholeClip:
+    """The first `most` frames of a video or animated picture, none repeated and none left out; ValueError when it cannot be read.
+
+    Larger frames than `most_pixels` are shrunk. Frames whose size changes within the file: ValueError, since they cannot be compared.
+    """
+    moments = _video if path.suffix.lower() in VIDEOS else _animation
+    frames: list[np.ndarray] = []
+    end, cut = 0.0, False
+    for _, last, frame in moments(path, most_pixels):
+        if cut := len(frames) == most:
+            break
+        if frames and frame.shape != frames[0].shape:
+            raise Unreadable(path, "changes its size within the clip; save it again in one size")
+        frames.append(frame)
+        end = last
+    return WholeClip(np.stack(frames), len(frames) / end if end > 0 and len(frames) > 1 else 0.0, cut)
+
+
 def frames_within(seconds: float, fps: float) -> int:
     """How many frames `read_frames` finds in a file that lasts so long."""
     return max(1, math.ceil((seconds - _TINY) * fps))

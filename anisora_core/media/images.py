@@ -5,15 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from PIL import ImageColor
 from torch import Tensor
 
 from .pictures import read_colours_and_alpha, read_picture
 from .tensors import to_floats
 
+WHITE = (255, 255, 255)
 
-def read_image(path: Path) -> Tensor:
-    """HWC float 0..1 RGB, transparency over white, as paper is. `Unreadable` when it cannot be read."""
-    return to_floats(read_picture(path))
+
+def read_image(path: Path, paper: tuple[int, int, int] = WHITE) -> Tensor:
+    """HWC float 0..1 RGB, transparency over `paper`, 0..255. `Unreadable` when it cannot be read."""
+    return to_floats(read_picture(path, paper=paper))
+
+
+def read_colour(text: str) -> tuple[int, int, int]:
+    """`#rrggbb`, or a name as in CSS -> 0..255 each. ValueError for another text."""
+    try:
+        red, green, blue = ImageColor.getrgb(text.strip())[:3]
+    except ValueError:
+        raise ValueError(
+            f"paper {text[:40]!r} is not a colour; write it as #rrggbb, or as white, black, grey"
+        ) from None
+    return red, green, blue
 
 
 def read_image_and_alpha(path: Path) -> tuple[Tensor, Tensor | None]:

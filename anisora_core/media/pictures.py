@@ -33,14 +33,16 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA",
 LARGEST = 32_000_000
 
 
-def read_picture(path: Path, *, most_pixels: int = LARGEST) -> np.ndarray:
+def read_picture(
+    path: Path, *, most_pixels: int = LARGEST, paper: tuple[int, int, int] = (255, 255, 255)
+) -> np.ndarray:
     """picture_HWC: the drawing, or the first frame of an animated picture; ValueError when it cannot be read.
 
-    EXIF orientation is applied, transparency becomes white paper, 16 bits become 8 over their whole range, and an ICC
+    EXIF orientation is applied, transparency becomes `paper`, white unless another is said, 16 bits become 8 over their whole range, and an ICC
     profile is converted to sRGB unless it is damaged. Above `most_pixels` the sides are divided by a whole number.
     """
     with opened(path) as image:
-        return rgb(upright(image, most_pixels), image.info.get("icc_profile"))
+        return rgb(upright(image, most_pixels), image.info.get("icc_profile"), paper)
 
 
 def read_colours_and_alpha(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -110,13 +112,16 @@ def _plain(image: Image.Image) -> Image.Image:
     return image if image.mode == mode else image.convert(mode)  # which would copy it
 
 
-def rgb(image: Image.Image, profile: bytes | None) -> np.ndarray:
+def rgb(
+    image: Image.Image, profile: bytes | None, paper: tuple[int, int, int] = (255, 255, 255)
+) -> np.ndarray:
     if image.mode in ("I", "F"):
         image = _eight_bits(image)
     if image.mode in ("LA", "RGBA"):
-        paper = Image.new(image.mode[:-1], image.size, "white")
-        paper.paste(image.convert(paper.mode), mask=image.getchannel("A"))
-        image = paper
+        grey = image.mode == "LA" and len(set(paper)) == 1
+        under = Image.new("L" if grey else "RGB", image.size, paper[0] if grey else paper)
+        under.paste(image.convert(under.mode), mask=image.getchannel("A"))
+        image = under
     if profile:
         image = _in_srgb(image, profile)
     return np.array(image.convert("RGB"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 from .graph import Link, Node, class_of, inputs_of, is_widget
@@ -13,6 +14,8 @@ _TEXT_TYPES = {"STRING": str, "BOOLEAN": bool}
 def check_inputs(node: Node, nodes: Mapping[str, Node], classes: Mapping[str, type]) -> None:
     """ValueError naming the input that is wrong, and the fix."""
     known = inputs_of(node.kind, classes)
+    own = vars(classes[node.kind]).get("VALIDATE_INPUTS") if node.kind in classes else None
+    unlisted = signature(own.__func__).parameters if own else ()
     for name in class_of(node.kind, classes).INPUT_TYPES().get("required", {}):
         if name not in node.inputs:
             raise ValueError(f"input {name!r} is missing; connect it or give it a value")
@@ -20,7 +23,7 @@ def check_inputs(node: Node, nodes: Mapping[str, Node], classes: Mapping[str, ty
         if name in known and isinstance(value, Link):
             check_link(name, value, known[name][0], nodes, classes)
         elif name in known:
-            check_value(name, value, known[name])
+            check_value(name, value, ("STRING",) if name in unlisted else known[name])
         elif node.kind in classes:
             raise ValueError(f"input {name!r} does not exist; it has {', '.join(known)}")
 

@@ -75,6 +75,11 @@ class Frontend:
         """Whether the renderer can draw a widget of a pack: the Vue renderer of 1.27 knows a fixed list of types."""
         return self.renderer == "canvas" or tuple(map(int, self.version.split(".")[:2])) >= (1, 28)
 
+    @property
+    def searches_aliases(self) -> bool:
+        """1.27 looks for nodes by their names only."""
+        return tuple(map(int, self.version.split(".")[:2])) > (1, 27)
+
     def note(self, said: str) -> None:
         # Help is asked for in the page's language first, docs/Node/en.md, and then as docs/Node.md, which is there.
         if "anisora" in said.lower() and not re.search(r" 404 .*/docs/\w+/\w+\.md$", said):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from comfyui_anisora.nodes import NODE_CLASS_MAPPINGS
 from comfyui_anisora.nodes.workflow import Link, override, read_workflow
-from frontend import NODES, Frontend
+from frontend import BOX, NODES, Frontend
 from hosts import PACK, Host
 from tiny_models import name_models
 from workflow_files import PUBLISHED, SHIPPED, name_of, sampling_node
@@ -156,6 +156,50 @@ def test_a_timeline_in_a_subgraph_knows_its_release_and_keyframes(frontend: Fron
     assert known == ["V3.1", ["first", "25%", "50%", "75%", "last"]]
 
 
+def test_the_clip_plays_by_itself(widgets: Frontend, host: Host):
+    widgets.load(widgets.template("image_to_video"))
+    widgets.set(quick(PACK / "workflows" / "image_to_video.json"))
+    sampler = widgets.page.evaluate(f"String({NODES}.find(({{ type }}) => type === 'AniSoraSampler').id)")
+    # What was made before is not told of again, as by the other renderer on the same host.
+    widgets.set([(sampler, "seed", 11 + len(widgets.renderer))])
+    succeed(widgets, host)
+    widgets.page.wait_for_function(
+        "[...document.querySelectorAll('video')].some((one) => !one.paused && one.currentTime > 0)"
+    )
+
+
+def test_help_does_not_cover_the_timeline(widgets: Frontend):
+    widgets.load(widgets.template("image_to_video"))
+    widgets.show("AniSoraTimeline", 0.8)
+    box = widgets.page.locator(".anisora-strip").bounding_box()
+    widgets.page.mouse.move(box["x"] - 300, box["y"] - 100)
+    for part in (0.3, 0.5, 0.6):
+        widgets.page.mouse.move(box["x"] + part * box["width"], box["y"] + part * box["height"], steps=3)
+        widgets.page.wait_for_timeout(1200)
+        said = widgets.page.locator(".p-tooltip, [role=tooltip]").all_inner_texts()
+        assert not [one for one in said if "text" in one], said
+
+
+def test_a_painted_areas_colour_is_one_and_nothing_else(widgets: Frontend):
+    """Shared workflows bring their own; an address in it would be asked for by the page."""
+    asked: list[str] = []
+    widgets.page.on("request", lambda request: asked.append(request.url))
+    widgets.load(widgets.template("motion_painter"))
+    painter = widgets.page.evaluate(
+        f"String({NODES}.find(({{ type }}) => type === 'AniSoraMotionPainter').id)"
+    )
+    colours = ["#12ab34", "url(/nowhere.png)", "red;background:url(/nowhere.png)"]
+    areas = [{"name": f"a{i}", "color": one, "keys": []} for i, one in enumerate(colours)]
+    widgets.set([(painter, "painting", json.dumps({"version": 1, "areas": areas}))])
+    widgets.show("AniSoraMotionPainter", 0.8)
+    shown = widgets.page.locator(".anisora-painter .area")
+    widgets.page.wait_for_function("document.querySelectorAll('.anisora-painter .area').length === 3")
+    used = [one.evaluate("(chip) => chip.style.getPropertyValue('--color')") for one in shown.all()]
+    assert used[0] == "#12ab34"
+    assert all(re.fullmatch("#[0-9a-f]{6}", one) for one in used), used
+    assert not [url for url in asked if "nowhere" in url]
+
+
 def test_text_can_be_linked_to_the_timeline(widgets: Frontend):
     """With the widget's own type the page refuses the link, though the node takes text."""
     widgets.load(widgets.template("image_to_video"))
@@ -250,14 +294,94 @@ def test_a_template_opens_from_the_browser_of_templates(frontend: Frontend):
     )
 
 
-def test_search_finds_the_keyframe(frontend: Frontend):
-    frontend.command("Workspace.SearchBox.Toggle")
-    frontend.page.wait_for_timeout(500)
-    frontend.page.keyboard.type("keyframe")
-    frontend.page.get_by_text("AniSora Keyframe").first.wait_for()
-    frontend.picture("search")
-    for _ in range(2):
-        frontend.page.keyboard.press("Escape")
+SEARCHES = {
+    "keyframe": "AniSora Keyframe",
+    "anime": "AniSora Model Loader",
+    "first last frame": "AniSora Keyframe",
+    "image to video": "AniSora Guide",
+    "storyboard": "AniSora Timeline",
+    "mask paint": "AniSora Motion Painter",
+    "关键帧": "AniSora Keyframe",
+    "中割": "AniSora Timeline",
+}
+
+
+def test_search_finds_nodes_by_what_artists_call_them(frontend: Frontend):
+    """1.27 searches the names of nodes only, in the language of the page."""
+    for words, name in SEARCHES.items():
+        if not words.isascii() and not frontend.searches_aliases:
+            continue
+        frontend.command("Workspace.SearchBox.Toggle")
+        frontend.page.wait_for_timeout(500)
+        frontend.page.keyboard.type(words)
+        frontend.page.get_by_text(re.compile(f"^{name}")).first.wait_for()
+        if words == "storyboard":
+            frontend.picture("search")
+        for _ in range(2):
+            frontend.page.keyboard.press("Escape")
+        frontend.page.wait_for_timeout(200)
+
+
+def test_an_unset_value_shows_the_releases_until_it_is_set(widgets: Frontend):
+    widgets.load(widgets.template("v31_keyframes"))
+    widgets.show("AniSoraTimeline", 0.9)
+    page = widgets.page
+    if widgets.renderer == "vue":
+        page.get_by_text("length (81)").first.wait_for()
+    shown = f"""() => Object.fromEntries({NODES}.filter(({{ type }}) => /Timeline|Sampler|Loader/.test(type)).flatMap((node) => node.widgets)
+        .map((widget) => [widget.name, widget._displayValue]))"""
+    values = page.evaluate(shown)
+    assert (values["length"], values["fps"], values["width"], values["steps"]) == ("81", "16", "auto", "8")
+    assert values["sampler"] == "unipc"
+    assert values["vae_file"].endswith(".safetensors") or values["vae_file"].endswith(".pth")
+    timeline = page.evaluate(f"String({NODES}.find(({{ type }}) => type === 'AniSoraTimeline').id)")
+    widgets.set([(timeline, "length", 49), (timeline, "shape", "480x832")])
+    values = page.evaluate(shown)
+    assert (values["length"], values["width"], values["height"]) == ("49", "480", "832")
+    assert widgets.value("AniSoraTimeline", "width") == 0  # shown, not set
+    if widgets.renderer == "vue":
+        page.get_by_text(re.compile("^length$")).first.wait_for()
+
+
+def test_the_panel_of_properties_leaves_the_widget_in_its_node(widgets: Frontend):
+    """0.33's panel shows widgets of the node that is clicked, and would take their elements with it."""
+    button = widgets.page.locator("[aria-label='Toggle properties panel']")
+    if not button.count():
+        pytest.skip(f"frontend {widgets.version} has no panel of properties")
+    widgets.load(widgets.template("motion_painter"))
+    button.first.click()
+    try:
+        for kind, css in (("AniSoraTimeline", "strip"), ("AniSoraMotionPainter", "painter")):
+            widgets.show(kind, 0.7)
+            view = widgets.page.locator(f".anisora-{css}")
+            before = view.bounding_box()
+            title = widgets.page.evaluate(BOX, kind)
+            widgets.page.mouse.click(title["x"] + 0.6 * title["width"], title["y"] + 20)
+            widgets.page.wait_for_timeout(1000)
+            widgets.picture(f"{css}_and_panel")
+            assert abs(view.bounding_box()["width"] - before["width"]) < 2
+    finally:
+        widgets.page.locator("[aria-label*='properties panel']").first.click()
+
+
+def test_a_file_may_be_one_that_is_not_listed_or_come_along_a_link(frontend: Frontend, host: Host):
+    """As texts could before these inputs became lists: the node finds the file, or says that it is not there."""
+    if frontend.renderer == "vue":
+        pytest.skip("the server's part, tried once")
+    loader = {"class_type": "AniSoraModelLoader", "inputs": {"release": "V3.1", "precision": "auto"}}
+    rest = {"2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 3]}}}
+    linked = {"3": {"class_type": "PrimitiveString", "inputs": {"value": "nowhere.safetensors"}}}
+    for name, more in (("nowhere.safetensors", {}), (["3", 0], linked)):
+        loader["inputs"]["transformer_file"] = name
+        ended = host.run({"1": loader, **rest, **more})
+        said = json.dumps(ended["status"]["messages"])
+        assert "'nowhere.safetensors' is not in models/diffusion_models" in said
+    frontend.load(frontend.template("v31_keyframes"))
+    listed = frontend.page.evaluate(
+        f"""{NODES}.find(({{ type }}) => type === "AniSoraModelLoader").widgets.find(({{ name }}) => name === "transformer_file").options.values"""
+    )
+    assert listed[0] == ""
+    assert "anisora_v3.1.safetensors" in listed
 
 
 def test_the_help_of_a_node_opens(frontend: Frontend):

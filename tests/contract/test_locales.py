@@ -20,6 +20,10 @@ SCRIPT = {"zh": re.compile("[\u4e00-\u9fff]"), "ja": re.compile("[\u3040-\u30ff\
 SYNTAX = re.compile(r"[{}|@]")
 #: Plain words -> a node that they must find.
 SEARCHES = {
+    "anime": "AniSoraModelLoader",
+    "first last frame": "AniSoraTimeline",
+    "mask paint": "AniSoraMotionPainter",
+    "中割": "AniSoraTimeline",
     "keyframe": "AniSoraKeyframe",
     "inbetween": "AniSoraTimeline",
     "in-between": "AniSoraTimeline",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from comfyui_anisora.anisora_core.media.video import write_mp4
 from comfyui_anisora.anisora_core.releases import find_release
 from comfyui_anisora.anisora_core.runtime.placement import Placement
 from comfyui_anisora.anisora_core.runtime.scaled_fp8 import FP8
@@ -224,3 +225,14 @@ def test_memory_options_reach_the_transformer_of_a_workflow(tmp_path):
     assert FP8 in kept
     whole = loader().load("mini", "auto")[0].transformer
     assert FP8 not in {parameter.dtype for parameter in whole.state_dict().values()}
+
+
+def test_a_keyframe_may_be_a_video(tmp_path):
+    """At the clip's frame rate, and no more of it than the clip is long."""
+    levels = (0, 60, 120, 180, 240)
+    write_mp4(np.stack([np.full((32, 48, 3), one, np.uint8) for one in levels]), tmp_path / "a.mp4", 12)
+    whole = parse_keyframe(f"{tmp_path / 'a.mp4'}@first@0.5", 12.0, 33)
+    assert (whole.num_frames, whole.strength) == (5, 0.5)
+    assert abs(float(whole.following_FHWC[-1].mean()) - 240 / 255) < 0.02
+    assert parse_keyframe(f"{tmp_path / 'a.mp4'}@last", 12.0, 3).num_frames == 3
+    assert parse_keyframe(f"{tmp_path / 'a.mp4'}@0", 6.0, 33).num_frames == 3

@@ -14,7 +14,13 @@ import pytest
 import torch
 from comfyui_anisora.anisora_core.checkpoints.conversion import convert
 from comfyui_anisora.anisora_core.checkpoints.load import read_lora
+from comfyui_anisora.anisora_core.evaluation.speed.diffusers_networks import (
+    diffusers_wan,
+    ours_like,
+    randomised,
+)
 from comfyui_anisora.anisora_core.families.wan.config import DEBUG
+from comfyui_anisora.anisora_core.families.wan.transformer import WanTransformer
 from comfyui_anisora.anisora_core.lora.apply import LoraUse, changes_to, live
 from comfyui_anisora.anisora_core.lora.trainable import Adapters, AdapterSettings, acting
 from comfyui_anisora.anisora_core.releases import RELEASES
@@ -27,7 +33,6 @@ from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from small_inputs import draw_noise
-from tiny_models import diffusers_wan, ours_like
 
 PACK = Path(__file__).parents[2]
 OPTIONS = (
@@ -155,8 +160,8 @@ def trained(tmp_path):
     pytest.importorskip("diffusers")
     config = replace(DEBUG, text_dim=8)
     torch.manual_seed(0)
-    theirs = diffusers_wan(config)
-    ours = ours_like(theirs, config).eval()
+    theirs = randomised(diffusers_wan(config), 0.1, 0.3)
+    ours = ours_like(theirs, WanTransformer, config)
     adapters = Adapters(ours, AdapterSettings(rank=4, alpha=2.0), seed=0).eval()
     with torch.no_grad():
         for parameter in adapters.parameters():

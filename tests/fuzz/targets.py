@@ -16,6 +16,7 @@ import torch
 from comfyui_anisora.anisora_core.checkpoints.files import open_weights
 from comfyui_anisora.anisora_core.checkpoints.load import read_lora
 from comfyui_anisora.anisora_core.data.captions import caption_beside, captions_in_jsonl
+from comfyui_anisora.anisora_core.evaluation.report_card.subject import read_prompts
 from comfyui_anisora.anisora_core.lora.apply import block_strengths
 from comfyui_anisora.anisora_core.media.frames import inspect_media, is_signed, read_frames
 from comfyui_anisora.anisora_core.media.images import read_image, read_image_and_alpha
@@ -262,6 +263,10 @@ def all_targets(folder: Path) -> dict[str, tuple[Target, st.SearchStrategy[Any]]
         "painting": (lambda content, _: parse_painting(content), texts(PAINTING)),
         "workflow": (read_a_workflow, texts(shipped("workflows/image_to_video.json")) | texts(API) | texts(blueprint)),
         "captions": (read_captions, texts(CAPTION)),
+        "prompts of clips": (
+            lambda content, folder: read_prompts(stored(content, folder / "a.txt")),
+            texts({"a.mp4": "a girl waves", "b": "x"}) | st.from_regex(r"\A([a-z]{1,3}\t?[a-z ]{0,4}\n?){0,3}\Z") | changed_bytes(b"a\tgirl\nb\tx\n"),
+        ),
         "recipe": (lambda content, folder: read_recipe(stored(content, folder / "a.json")), texts(LoraRecipe().flat())),
         "curriculum": (curriculum, texts(phases)),
         "trainer options": (

@@ -21,7 +21,6 @@ import comfy.utils
 import folder_paths
 import torch
 from comfy_extras import nodes_custom_sampler as custom
-from comfy_extras import nodes_wan
 
 import nodes as host_nodes
 
@@ -380,28 +379,7 @@ def hosts_own_network():
     LOADER["V3.1"]["transformer_file"] = "again.safetensors"
     again = ours["AniSoraModelLoader"].load("V3.1", "float32", **LOADER["V3.1"])[0]
     difference = off(scene.ours("euler", 4, 3.0, again), mine)
-    core_conditioning(scene, [[[words, {"clip_vision_output": seen}]] for words in text], theirs)
     return difference
-
-
-def core_conditioning(scene, texts, theirs):
-    """What the host's own nodes make for Wan models, on our model and on the host's of the same file."""
-    frames, width, height = SIZE[scene.name]
-    drawing = scene.drawing[None]
-    theirs = theirs.clone()  # with our whole timesteps
-    theirs.add_object_patch("model_sampling", scene.model.get_model_object("model_sampling"))
-    for node, more in (
-        ("WanImageToVideo", {"start_image": drawing}),
-        ("WanFirstLastFrameToVideo", {"start_image": drawing, "end_image": drawing.flip(2)}),
-        ("WanFunInpaintToVideo", {"start_image": drawing, "end_image": drawing.flip(2)}),
-        ("WanImageToVideo", {}),
-    ):
-        kind = getattr(nodes_wan, node)
-        made = kind.execute(*texts, scene.vae, width, height, frames, 1, **more)
-        scene.positive, scene.negative, scene.latent = first(made)
-        euler, sigmas = comfy.samplers.sampler_object("euler"), sigmas_of(scene, 3, "euler")
-        made = [scene.custom(euler, sigmas, 3.0, model) for model in (scene.model, theirs)]
-        record(scene, f"the core's {node}, {len(more)} drawings", *made)
 
 
 def lora_of(model):

@@ -7,6 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 from comfyui_anisora.anisora_core.domain.keymap import rename, to_ours, to_theirs
+from comfyui_anisora.anisora_core.evaluation.speed.diffusers_networks import (
+    diffusers_cogvideox,
+    ours_like,
+    randomised,
+    run_cogvideox,
+)
 from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG
 from comfyui_anisora.anisora_core.families.cogvideox.keymaps import (
     COGVIDEOX_FROM_DIFFUSERS,
@@ -16,35 +22,7 @@ from comfyui_anisora.anisora_core.families.cogvideox.transformer import CogVideo
 
 
 def theirs_for(config):
-    from diffusers import CogVideoXTransformer3DModel
-
-    model = CogVideoXTransformer3DModel(
-        num_attention_heads=config.num_heads,
-        attention_head_dim=config.head_dim,
-        in_channels=config.in_channels,
-        out_channels=config.out_channels,
-        time_embed_dim=config.time_dim,
-        text_embed_dim=config.text_dim,
-        num_layers=config.num_layers,
-        max_text_seq_length=config.text_len,
-        use_rotary_positional_embeddings=True,
-    )
-    for block in model.transformer_blocks:  # diffusers fixes the ratio at four
-        block.ff.net[0].proj = torch.nn.Linear(config.dim, config.ffn_dim)
-        block.ff.net[2] = torch.nn.Linear(config.ffn_dim, config.dim)
-    model.norm_out.norm.eps = config.inner_eps  # facts 1.6: SAT's, which diffusers' constructor does not take
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.1 + (0.3 if parameter.ndim == 1 else 0.0))
-    return model.float().eval()
-
-
-def ours_like(theirs, config):
-    with torch.device("meta"):
-        model = CogVideoXTransformer(config)
-    weights = {rename(k, COGVIDEOX_FROM_DIFFUSERS): v.clone() for k, v in theirs.state_dict().items()}
-    model.load_state_dict(weights, assign=True, strict=True)
-    return model
+    return randomised(diffusers_cogvideox(config), 0.1, 0.3)
 
 
 def inputs(config, shape):
@@ -52,33 +30,24 @@ def inputs(config, shape):
     return x, torch.tensor([999, 19][: shape[0]]), torch.randn(shape[0], config.text_len, config.text_dim)
 
 
-def run_theirs(model, x, timestep, text):
-    from diffusers.models.embeddings import get_3d_rotary_pos_embed
-
-    frames, height, width = x.shape[2], x.shape[3] // 2, x.shape[4] // 2
-    rotary = get_3d_rotary_pos_embed(  # raw integers, as the authors' code has them (facts 1.2)
-        model.config.attention_head_dim, ((0, 0), (height, width)), (height, width), frames
-    )
-    out = model(x.transpose(1, 2), text, timestep, image_rotary_emb=rotary, return_dict=False)[0]
-    return out.transpose(1, 2)
-
-
 @pytest.mark.parametrize("shape", [(2, 3, 4, 6), (1, 1, 8, 4), (2, 4, 2, 2), (1, 5, 6, 4)])
 def test_forward_equals_diffusers(shape):
     theirs = theirs_for(DEBUG)
     arguments = inputs(DEBUG, shape)
     with torch.no_grad():
-        difference = ours_like(theirs, DEBUG)(*arguments) - run_theirs(theirs, *arguments)
+        difference = ours_like(theirs, CogVideoXTransformer, DEBUG)(*arguments) - run_cogvideox(
+            theirs, *arguments
+        )
     assert difference.abs().max() < 1e-5
 
 
 def test_gradients_equal_diffusers():
     theirs = theirs_for(DEBUG)
-    ours = ours_like(theirs, DEBUG)
+    ours = ours_like(theirs, CogVideoXTransformer, DEBUG)
     arguments = inputs(DEBUG, (2, 3, 4, 6))
     weight = torch.randn(2, DEBUG.out_channels, 3, 4, 6)
     (ours(*arguments) * weight).sum().backward()
-    (run_theirs(theirs, *arguments) * weight).sum().backward()
+    (run_cogvideox(theirs, *arguments) * weight).sum().backward()
     mine = dict(ours.named_parameters())
     floor = 0.01 * max(parameter.grad.norm() for parameter in theirs.parameters())
     for key, parameter in theirs.named_parameters():
@@ -90,7 +59,7 @@ def test_gradients_equal_diffusers():
 def test_learned_positions_are_added_to_clips_of_their_length_only():
     tokens = DEBUG.text_len + 3 * 2 * 3
     config = replace(DEBUG, learned_positions=tokens)
-    plain = ours_like(theirs_for(DEBUG), DEBUG)
+    plain = ours_like(theirs_for(DEBUG), CogVideoXTransformer, DEBUG)
     model = CogVideoXTransformer(config)
     model.load_state_dict(plain.state_dict(), strict=False)
     model.positions.data.normal_()

@@ -4,45 +4,22 @@ from __future__ import annotations
 
 import pytest
 import torch
-from comfyui_anisora.anisora_core.domain.keymap import rename
+from comfyui_anisora.anisora_core.evaluation.speed.diffusers_networks import (
+    diffusers_cogvideox_vae,
+    ours_like,
+)
 from comfyui_anisora.anisora_core.families.cogvideox.config import DEBUG_VAE
-from comfyui_anisora.anisora_core.families.cogvideox.keymaps import COGVIDEOX_VAE_FROM_DIFFUSERS
 from comfyui_anisora.anisora_core.families.cogvideox.vae import CogVideoXVAE
-
-
-def theirs_for(config):
-    from diffusers import AutoencoderKLCogVideoX
-
-    levels = len(config.mults)
-    model = AutoencoderKLCogVideoX(
-        down_block_types=("CogVideoXDownBlock3D",) * levels,
-        up_block_types=("CogVideoXUpBlock3D",) * levels,
-        block_out_channels=tuple(config.dim * mult for mult in config.mults),
-        layers_per_block=config.num_res_blocks,
-        latent_channels=config.channels,
-        norm_num_groups=config.groups,
-        scaling_factor=config.scale,
-    )
-    model.num_sample_frames_batch_size = 10**6  # encode whole, as AniSora's code does (facts 1.7)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.05)
-    return model.float().eval()
-
-
-def ours_like(theirs, config):
-    with torch.device("meta"):
-        model = CogVideoXVAE(config)
-    weights = {rename(k, COGVIDEOX_VAE_FROM_DIFFUSERS): v.clone() for k, v in theirs.state_dict().items()}
-    model.load_state_dict(weights, assign=True, strict=True)
-    return model
 
 
 @pytest.fixture(scope="module")
 def pair():
     torch.manual_seed(0)
-    theirs = theirs_for(DEBUG_VAE)
-    return ours_like(theirs, DEBUG_VAE), theirs
+    theirs = diffusers_cogvideox_vae(DEBUG_VAE).float().eval()
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    return ours_like(theirs, CogVideoXVAE, DEBUG_VAE), theirs
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 16, 24), (2, 9, 16, 16), (1, 13, 24, 16), (1, 17, 16, 16)])

@@ -167,6 +167,55 @@ def test_links_are_followed_through_the_edges_of_subgraphs(graph):
     assert field.get_attribute("title") == "set by a connected node"
 
 
+def test_of_several_nodes_with_one_subgraph_the_one_it_was_opened_by_counts(graph):
+    """Newer hosts say which it is; in 1.27 it is selected."""
+    graph.evaluate(SUBGRAPH)
+    graph.evaluate(
+        """() => {
+          window.screen = document.createElement("canvas");
+          window.host.noteOpenedSubgraphs((window.shown = { canvas: { canvas: screen, selected_nodes: {} } }));
+          const [outer] = [graph.rootGraph];
+          const first = outer.getNodeById(4);
+          window.second = { ...first, id: 5, inputs: first.inputs.map((one) => ({ ...one })) };
+          second.inputs[1].link = 6;
+          outer.nodes.push(second, { id: 6, type: "PrimitiveInt", mode: 0, graph: outer, inputs: [], outputs: [{ type: "INT" }], widgets: [{ name: "value", value: 77 }] });
+          outer.links.set(6, { origin_id: 6, origin_slot: 0 });
+        }"""
+    )
+    opened = "(detail) => screen.dispatchEvent(new CustomEvent('subgraph-opening', { detail }))"
+    length = "host.numberInto(node, 'length')"
+    assert graph.evaluate(length) == 21
+    graph.evaluate(f"({opened})({{ subgraph: graph, fromNode: second }})")
+    assert graph.evaluate(length) == 77
+    graph.evaluate(f"({opened})({{ subgraph: graph, fromNode: graph.rootGraph.getNodeById(4) }})")
+    assert graph.evaluate(length) == 21
+    graph.evaluate("shown.canvas.selected_nodes = { 5: second }")
+    graph.evaluate(f"({opened})({{ subgraph: graph }})")
+    assert graph.evaluate(length) == 77
+    graph.evaluate("second.graph = null")  # it was deleted
+    assert graph.evaluate(length) == 21
+
+
+def test_a_transparent_drawing_is_shown_on_the_paper_of_its_node(graph):
+    graph.evaluate("node.widgets.push({ name: 'paper', value: '#00f' })")
+    assert graph.evaluate("host.keyframesOf(node).map((key) => key.url.split('#')[1])") == [
+        "paper=%2300f",
+        None,
+    ]
+    graph.evaluate("node.widgets.at(-1).value = 'White'")
+    assert "#" not in graph.evaluate("host.keyframesOf(node)[0].url")
+    layer = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='8' height='8'/%3E"
+    pixel = """async (url) => {
+      const { Pictures } = await import("/web/timeline/pictures.js");
+      return new Promise((resolve) => {
+        const pictures = new Pictures(() => resolve([...pictures.of(url).canvas.getContext("2d").getImageData(2, 2, 1, 1).data]));
+        pictures.of(url);
+      });
+    }"""
+    assert graph.evaluate(pixel, layer) == [255, 255, 255, 255]
+    assert graph.evaluate(pixel, f"{layer}#paper=%2300f") == [0, 0, 255, 255]
+
+
 def test_what_only_a_run_can_tell_is_said(graph):
     graph.evaluate(
         "node.inputs.push({ name: 'height', link: 77 }); graph.links.set(77, { origin_id: '4', origin_slot: 0 })"

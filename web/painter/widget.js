@@ -36,6 +36,7 @@ export const painterWidget = {
       setValue: (value) => storage.load(value ?? ""),
       getMinHeight: () => 400,
       hideOnZoom: false,
+      hideInPanel: true, // the panel of properties would take the element out of the node
     });
     passToCanvas(root, app);
     widget.serializeValue = async () => {

@@ -35,8 +35,9 @@ export class Pictures {
     image.src = url;
     try {
       await image.decode();
-      const canvas = shrunk(image, image.naturalWidth, image.naturalHeight, SIDE);
-      const thumb = shrunk(canvas, canvas.width, canvas.height, THUMB).toDataURL("image/webp", 0.85);
+      const paper = new URLSearchParams(url.split("#")[1]).get("paper") ?? "white";
+      const canvas = shrunk(image, image.naturalWidth, image.naturalHeight, SIDE, paper);
+      const thumb = shrunk(canvas, canvas.width, canvas.height, THUMB, paper).toDataURL("image/webp", 0.85);
       this.known.set(url, { canvas, thumb, aspect: canvas.width / canvas.height });
     } catch {
       const answer = await fetch(url).catch(() => null);
@@ -51,14 +52,16 @@ export class Pictures {
  * @param {number} width
  * @param {number} height
  * @param {number} side
+ * @param {string} paper
  */
-function shrunk(source, width, height, side) {
+function shrunk(source, width, height, side, paper) {
   const scale = Math.min(1, side / Math.min(width, height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));
   const context = contextOf(canvas);
-  context.fillStyle = "#fff"; // transparent drawings lie on white, as in the node
+  context.fillStyle = "white"; // what no colour is called leaves it so
+  context.fillStyle = paper;
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(source, 0, 0, canvas.width, canvas.height);

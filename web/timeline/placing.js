@@ -13,6 +13,7 @@ import { parsePosition, snapLength, snapToGrid } from "./grid.js";
  * @property {string[]} unknown inputs that another node sets to what only a run would tell
  * @property {boolean} isTextLinked another node gives the keyframes' text
  * @property {number} aspect width / height; 0: the first drawing's
+ * @property {string} [paper] colour under transparent drawings of the timeline's own
  * @property {boolean} stretch
  * @property {LinkedKeyframe[]} linked
  *

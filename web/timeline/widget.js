@@ -2,10 +2,10 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import {
-  follow, isLinked, keptName, keyframeNodes, linkOf, linkedKeyframes, localeOf, numberInto, numberOf, pictureOf, releaseOf,
+  follow, isLinked, keptName, keyframeNodes, linkOf, linkedKeyframes, localeOf, numberInto, numberOf, onPaper, pictureOf, releaseOf,
   siblingWidget, uploadImage, viewUrl,
 } from "../graph.js";
-import { passToCanvas } from "../canvas.js";
+import { keepHelpAway, passToCanvas } from "../canvas.js";
 import { Strip } from "./strip.js";
 
 /** @typedef {import("./picker.js").Choice} Choice */
@@ -30,12 +30,15 @@ export const timelineWidget = {
       },
       getMinHeight: () => 320,
       hideOnZoom: false,
+      hideInPanel: true, // the panel of properties would take the element out of the node
     });
     passToCanvas(root, app);
+    const helpIsAway = keepHelpAway(root);
     // No frontend tells a node that a widget of another node has changed, so the strip looks.
     const timer = setInterval(() => strip.refresh(), REFRESH_MS);
     follow(node, "onRemoved", () => {
       clearInterval(timer);
+      helpIsAway();
       strip.destroy();
     });
     return { widget, minWidth: 560, minHeight: 360 };
@@ -57,7 +60,7 @@ function callbacks(node, releases) {
       const keyframe = keyframeNodes(node).find((one) => String(one.id) === id);
       for (const [name, value] of Object.entries(change)) setWidget(keyframe, name, value);
     },
-    url: viewUrl,
+    url: (name) => onPaper(viewUrl(name), node),
     store: (file) => uploadImage(file, keptName(file), "anisora"),
     draggedImage,
     nodes: () => pictureNodes(node),
@@ -100,6 +103,7 @@ function clipOf(node, releases) {
     lengthLinked: isLinked(node, "length"),
     fpsLinked: isLinked(node, "fps"),
     aspect: aspectOf(node, row),
+    paper: String(siblingWidget(node, "paper")?.value ?? "white"),
     stretch: (fit === "compat" ? row.program_fit : fit) === "stretch",
     linked: linkedKeyframes(node).map(({ linked, ...keyframe }) => ({
       ...keyframe,

@@ -30,6 +30,7 @@ export function addTrainerView(node) {
     serialize: false,
     getMinHeight: () => 420,
     hideOnZoom: false,
+    hideInPanel: true, // the panel of properties would take the element out of the node
   }).serialize = false; // the option is for prompts, this for the workflow
   node.setSize([Math.max(WIDTH, node.size[0]), node.computeSize()[1]]); // a workflow sets its own after this
   follow(node, "onExecuted", (output) => {

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...domain.protocols import AttentionFunction, Ops
-from ...layers.attention import torch_attention
+from ...layers.attention import best_attention
 from ...layers.causal3d import per_frame
+from ...layers.chunks import in_chunks
 from ...layers.embeddings import sinusoid
 from ...layers.modulation import modulate
 from ...layers.rope import rotary_table, rotate
@@ -64,6 +65,7 @@ class Block(nn.Module):
         self.norm1 = AdaptiveNorm(config, ops=ops)
         self.attn = JointAttention(config, ops=ops, attention=attention)
         self.norm2 = AdaptiveNorm(config, ops=ops)
+        self.ffn_dim = config.ffn_dim
         self.ffn = nn.Sequential(
             ops.Linear(config.dim, config.ffn_dim),
             nn.GELU(approximate="tanh"),
@@ -76,7 +78,7 @@ class Block(nn.Module):
         text_y, video_y = self.attn(joint, split[0], rotary).split(split, dim=1)
         text, video = text + text_gate * text_y, video + gate * video_y
         joint, text_gate, gate = self.norm2(text, video, time_B1E)
-        text_y, video_y = self.ffn(joint).split(split, dim=1)
+        text_y, video_y = in_chunks(self.ffn, joint, self.ffn_dim).split(split, dim=1)
         return text + text_gate * text_y, video + gate * video_y
 
 
@@ -104,7 +106,7 @@ class CogVideoXTransformer(VideoTransformer):
         config: CogVideoXConfig,
         *,
         ops: Ops = nn,  # type: ignore[assignment]
-        attention: AttentionFunction = torch_attention,
+        attention: AttentionFunction = best_attention,
     ) -> None:
         super().__init__()
         self.config, dim, patch = config, config.dim, config.patch_size
@@ -140,7 +142,7 @@ class CogVideoXTransformer(VideoTransformer):
         x_BCTHW = F.pad(x_BCTHW, (0, -width % patch, 0, -height % patch, 0, 0), mode="replicate")
         tokens = per_frame(self.patch_embedding, x_BCTHW)
         t, h, w = tokens.shape[2:]
-        video = tokens.flatten(2).transpose(1, 2)
+        video = tokens.flatten(2).transpose(1, 2).contiguous()
         missing = self.config.text_len - text_BLD.shape[1]
         text = self.text_embedding(F.pad(text_BLD.to(video.dtype), (0, 0, 0, max(0, missing))))
         if self.config.learned_positions == text.shape[1] + video.shape[1]:

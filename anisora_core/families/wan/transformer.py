@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...domain.protocols import AttentionFunction, Ops
-from ...layers.attention import torch_attention
+from ...layers.attention import best_attention
+from ...layers.chunks import in_chunks
 from ...layers.embeddings import sinusoid
 from ...layers.modulation import modulate
 from ...layers.rope import rotary_table, rotate
@@ -67,6 +68,7 @@ class Block(nn.Module):
         self.norm3 = ops.LayerNorm(dim, eps=config.eps)
         self.cross_attn = CrossAttention(config, ops=ops, attention=attention)
         self.norm2 = ops.LayerNorm(dim, eps=config.eps, elementwise_affine=False)
+        self.ffn_dim = config.ffn_dim
         self.ffn = nn.Sequential(
             ops.Linear(dim, config.ffn_dim), nn.GELU(approximate="tanh"), ops.Linear(config.ffn_dim, dim)
         )
@@ -80,7 +82,7 @@ class Block(nn.Module):
         y = self.self_attn(modulate(self.norm1(x_BLD), shift1, scale1), rotary)
         x = x_BLD + y * gate1.to(y.dtype)
         x = x + self.cross_attn(self.norm3(x), text_BLD, image_BLD)
-        y = self.ffn(modulate(self.norm2(x), shift2, scale2))
+        y = in_chunks(self.ffn, modulate(self.norm2(x), shift2, scale2), self.ffn_dim)
         return x + y * gate2.to(y.dtype)
 
 
@@ -126,7 +128,7 @@ class WanTransformer(VideoTransformer):
         config: WanConfig,
         *,
         ops: Ops = nn,  # type: ignore[assignment]
-        attention: AttentionFunction = torch_attention,
+        attention: AttentionFunction = best_attention,
     ) -> None:
         super().__init__()
         self.config, dim = config, config.dim
@@ -166,7 +168,7 @@ class WanTransformer(VideoTransformer):
         x_BCTHW = F.pad(x_BCTHW, (0, -width % patch_w, 0, -height % patch_h, 0, 0), mode="replicate")
         tokens = self.patch_embedding(x_BCTHW)
         t, h, w = tokens.shape[2:]
-        x = tokens.flatten(2).transpose(1, 2)
+        x = tokens.flatten(2).transpose(1, 2).contiguous()
         axes, theta = self.config.rope_axis_dims, self.config.rope_theta
         rotary = rotary_table((t, h, w), axes, theta, x.device)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ...domain.latents import NormalizedLatent, RawLatent
 from ...domain.protocols import Ops
-from ...layers.causal3d import DirectConv3d, Past, causal_conv, per_frame, run
+from ...layers.causal3d import DirectConv3d, Past, causal_conv, fast_layout, per_frame, run
 from ...layers.posterior import Posterior
 from ..interface import VideoVAE
 from .config import WanVAEConfig
@@ -31,10 +31,7 @@ class RMSNorm(nn.Module):
         self.gamma = nn.Parameter(torch.ones(channels, *(1,) * (2 if spatial_only else 3)))
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = x.float()  # float32: squares of bf16 lose the small channels
-        inv_norm = wide.square().sum(1, keepdim=True).sqrt().clamp_min(1e-12).reciprocal()
-        gain = self.gamma.to(x) * x.shape[1] ** 0.5
-        return (wide * inv_norm).to(x.dtype) * gain
+        return F.normalize(x, dim=1) * (self.gamma.to(x) * x.shape[1] ** 0.5)
 
 
 def conv3d(ops: Ops, in_channels: int, out_channels: int, kernel: int) -> nn.Module:
@@ -137,7 +134,7 @@ class Upsample(nn.Module):
             return first, memory
         doubled, memory = causal_conv(self.time_conv, rest, memory)
         doubled = doubled.unflatten(1, (2, -1)).transpose(1, 2).transpose(2, 3).flatten(2, 3)
-        return torch.cat([first, doubled], dim=2), memory
+        return fast_layout(torch.cat([first, doubled], dim=2)), memory
 
     def forward(self, x: Tensor, past: Past = None) -> tuple[Tensor, Past]:
         if hasattr(self, "time_conv"):
@@ -313,7 +310,7 @@ class WanVAE(VideoVAE):
         while start < x.shape[2]:
             end = min(x.shape[2], start + size if start else max(1, size - self.grid.frames_per_latent + 1))
             end = x.shape[2] if latents_per_chunk is None else end
-            y, past = self.encoder(x[:, :, start:end], past)
+            y, past = self.encoder(fast_layout(x[:, :, start:end]), past)
             moments.append(self.conv1(y))
             start = end
         mean, logvar = torch.cat(moments, dim=2).chunk(2, dim=1)
@@ -326,7 +323,7 @@ class WanVAE(VideoVAE):
         """Yield video_BCFHW chunk by chunk (1 frame, then 4 per latent), not clamped, from raw latents."""
         past: Past = None
         for chunk in latent_BCTHW.split(latents_per_chunk, dim=2):
-            y, past = self.decoder(self.conv2(chunk), past)
+            y, past = self.decoder(fast_layout(self.conv2(chunk)), past)
             yield shuffle(y, self.config.front)
 
     def decode(self, latent_BCTHW: RawLatent, *, latents_per_chunk: int | None = None) -> Tensor:

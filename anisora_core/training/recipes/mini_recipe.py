@@ -37,7 +37,8 @@ class MiniRecipe:
     clips_crop: int
     weak_buckets: tuple[Bucket, ...]
     strong_buckets: tuple[Bucket, ...]
-    cached_clips: int
+    weak_clips: int
+    strong_clips: int
     conditions_per_clip: int
     weak: TrainingSettings
     strong: TrainingSettings
@@ -86,13 +87,22 @@ CPU = MiniRecipe(
     clips_crop=64,
     weak_buckets=buckets(128, 16),
     strong_buckets=buckets(192, 8),
-    cached_clips=5000,
-    conditions_per_clip=1,
+    weak_clips=1500,
+    strong_clips=4000,
+    conditions_per_clip=2,
     weak=TrainingSettings(
         steps=640, learning_rate=2e-3, warmup=60, ema_decay=0.995, num_workers=0, optimizer="muon"
     ),
     strong=TrainingSettings(
-        steps=2500, learning_rate=1.5e-3, warmup=20, ema_decay=0.995, num_workers=0, optimizer="muon"
+        steps=4000,
+        learning_rate=1e-3,
+        schedule="constant",
+        warmup=20,
+        cooldown=400,
+        ema_decay=0.995,
+        num_workers=0,
+        save_every=100,
+        optimizer="muon",
     ),
 )
 GPU = replace(
@@ -105,16 +115,17 @@ GPU = replace(
     clips_crop=128,
     weak_buckets=buckets(128, 64),
     strong_buckets=buckets(192, 32),
-    cached_clips=12000,
+    weak_clips=12000,
+    strong_clips=12000,
     weak=replace(CPU.weak, steps=4000, learning_rate=1.5e-3, num_workers=2),
-    strong=replace(CPU.strong, steps=5000, learning_rate=1e-3, num_workers=2),
+    strong=replace(CPU.strong, steps=5000, num_workers=2),
 )
 #: Never shown a motion area: what the paper's model was before its LoRA (section 4.2.2). Stages latents, weak, export.
 NO_AREAS = replace(
     CPU,
     transformer=replace(MINI, dim=192, ffn_dim=576, num_layers=6, num_heads=3),
     weak_buckets=(Bucket(17, (96, 96), 0.9, 16), Bucket(1, (96, 96), 0.1, 64)),
-    cached_clips=2500,
+    weak_clips=2500,
     weak=replace(CPU.weak, steps=1500),
     mix=ConditionMix(motion_area=0.0),
     own_vae=False,

@@ -22,7 +22,7 @@ from ...families.wan.vae import WanVAE
 from ...generation.components import Components
 from ...generation.loading import load_mini
 from ...generation.pipeline import vae_encoder
-from ...layers.attention import explicit_attention, torch_attention
+from ...layers.attention import best_attention, explicit_attention
 from ...releases import DEFAULT_RELEASE, find_release
 from ..engine.events import Encoding
 from ..engine.loop import StepReport, mixed_precision, train
@@ -157,10 +157,11 @@ def cache_latents(run: MiniRun) -> Iterator[Encoding]:
     """For the stages that will read them; for both when neither is asked for."""
     recipe, vae = run.recipe, trained_vae(run)
     text_encoder = ByteTextEncoder(recipe.text)
-    weak = recipe.weak_buckets if "weak" in run.stages else ()
-    strong = recipe.strong_buckets if "strong" in run.stages else ()
-    for bucket in (*weak, *strong) or (*recipe.weak_buckets, *recipe.strong_buckets):
-        count = max(1, round(recipe.cached_clips * bucket.share))
+    weak = [(bucket, recipe.weak_clips) for bucket in recipe.weak_buckets]
+    strong = [(bucket, recipe.strong_clips) for bucket in recipe.strong_buckets]
+    wanted = (*(weak if "weak" in run.stages else ()), *(strong if "strong" in run.stages else ()))
+    for bucket, clips_of_stage in wanted or (*weak, *strong):
+        count = max(1, round(clips_of_stage * bucket.share))
         conditions = recipe.conditions_per_clip if bucket.num_frames > 1 else 1
         clips = RenderedClips(
             run.source, bucket, conditions, recipe.mix, recipe.seed, find_release(DEFAULT_RELEASE)
@@ -202,7 +203,7 @@ def empty_guide(vae: WanVAE, bucket: Bucket) -> torch.Tensor:
 
 
 def new_text_to_video(run: MiniRun) -> TextToVideo:
-    attention = explicit_attention if run.device.type == "cpu" else torch_attention
+    attention = explicit_attention if run.device.type == "cpu" else best_attention
     transformer = WanTransformer(run.recipe.transformer, attention=attention)
     with torch.random.fork_rng(devices=()):  # T5 starts from torch's own generator
         torch.manual_seed(run.recipe.seed)

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import ClassVar, Unpack
 
 import comfy.conds
@@ -26,6 +27,13 @@ from ....anisora_core.domain.latents import NormalizedLatent, RawLatent
 from ....anisora_core.domain.protocols import Ops
 from ....anisora_core.domain.release import Release
 from ....anisora_core.families import Family, VideoTransformer, VideoVAE, family_of
+from .conditioning import (
+    given_of,
+    in_window,
+    refuse_missing_inputs,
+    refuse_other_channels,
+    refuse_patches,
+)
 from .objects import ModelInputs, ModelPatcher, ModelSampling
 
 
@@ -49,7 +57,7 @@ class Latents(comfy.latent_formats.LatentFormat):
     latent_dimensions = 3
 
     def __init__(self, vae: VideoVAE, family: Family, latent_rgb: Tensor | None) -> None:
-        self.process_in, self.process_out = statistics_of(vae)
+        self.normalize, self.process_out = statistics_of(vae)
         self.taesd_decoder_name = None
         self.latent_rgb_factors = self.latent_rgb_factors_bias = None
         if family.host_latent_format:
@@ -59,6 +67,10 @@ class Latents(comfy.latent_formats.LatentFormat):
         if latent_rgb is not None:  # ours gives 0..1, the host's previewer expects -1..1
             self.latent_rgb_factors = (2.0 * latent_rgb[:, :-1]).T.tolist()
             self.latent_rgb_factors_bias = (2.0 * latent_rgb[:, -1] - 1.0).tolist()
+
+    def process_in(self, latent: Tensor) -> Tensor:  # type: ignore[override]
+        refuse_other_channels("latent", latent, self.latent_channels)
+        return self.normalize(RawLatent(latent))
 
 
 def statistics_of(
@@ -136,9 +148,13 @@ class AniSoraModel(comfy.model_base.BaseModel):
         """Packed mask and guide, in that order (AniSora paper, section 4.1); zeros where no guide is given."""
         noise, device = kwargs["noise"], kwargs["device"]
         guide = kwargs.get("concat_latent_image")
+        channels = self.diffusion_model.config.out_channels
+        refuse_missing_inputs(kwargs)
+        refuse_other_channels("latent", noise, channels)
         more = self.diffusion_model.config.in_channels - 2 * noise.shape[1]  # of the mask
         if guide is None:
             return noise.new_zeros(noise.shape[0], noise.shape[1] + more, *noise.shape[2:]).to(device)
+        refuse_other_channels("guide", guide, channels)
         if guide.shape[2:] != noise.shape[2:]:
             raise ValueError(
                 f"latent is {tuple(noise.shape[2:])}, but the guide is {tuple(guide.shape[2:])} (frames, height, width); "
@@ -153,29 +169,36 @@ class AniSoraModel(comfy.model_base.BaseModel):
             parts.insert(0, given.to(device))
         return torch.cat([comfy.utils.resize_to_batch_size(part, noise.shape[0]) for part in parts], dim=1)
 
+    def _apply_model(
+        self,
+        x: Tensor,
+        t: Tensor,
+        c_concat: Tensor | None = None,
+        c_crossattn: Tensor | None = None,
+        control: object = None,
+        transformer_options: Mapping[str, object] = MappingProxyType({}),
+        **kwargs: object,
+    ) -> Tensor:
+        refuse_patches(transformer_options)
+        if c_concat is not None:
+            c_concat = in_window(c_concat, x, transformer_options)
+        return super()._apply_model(x, t, c_concat, c_crossattn, control, transformer_options, **kwargs)
+
     def extra_conds(self, **kwargs: Unpack[ModelInputs]) -> dict[str, object]:
         out: dict[str, object] = super().extra_conds(**kwargs)
         text = kwargs.get("cross_attn")
         if text is not None:  # padding is part of the text, so texts are not repeated to one length
             out["c_crossattn"] = comfy.conds.CONDRegular(text)
         seen = kwargs.get("clip_vision_output")
-        if seen is not None:
+        reads = getattr(self.diffusion_model.config, "has_image_branch", False)
+        if reads and seen is None:
+            raise ValueError(
+                "this model needs the first drawing encoded by CLIP; give the node before the sampler a clip_vision_output "
+                "(CLIP Vision Encode), or use AniSora Guide"
+            )
+        if reads and seen is not None:
             out["clip_fea"] = comfy.conds.CONDRegular(seen.penultimate_hidden_states)
         return out
-
-
-def given_of(mask: Tensor, channels: int, guide: Tensor) -> Tensor:
-    """What the host's `concat_mask`, 0 where given, says of the guide's latents: [B, channels, T, H, W], 1 where given.
-
-    The host's own nodes leave one channel for all frames of a latent, and need not reach the last latents. ValueError for other shapes.
-    """
-    given = 1.0 - mask
-    short = guide.shape[2] - given.shape[2]
-    if given.shape[1] not in (1, channels) or short < 0 or given.shape[3:] != guide.shape[3:]:
-        raise ValueError(
-            f"concat_mask {tuple(mask.shape)} does not fit the guide {tuple(guide.shape)}: use a node for Wan image-to-video models"
-        )
-    return nn.functional.pad(given.expand(-1, channels, -1, -1, -1), (0, 0, 0, 0, 0, short))
 
 
 class Config(comfy.supported_models_base.BASE):

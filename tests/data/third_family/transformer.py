@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ...domain.protocols import AttentionFunction, Ops
-from ...layers.attention import torch_attention
+from ...layers.attention import best_attention
 from ...layers.embeddings import sinusoid
 from ..interface import VideoTransformer
 from .config import PixelConfig
@@ -27,7 +27,7 @@ class PixelTransformer(VideoTransformer):
         config: PixelConfig,
         *,
         ops: Ops = nn,  # type: ignore[assignment]
-        attention: AttentionFunction = torch_attention,
+        attention: AttentionFunction = best_attention,
     ) -> None:
         super().__init__()
         self.config = config

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import types
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,11 @@ def test_the_learning_rate_rises_and_falls_and_gradients_are_clipped(tmp_path):
     assert rates[9] == pytest.approx(SETTINGS.learning_rate, rel=0.05)
     constant = replace(SETTINGS, steps=100, warmup=10, schedule="constant")
     assert {learning_rate(step, constant) for step in range(10, 100)} == {SETTINGS.learning_rate}
+    cooled = replace(constant, cooldown=20)
+    rates = [learning_rate(step, cooled) for step in range(100)]
+    assert set(rates[10:81]) == {SETTINGS.learning_rate}
+    assert all(later < earlier for earlier, later in pairwise(rates[80:]))
+    assert rates[99] == pytest.approx(SETTINGS.learning_rate * (0.05 + 0.95 / 20))
 
     def slope(max_grad_norm: float) -> float:
         model, seen = torch.nn.Linear(1, 1, bias=False), []

@@ -233,7 +233,7 @@ def test_the_recipe_runs_every_stage_and_resumes(tmp_path, monkeypatch):
         frames=few, frames_batch=1, frames_crop=None, clips=few, clips_batch=1, clips_length=5, clips_crop=32,
         weak_buckets=(Bucket(5, (32, 32), 0.5, 2), Bucket(1, (32, 32), 0.5, 2)),
         strong_buckets=(Bucket(9, (32, 48), 1.0, 2),),
-        cached_clips=2, weak=few, strong=few, decoder=few,
+        weak_clips=2, strong_clips=2, weak=few, strong=few, decoder=few,
     )  # fmt: skip
     monkeypatch.setattr(mini, "RECIPES", {"cpu": tiny})
     monkeypatch.setattr(mini_stages, "SIZES", ((32, 32),))

@@ -22,6 +22,8 @@ interface ComfyApp {
     processMouseMove(event: PointerEvent): void;
     processMouseUp(event: PointerEvent): void;
     processMouseWheel(event: WheelEvent): void;
+    canvas?: HTMLCanvasElement;
+    selected_nodes?: Record<string, ComfyNode>;
   };
   /** The graph that is shown, which may be a subgraph; `rootGraph` is of newer frontends. */
   graph?: ComfyGraph;
@@ -32,9 +34,18 @@ interface ComfyApp {
 interface ComfyExtension {
   name: string;
   setup?(app: ComfyApp): void;
+  /** Before a workflow is opened; what it changes in `data` is opened. */
+  beforeConfigureGraph?(data: Template): void;
   nodeCreated?(node: ComfyNode, app: ComfyApp): void;
   getCustomWidgets?(): Record<string, WidgetConstructor>;
   beforeRegisterNodeDef?(nodeType: unknown, nodeData: NodeDefinition): void;
+}
+
+/** A workflow as its file has it. `extra` holds a mark in the templates of this pack. */
+interface Template {
+  extra?: Record<string, unknown>;
+  groups?: { title: string }[];
+  nodes?: { type: string; title?: string; widgets_values?: unknown[] }[];
 }
 
 /** What the server says of a node class: the type of each input, and the options we gave it in Python. */
@@ -48,6 +59,9 @@ type InputDefinition = [type: string | string[], options: InputOptions];
 /** `releases` is ours, of the inputs that web/anisora.js gives a widget. */
 interface InputOptions {
   releases: Record<string, Release>;
+  default?: unknown;
+  /** Ours too: what the default stands for, by release. */
+  of_release?: Record<string, unknown>;
   /** The widget to show, where it is not that of the input's type. */
   widgetType?: string;
 }
@@ -135,6 +149,11 @@ type NodeEvent = (this: ComfyNode, ...args: unknown[]) => void;
 interface ComfyWidget {
   name: string;
   value: unknown;
+  /** "combo" for one of a list; the canvas and the page have others. */
+  type?: string;
+  options?: { getOptionLabel?(value: string | null): string };
+  /** Instead of the name. */
+  label?: string;
   /** Of a widget that is drawn by the page, as of several lines of text. */
   element?: HTMLElement;
   callback?(value: unknown, canvas?: unknown, node?: ComfyNode): void;
@@ -153,6 +172,8 @@ interface DomWidgetOptions {
   getMinHeight(): number;
   /** false: shown at every zoom, else hidden where the canvas draws nodes without detail. */
   hideOnZoom?: boolean;
+  /** Not shown in the panel of properties, which would move the element there. */
+  hideInPanel?: boolean;
   serialize?: boolean;
 }
 

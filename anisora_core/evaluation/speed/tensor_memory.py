@@ -1,4 +1,4 @@
-"""Counts the memory of tensors while code runs, on any device and without the allocator's reserves."""
+"""The memory of tensors while code runs, on any device and without the allocator's reserves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class LiveMemory(TorchDispatchMode):
+class TensorMemory(TorchDispatchMode):
     """`peak`: the most bytes that tensors made inside held at a time. Storages that operations only use inside are not seen."""
 
     def __init__(self) -> None:

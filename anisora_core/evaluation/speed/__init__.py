@@ -1,0 +1,1 @@
+"""Time, memory and rounding of our networks beside diffusers' on the same weights."""
