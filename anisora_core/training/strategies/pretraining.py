@@ -95,7 +95,9 @@ def encode_bucket(
         for item in loader:
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
                 # One by one: most of a guide stands still, and the VAE encodes that part of a clip once.
-                encoded = [vae.encode(video[None].float().to(device)).mode() for video in item["videos"]]
+                encoded: list[Tensor] = [
+                    vae.encode(video[None].float().to(device)).mode() for video in item["videos"]
+                ]
                 latents = vae.normalize(RawLatent(torch.cat(encoded).float()))
             masks = torch.stack([pack_mask(given.float(), vae.grid) for given in item["given"]])
             row = {"latent": latents[0], "guide": latents[1:], "mask": masks}
