@@ -39,6 +39,21 @@ def python_of(host: Path) -> str:
     return os.environ.get("COMFYUI_PYTHON", "python3")
 
 
+def result_of(script: Path | str, host: Path, *arguments: Path) -> Any:
+    """What a script (a file, or its text) prints after RESULT, as JSON, run with the arguments in the host's Python."""
+    command = [str(script)] if isinstance(script, Path) else ["-c", script]
+    made = subprocess.run(
+        [python_of(host), *command, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    lines = [line for line in made.stdout.splitlines() if line.startswith("RESULT ")]
+    assert lines, made.stderr[-4000:]
+    return json.loads(lines[0].removeprefix("RESULT "))
+
+
 class Host:
     """A running ComfyUI; `log` is everything it printed."""
 

@@ -5,9 +5,6 @@ Measured inside each host's Python, float32, on mini and on tiny random networks
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,11 +12,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from hosts import PACK, find_hosts, python_of
+from hosts import PACK, find_hosts, result_of
 from tiny_models import write_models
 
 pytestmark = pytest.mark.host
-SCRIPT = (Path(__file__).parent / "measure_native.py").read_text()
+SCRIPT = Path(__file__).parent / "measure_native.py"
 HOSTS = find_hosts()
 
 
@@ -29,16 +26,7 @@ def measured(request, tmp_path_factory) -> dict:
         pytest.skip("no ComfyUI found: set COMFYUI_PATH to run the host tests")
     base = tmp_path_factory.mktemp("native")
     write_models(base / "models")
-    made = subprocess.run(
-        [python_of(request.param), "-c", SCRIPT, str(request.param), str(PACK), str(base)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    lines = [line for line in made.stdout.splitlines() if line.startswith("RESULT ")]
-    assert lines, made.stderr[-4000:]
-    return json.loads(lines[0].removeprefix("RESULT "))
+    return result_of(SCRIPT, request.param, request.param, PACK, base)
 
 
 @pytest.mark.parametrize(

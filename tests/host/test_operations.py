@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hosts import PACK, find_hosts, python_of
+from hosts import PACK, find_hosts, result_of
 
 SCRIPT = """
 import json, sys
@@ -71,12 +69,7 @@ print("RESULT " + json.dumps(worst))
 def test_the_hosts_operations_give_the_same_numbers(host):
     if host is None:
         pytest.skip("no ComfyUI found: set COMFYUI_PATH")
-    made = subprocess.run(
-        [python_of(host), "-c", SCRIPT, str(PACK), str(host)], capture_output=True, text=True, timeout=300
-    )
-    lines = [line for line in made.stdout.splitlines() if line.startswith("RESULT ")]
-    assert lines, made.stderr[-2000:]
-    worst = json.loads(lines[0].removeprefix("RESULT "))
+    worst = result_of(SCRIPT, host, PACK, host)
     cast = worst.pop("float16 weights cast to float32")
     assert max(worst.values()) < 1e-5, worst
     assert cast < 1e-2
