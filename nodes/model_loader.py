@@ -150,7 +150,9 @@ def files_of(
         "text_encoder": text_encoder,
         "image_encoder": image_encoder,
     }
-    return find_files(release, named, host.model_file)
+    # A choice may hold a number, in a workflow written by hand; of a text the host makes a text itself.
+    texts: dict[Part, str] = {part: str(name) for part, name in named.items()}
+    return find_files(release, texts, host.model_file)
 
 
 class AniSoraRelease:

@@ -60,3 +60,9 @@ def test_a_link_is_checked_by_the_same_rules_without_a_host(models):
     loader = Node("1", "AniSoraModelLoader", "", {**CHOSEN, "vae_file": Link("2", 3)})
     trainer = Node("2", "AniSoraLoraTrainer", "")
     check_inputs(loader, {"1": loader, "2": trainer}, NODES)
+
+
+def test_a_number_is_the_name_of_a_file_that_is_not_there(models):
+    """A choice holds what a workflow written by hand gives it; before, the host made a text of it."""
+    with pytest.raises(ValueError, match="1000"):
+        AniSoraModelLoader().load("V3.1", "auto", transformer_file=1000)  # type: ignore[arg-type]
