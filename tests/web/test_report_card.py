@@ -31,7 +31,9 @@ def opened(browser, tmp_path_factory):
     page.on("pageerror", lambda error: page.said.append(str(error)))
     page.on("request", lambda request: page.asked.append(request.url))
     page.goto(path.as_uri())
-    page.wait_for_function("document.querySelectorAll('canvas[data-shown]').length >= 3")
+    page.locator("canvas[data-shown]").nth(2).wait_for(
+        state="attached"
+    )  # a predicate would need eval, which the page forbids
     yield page
     page.close()
 
@@ -70,7 +72,7 @@ def test_keys_step_and_a_curve_leads_to_its_moment(opened):
     before = shown(opened)[0]
     assert before in ("9", "10")
     opened.keyboard.press("Space")
-    opened.wait_for_function("document.querySelector('.clip canvas').dataset.shown !== '" + before + "'")
+    opened.locator(f".clip canvas:not([data-shown='{before}'])").first.wait_for(state="attached")
     opened.keyboard.press("Space")
     assert opened.locator("#play").inner_text() == "Play"
 
