@@ -19,6 +19,7 @@ from ..anisora_core.conditioning.windows import (
     checked_handover,
     default_way,
     encode_window,
+    hand_over,
     keyframes_of,
     next_part,
     plan_windows,
@@ -114,10 +115,7 @@ class PartSampler:
             )
         positive, negative, latent = given_guide(*words, guide, self.release, vision)
         samples = host.sample(self.model, self.low_noise_model, positive, negative, latent, self.plan, seed)
-        if handed is not None:
-            samples = RawLatent(samples.clone())
-            samples[:, :, 1 : 1 + handed.latent_BCTHW.shape[2]] = handed.latent_BCTHW
-        return samples, guide.report
+        return samples if handed is None else handed.put_into(samples), guide.report
 
     def windows(
         self,
@@ -138,7 +136,7 @@ class PartSampler:
             made, said = self.sample(
                 own,
                 words(one),
-                None if previous is None else handed_over(previous, frames, one),
+                None if previous is None else hand_over(previous, frames, one),
                 first if own.before is None else own.before.image_HWC,
                 area_of(motion_area, one, timeline.num_frames),
                 (seed + index) % (MOST_SEED + 1),
@@ -154,12 +152,6 @@ class PartSampler:
     def decoded(self, latent: RawLatent) -> Tensor:
         """frames_FHWC 0..1 on the CPU."""
         return torch.cat([run.float().cpu() for run in host.decode(self.vae, latent, 4)])
-
-
-def handed_over(previous: RawLatent, frames_FHWC: Tensor, window: ShotWindow) -> HandedOver[RawLatent]:
-    """What `window` gets of the latents before it and of their frames."""
-    last = previous[:, :, previous.shape[2] - window.handed :]
-    return HandedOver(RawLatent(last), frames_FHWC[-window.grid.num_frames(window.handed + 1) :])
 
 
 class AniSoraLongShot:
@@ -324,7 +316,7 @@ class AniSoraContinue:
         made, report = parts.sample(
             own,
             (positive, negative),
-            handed_over(before, frames, window),
+            hand_over(before, frames, window),
             frames[0] if own.before is None else own.before.image_HWC,
             area_of_part(motion_area, window),
             seed,

@@ -173,6 +173,18 @@ class HandedOver(Generic[Latent]):
     latent_BCTHW: Latent
     frames_FHWC: Tensor
 
+    def put_into(self, latent_BCTHW: Latent) -> Latent:
+        """A copy of the window's latents in which those handed over, 1 and on, are as they were."""
+        filled = latent_BCTHW.clone()
+        filled[:, :, 1 : 1 + self.latent_BCTHW.shape[2]] = self.latent_BCTHW.to(filled)
+        return cast(Latent, filled)
+
+
+def hand_over(previous: Latent, frames_FHWC: Tensor, window: ShotWindow) -> HandedOver[Latent]:
+    """What `window` gets of the latents before it and of their frames, which may be more than it needs."""
+    last = previous[:, :, previous.shape[2] - window.handed :]
+    return HandedOver(cast(Latent, last), frames_FHWC[-window.grid.num_frames(window.handed + 1) :])
+
 
 def window_timeline(
     placed: PlacedTimeline, window: ShotWindow, keyframes: Sequence[PlacedKeyframe]
@@ -260,11 +272,9 @@ def encode_window(
         timeline = continued(timeline, way, handed, anchor_HWC)
         rules = rules if rules.key_multiple is None else replace(rules, key_multiple=1)
     guide = encode_guide(timeline, rules, encode, motion_area=motion_area)
-    latent = guide.latent_BCTHW.clone()
+    latent: Tensor = guide.latent_BCTHW
     if way == "svi":
         given = guide.mask_BMTHW.amax((1, 3, 4)) > 0
         latent = torch.where(given[:, None, :, None, None], latent, torch.as_tensor(blank).to(latent))
-    if handed is not None:
-        count = handed.latent_BCTHW.shape[2]
-        latent[:, :, 1 : 1 + count] = handed.latent_BCTHW.to(latent)
-    return replace(guide, latent_BCTHW=cast(Latent, latent))
+    latent = cast(Latent, latent)
+    return replace(guide, latent_BCTHW=latent if handed is None else handed.put_into(latent))

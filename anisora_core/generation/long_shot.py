@@ -16,6 +16,7 @@ from ..conditioning.windows import (
     area_of,
     default_way,
     encode_window,
+    hand_over,
     keyframes_of,
     plan_windows,
     text_of,
@@ -149,7 +150,9 @@ def make_windows(
             timeline = window_timeline(placed, window, keyframes[index])
             if shot.loop and index + 1 == len(windows):
                 timeline = closed(components.vae, timeline, first, release)
-            handed = None if previous is None else handed_over(components.vae, previous, window)
+            handed = None
+            if previous is not None:
+                handed = hand_over(previous, torch.cat(list(decode_frames(components.vae, previous))), window)
             anchor_HWC = anchor_of(components.vae, timeline, first)
             latent = yield from run.sampled(own, timeline, handed, anchor_HWC)
             if kept is not None:
@@ -187,16 +190,6 @@ def closed(
 
 def first_of(latent: NormalizedLatent) -> NormalizedLatent:
     return NormalizedLatent(latent[:, :, :1])
-
-
-def handed_over(
-    vae: VideoVAE, previous: NormalizedLatent, window: ShotWindow
-) -> HandedOver[NormalizedLatent]:
-    """What `window` gets of the latents of the one before it."""
-    count = window.handed
-    frames = torch.cat(list(decode_frames(vae, previous)))
-    last = previous[:, :, previous.shape[2] - count :]
-    return HandedOver(NormalizedLatent(last), frames[-window.grid.num_frames(count + 1) :])
 
 
 def anchor_of(vae: VideoVAE, timeline: PlacedTimeline, first: NormalizedLatent | None) -> Tensor:
@@ -243,7 +236,4 @@ class WindowRun:
         ):
             yield step
             latent = NormalizedLatent(step.x)
-        if handed is not None:
-            latent = NormalizedLatent(latent.clone())
-            latent[:, :, 1 : 1 + handed.latent_BCTHW.shape[2]] = handed.latent_BCTHW
-        return latent
+        return latent if handed is None else handed.put_into(latent)
