@@ -19,15 +19,15 @@ from ..anisora_core.training.lora.option_field import check
 from ..anisora_core.training.lora.presets import PRESETS, PRESETS_TIP
 from ..anisora_core.training.lora.recipe import OPTIONS, LoraRecipe, find_option, preset
 from .host import host
-from .inputs import advanced, choice, text, wrong_links
-from .model_loader import FILE_INPUTS, AniSoraModelLoader, files_of
+from .inputs import advanced, choice, text
+from .model_loader import FILE_INPUTS, AniSoraModelLoader, WithModelFiles, files_of
 
 #: The value of `images` for the drawings that come with the pack.
 BUNDLED, BUNDLED_FOLDER = "bundled drawings", Path(__file__).parent / "illustrations"
 _NUMBERS = {int: "INT", float: "FLOAT"}
 
 
-class AniSoraLoraTrainer:
+class AniSoraLoraTrainer(WithModelFiles):
     CATEGORY = "AniSora"
     DESCRIPTION = "Train a LoRA of a style from a folder of drawings. Interrupting saves; Run continues where it stopped."
     SEARCH_ALIASES = (
@@ -72,19 +72,6 @@ class AniSoraLoraTrainer:
                 **{name: loader["optional"][name] for name in FILE_INPUTS},
             },
         }
-
-    @classmethod
-    def VALIDATE_INPUTS(
-        cls,
-        input_types: dict[str, Any],
-        transformer_file: str = "",
-        vae_file: str = "",
-        text_encoder_file: str = "",
-        low_noise_file: str = "",
-        image_encoder_file: str = "",
-    ) -> bool | str:
-        """As the loader's."""
-        return wrong_links(cls.INPUT_TYPES(), input_types, FILE_INPUTS) or True
 
     def train(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,26 @@ FILE_INPUTS = ("transformer_file", "vae_file", "text_encoder_file", "low_noise_f
 _PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}  # `auto` is the device's fast one
 
 
-class AniSoraModelLoader:
+class WithModelFiles:
+    """A node with the inputs `FILE_INPUTS`."""
+
+    INPUT_TYPES: Callable[[], dict[str, Any]]
+
+    @classmethod
+    def VALIDATE_INPUTS(
+        cls,
+        input_types: dict[str, Any],
+        transformer_file: str = "",
+        vae_file: str = "",
+        text_encoder_file: str = "",
+        low_noise_file: str = "",
+        image_encoder_file: str = "",
+    ) -> bool | str:
+        """Files were texts before: names that are not listed, and texts along links, are for `load` to find."""
+        return wrong_links(cls.INPUT_TYPES(), input_types, FILE_INPUTS) or True
+
+
+class AniSoraModelLoader(WithModelFiles):
     CATEGORY = "AniSora"
     DESCRIPTION = "Load an AniSora release: transformer, text encoder, VAE and its recommended settings."
     SEARCH_ALIASES = (
@@ -80,19 +100,6 @@ class AniSoraModelLoader:
                 ),
             },
         }
-
-    @classmethod
-    def VALIDATE_INPUTS(
-        cls,
-        input_types: dict[str, Any],
-        transformer_file: str = "",
-        vae_file: str = "",
-        text_encoder_file: str = "",
-        low_noise_file: str = "",
-        image_encoder_file: str = "",
-    ) -> bool | str:
-        """Files were texts before: names that are not listed, and texts along links, are for `load` to find."""
-        return wrong_links(cls.INPUT_TYPES(), input_types, FILE_INPUTS) or True
 
     def load(
         self,

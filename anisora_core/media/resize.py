@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from .optical_flow import opencv
+
 Size = tuple[int, int]  # height, width
 
 
@@ -71,6 +73,23 @@ def stretch(pictures_BHWC: Tensor, target: Size) -> Tensor:
 
 def stretch_mask(mask_FHW: Tensor, target: Size) -> Tensor:
     return F.interpolate(mask_FHW[:, None], target, mode="bilinear", antialias=True)[:, 0]
+
+
+def shrunk_size(size: Size, side: int, multiple: int = 1) -> Size:
+    """With a shorter side of `side` pixels at most; both to the nearest `multiple`, and at least one of it."""
+    share = min(1.0, side / min(size))
+    height, width = (max(multiple, multiple * round(length * share / multiple)) for length in size)
+    return height, width
+
+
+def resized_pixels(picture: np.ndarray, target: Size) -> np.ndarray:
+    """uint8 HWC or HW at another size, by OpenCV for speed: averaged over areas when it shrinks, bicubic when it grows."""
+    height, width = target
+    if picture.shape[:2] == (height, width):
+        return picture
+    cv2 = opencv()
+    shrinks = height * width < picture.shape[0] * picture.shape[1]
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
 def cover_crop_pixels(pixels: np.ndarray, target: Size, rng: np.random.Generator | None = None) -> np.ndarray:

@@ -14,8 +14,8 @@ _TEXT_TYPES = {"STRING": str, "BOOLEAN": bool}
 def check_inputs(node: Node, nodes: Mapping[str, Node], classes: Mapping[str, type]) -> None:
     """ValueError naming the input that is wrong, and the fix."""
     known = inputs_of(node.kind, classes)
-    own = vars(classes[node.kind]).get("VALIDATE_INPUTS") if node.kind in classes else None
-    unlisted = signature(own.__func__).parameters if own else ()
+    own = getattr(classes.get(node.kind), "VALIDATE_INPUTS", None)
+    unlisted = signature(own).parameters if own else ()
     for name in class_of(node.kind, classes).INPUT_TYPES().get("required", {}):
         if name not in node.inputs:
             raise ValueError(f"input {name!r} is missing; connect it or give it a value")

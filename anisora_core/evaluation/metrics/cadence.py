@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...media.optical_flow import opencv
+from ...media.resize import resized_pixels, shrunk_size
 
 #: Shorter side, in pixels, at which frames are compared: enough to see a mouth move, little enough to average grain.
 _SIDE = 240
@@ -25,13 +26,12 @@ def frame_changes(frames_FHWC: np.ndarray) -> np.ndarray:
     """float64 [F - 1]: how much the most changed part of a frame differs from the frame before, in grey levels of 0..255."""
     cv2 = opencv()
     height, width = frames_FHWC.shape[1:3]
-    share = min(1.0, _SIDE / min(height, width))
-    size = (max(1, round(width * share)), max(1, round(height * share)))
+    size = shrunk_size((height, width), _SIDE)
     found: list[float] = []
     before: np.ndarray | None = None
     for frame in frames_FHWC:
         grey = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        grey = resized_pixels(grey, size).astype(np.float32)
         grey = cv2.GaussianBlur(grey, (0, 0), 1.0)  # of grain a third remains, of a line that moves most
         if before is not None:
             change = cv2.blur(cv2.absdiff(grey, before), (7, 7))

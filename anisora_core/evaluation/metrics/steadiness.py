@@ -13,6 +13,7 @@ from scipy.ndimage import binary_dilation
 from ...media.optical_flow import opencv, optical_flow
 from .fidelity import MOST_PSNR, squared_error
 from .motion_amount import moving_pixels
+from .seams import step_sizes
 from .smooth_flow import luma, units, warped_along
 from .style_distance import lab
 
@@ -42,10 +43,8 @@ def flicker(frames_FHWC: np.ndarray, still_HW: np.ndarray | None = None) -> np.n
 def temporal_flickering(frames_FHWC: np.ndarray) -> float:
     """0..1, 1 is none: (255 - mean absolute difference of neighbouring frames) / 255 (VBench, Huang et al. 2024: temporal flickering). It takes all
     change for flicker, so it is meant for scenes without motion; `flicker` is not."""
-    changes = [
-        np.abs(a.astype(np.int16) - b.astype(np.int16)).mean() for a, b in itertools.pairwise(frames_FHWC)
-    ]
-    return float(1.0 - np.mean(changes) / 255.0) if changes else float("nan")
+    steps = step_sizes(frames_FHWC)
+    return float(1.0 - steps.mean() / 255.0) if len(steps) else float("nan")
 
 
 def colour_drift(frames_FHWC: np.ndarray, drawing_HWC: np.ndarray, still_HW: np.ndarray) -> np.ndarray:

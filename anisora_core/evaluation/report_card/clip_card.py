@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...media.resize import resized_pixels
 from .card import MeasuredRun, ReportCard, measure_subject
 from .card_picture import picture_of
 from .measures import MEASURES
-from .subject import Subject, comparable, resized
+from .subject import Subject, comparable
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,6 @@ def _subject(name: str, frames: np.ndarray, facts: ClipFacts) -> Subject:
                 "reference: one frame came in; connect the true clip, or a single drawing to drawing"
             )
     size = frames.shape[1:3]
-    keyframes = {} if facts.drawing_HWC is None else {0: resized(facts.drawing_HWC, size)}
-    area = None if facts.motion_HW is None else resized(facts.motion_HW, size) > 127
+    keyframes = {} if facts.drawing_HWC is None else {0: resized_pixels(facts.drawing_HWC, size)}
+    area = None if facts.motion_HW is None else resized_pixels(facts.motion_HW, size) > 127
     return Subject("clip", frames, facts.fps, truth, keyframes, area, facts.prompt, tuple(notes))

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ...data.motion_score import motion_score
+from ...media.resize import resized_pixels
 from ..metrics.cadence import drawing_rate, hold_lengths
 from ..metrics.cadence import held_frames as held_of
 from ..metrics.drawing_kept import drawing_kept
@@ -25,7 +26,7 @@ from ..metrics.steadiness import (
     static_psnr,
     temporal_flickering,
 )
-from .subject import Subject, resized, shrunk
+from .subject import Subject, shrunk
 
 Better = Literal["higher", "lower", "neither"]
 Need = Literal["nothing", "truth", "area", "truth and area", "keyframes", "3 frames"]
@@ -70,23 +71,21 @@ def _psnr(subject: Subject) -> Reading:
     return Reading(float(curve.mean()), curve)
 
 
-def _ssim(subject: Subject) -> Reading:
-    assert subject.truth_FHWC is not None
-    pairs = zip(subject.frames_FHWC, subject.truth_FHWC, strict=True)
-    curve = np.array([ssim(made, true) for made, true in pairs])
-    return Reading(float(curve.mean()), curve)
+def _each_frame(likeness: Callable[[np.ndarray, np.ndarray], float]) -> Callable[[Subject], Reading]:
+    """Of each frame and the true one, and their mean."""
 
+    def measured(subject: Subject) -> Reading:
+        assert subject.truth_FHWC is not None
+        pairs = zip(subject.frames_FHWC, subject.truth_FHWC, strict=True)
+        curve = np.array([likeness(made, true) for made, true in pairs])
+        return Reading(float(curve.mean()), curve)
 
-def _l1(subject: Subject) -> Reading:
-    assert subject.truth_FHWC is not None
-    pairs = zip(subject.frames_FHWC, subject.truth_FHWC, strict=True)
-    curve = np.array([l1(made, true) for made, true in pairs])
-    return Reading(float(curve.mean()), curve)
+    return measured
 
 
 def _area(subject: Subject) -> np.ndarray:
     assert subject.area_HW is not None
-    return resized(subject.area_HW.astype(np.uint8) * 255, subject.small_FHWC.shape[1:3]) > 127
+    return resized_pixels(subject.area_HW.astype(np.uint8) * 255, subject.small_FHWC.shape[1:3]) > 127
 
 
 def _precision(subject: Subject) -> Reading:
@@ -121,11 +120,11 @@ def _smoothness(subject: Subject) -> Reading:
 
 
 def _drawing_rate(subject: Subject) -> Reading:
-    return Reading(drawing_rate(held_of(subject.frames_FHWC), subject.fps))
+    return Reading(drawing_rate(subject.held, subject.fps))
 
 
 def _longest_hold(subject: Subject) -> Reading:
-    return Reading(float(hold_lengths(held_of(subject.frames_FHWC)).max()) / subject.fps)
+    return Reading(float(hold_lengths(subject.held).max()) / subject.fps)
 
 
 def _flicker(subject: Subject) -> Reading:
@@ -179,8 +178,8 @@ def _no_faces() -> str:
 #: Name in JSON -> measure. The order is that of the tables.
 MEASURES: dict[str, Measure] = {
     "psnr": Measure("PSNR", "dB", "higher", "truth", "Peak signal-to-noise ratio to the true frame, mean over frames (Hore and Ziou 2010).", _psnr),
-    "ssim": Measure("SSIM", "", "higher", "truth", "Structural similarity to the true frame, mean over frames (Wang et al. 2004).", _ssim),
-    "l1": Measure("L1", "", "lower", "truth", "Mean absolute error to the true frame, colours in 0..1 (MagicAnime, Table II).", _l1),
+    "ssim": Measure("SSIM", "", "higher", "truth", "Structural similarity to the true frame, mean over frames (Wang et al. 2004).", _each_frame(ssim)),
+    "l1": Measure("L1", "", "lower", "truth", "Mean absolute error to the true frame, colours in 0..1 (MagicAnime, Table II).", _each_frame(l1)),
     "mask_precision": Measure("motion-mask precision", "", "higher", "area", "Share of the moving pixels inside the motion area (AniSora, Table 3).", _precision),
     "mask_recall": Measure("motion-mask recall", "", "higher", "truth and area", "Moving pixels inside the motion area by those of the true clip, at most 1.", _recall),
     "keyframe_psnr": Measure("keyframe fidelity", "dB", "higher", "keyframes", "PSNR of the frames that were given as drawings, to the drawings.", _keyframes),

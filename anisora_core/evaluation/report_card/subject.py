@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ...conditioning.timeline import parse_position
 from ...domain.json_text import parse_json
 from ...media.frames import read_clip
 from ...media.pictures import PICTURES, read_picture
+from ...media.resize import resized_pixels, shrunk_size
 from ...media.unreadable import Unreadable
 from ...media.video import VIDEOS
+from ..metrics.cadence import held_frames
 from ..metrics.motion_amount import moving_pixels
 from ..metrics.steadiness import still_pixels
 
@@ -57,7 +58,7 @@ class Subject:
 
     @cached_property
     def small_drawing_HWC(self) -> np.ndarray:
-        return resized(self.drawing_HWC, self.small_FHWC.shape[1:3])
+        return resized_pixels(self.drawing_HWC, self.small_FHWC.shape[1:3])
 
     @cached_property
     def moving_FHW(self) -> np.ndarray:
@@ -65,25 +66,21 @@ class Subject:
         return moving_pixels(self.small_FHWC)
 
     @cached_property
+    def held(self) -> np.ndarray:
+        """bool [F - 1]: `cadence.held_frames` of the clip in its own size."""
+        return held_frames(self.frames_FHWC)
+
+    @cached_property
     def still_HW(self) -> np.ndarray:
         """bool [h, w], of `small_FHWC`."""
         return still_pixels(self.small_FHWC)
 
 
-def resized(picture: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """uint8 HWC or HW at another size: averaged over areas when it shrinks, bicubic when it grows."""
-    height, width = size
-    if picture.shape[:2] == (height, width):
-        return picture
-    shrinks = height * width < picture.shape[0] * picture.shape[1]
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-
-
 def shrunk(frames_FHWC: np.ndarray, side: int) -> np.ndarray:
     """So that the shorter side has at most so many pixels."""
     height, width = frames_FHWC.shape[1:3]
-    share = min(1.0, side / min(height, width))
-    return np.stack([resized(f, (round(height * share), round(width * share))) for f in frames_FHWC])
+    size = shrunk_size((height, width), side)
+    return np.stack([resized_pixels(frame, size) for frame in frames_FHWC])
 
 
 def clips_in(place: Path) -> dict[str, Path]:
@@ -181,12 +178,12 @@ def read_subject(name: str, path: Path, references: References, prompt: str = ""
         notes += more
     size = frames.shape[1:3]
     keyframes = {
-        parse_position(position, len(frames), fps): resized(read_picture(drawing), size)
+        parse_position(position, len(frames), fps): resized_pixels(read_picture(drawing), size)
         for position, drawing in references.drawings.get(name, {}).items()
     }
     area = None
     if name in references.areas:
-        area = resized(read_picture(references.areas[name]), size).mean(-1) > 127
+        area = resized_pixels(read_picture(references.areas[name]), size).mean(-1) > 127
     return Subject(name, frames, fps, truth, keyframes, area, prompt, tuple(notes))
 
 
@@ -196,7 +193,7 @@ def comparable(frames_FHWC: np.ndarray, truth_FHWC: np.ndarray) -> tuple[np.ndar
     if frames_FHWC.shape[1:3] != truth_FHWC.shape[1:3]:
         (height, width), (true_height, true_width) = frames_FHWC.shape[1:3], truth_FHWC.shape[1:3]
         notes.append(f"resized from {width}x{height} to {true_width}x{true_height} of the reference")
-        frames_FHWC = np.stack([resized(frame, (true_height, true_width)) for frame in frames_FHWC])
+        frames_FHWC = np.stack([resized_pixels(frame, (true_height, true_width)) for frame in frames_FHWC])
     if len(frames_FHWC) != len(truth_FHWC):
         notes.append(
             f"{len(frames_FHWC)} frames against {len(truth_FHWC)} of the reference: the first ones compared"

@@ -25,7 +25,7 @@ from ...domain.atomic_write import write_beside
 from ...domain.json_text import read_json
 from ...evaluation.metrics.cadence import drawing_rate, held_frames
 from ...evaluation.metrics.motion_amount import speed
-from ...evaluation.report_card.subject import resized
+from ...media.resize import resized_pixels, shrunk_size
 from ...media.unreadable import Unreadable
 from ...media.video import VIDEOS, timed_frames, upright_pixels, write_mp4
 from .clip_scores import clip_hash, flashes, looks_alike, median_blur, picture_box
@@ -251,9 +251,7 @@ def _usual_rate(path: Path) -> float:
 def _at_most(picture_HWC: np.ndarray, side: int) -> np.ndarray:
     """uint8 RGB whose shorter side has at most so many pixels, both even."""
     height, width = picture_HWC.shape[:2]
-    share = min(1.0, side / min(height, width))
-    even = [max(2, 2 * round(length * share / 2)) for length in (height, width)]
-    return resized(np.ascontiguousarray(picture_HWC), tuple(even))
+    return resized_pixels(np.ascontiguousarray(picture_HWC), shrunk_size((height, width), side, multiple=2))
 
 
 def _shots(cuts: Sequence[int], count: int) -> list[tuple[int, int]]:

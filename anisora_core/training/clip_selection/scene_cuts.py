@@ -13,6 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ...media.resize import resized_pixels, shrunk_size
+
 #: Shorter side at which frames are compared, and size of the thumbnails of the second look.
 _SIDE, _THUMB = 144, (32, 24)
 #: Seconds within which a flash is over.
@@ -46,7 +48,8 @@ def find_cuts(
     waiting: list[int] = []
     number = -1
     for number, frame in enumerate(frames):
-        small = _small(frame)
+        height, width = frame.shape[:2]
+        small = resized_pixels(frame, shrunk_size((height, width), _SIDE))
         thumbs.append(cv2.resize(small, _THUMB, interpolation=cv2.INTER_AREA).astype(np.float32))
         waiting = sorted({*waiting, *candidates.of(number, small)})
         while waiting and number >= waiting[0] + look:
@@ -77,12 +80,6 @@ class _Candidates:
         bgr = np.ascontiguousarray(frame_HWC[..., ::-1])
         found = [cut.frame_num for detector in self._detectors for cut in detector.process_frame(time, bgr)]
         return [cut for cut in found if cut > 0]
-
-
-def _small(frame_HWC: np.ndarray) -> np.ndarray:
-    height, width = frame_HWC.shape[:2]
-    share = min(1.0, _SIDE / min(height, width))
-    return cv2.resize(frame_HWC, (round(width * share), round(height * share)), interpolation=cv2.INTER_AREA)
 
 
 def _confirmed(cut: int, thumbs: deque[np.ndarray], last: int, look: int, around: int) -> Iterator[int]:
