@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,9 @@ _PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}  # `auto` i
 class WithModelFiles:
     """A node with the inputs `FILE_INPUTS`."""
 
-    INPUT_TYPES: Callable[[], dict[str, Any]]
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        raise NotImplementedError
 
     @classmethod
     def VALIDATE_INPUTS(
